@@ -1,0 +1,19 @@
+import { type Logger as PinoLogger, pino } from 'pino';
+
+/** The structured logger that is handed to constructors; one line of JSON an event. */
+export type Logger = PinoLogger;
+
+/** Log levels, least to most severe. */
+export const logLevels = ['debug', 'info', 'warning', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Root logger to stderr (fd 2), so that stdout stays for what scripts parse. */
+export function createLogger(level: LogLevel = 'info'): Logger {
+  return pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime, level: level === 'warning' ? 'warn' : level },
+    pino.destination({ fd: 2, sync: true }),
+  );
+}
+
+/** A logger that says nothing, for tests and short-lived commands. */
+export const silent: Logger = pino({ level: 'silent' });
