@@ -1,0 +1,23 @@
+// A laboratory host to work in by hand: `npm run lab -- [hosts]` makes them, prints how to enter, and takes them
+// down when it is ended.
+import { Host, Underlay } from '../test/support/host.ts';
+
+const count = Number(process.argv[2] ?? 1);
+const underlay = await Underlay.create();
+const hosts: Host[] = [];
+for (let number = 1; number <= count; number++) {
+  const host = await Host.create({ underlay, number, name: `host${number}` });
+  hosts.push(host);
+  console.log(`${host.name} ${host.address}: ${host.inside(['bash']).join(' ')}`);
+}
+console.log('Ctrl-C or SIGTERM takes all of it down');
+const keep = setInterval(() => {}, 1e9);
+let stopping = false;
+const stop = async () => {
+  if (stopping) return;
+  stopping = true;
+  for (const host of hosts) await host[Symbol.asyncDispose]();
+  await underlay[Symbol.asyncDispose]();
+  clearInterval(keep);
+};
+process.on('SIGINT', stop).on('SIGTERM', stop);

@@ -1,0 +1,20 @@
+/** What weavets reads of a container's inspect answer; the same on every engine from 20.10 to 29. */
+export interface ContainerInfo {
+  /** 64 hex digits */
+  id: string;
+  /** without the leading slash */
+  name: string;
+  /** of the container's first process, in the engine's pid namespace; 0 if it does not run */
+  pid: number;
+  running: boolean;
+  /** HostConfig.NetworkMode */
+  networkMode: string;
+  /** Config.Hostname and, if set, a dot and Config.Domainname */
+  hostname: string;
+  env: string[];
+  labels: Record<string, string>;
+  /** HostConfig.ExtraHosts: `name:ip` */
+  extraHosts: string[];
+  /** Host folder that is mounted at /w, if any */
+  shimSource: string | undefined;
+}
