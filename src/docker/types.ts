@@ -17,4 +17,6 @@ export interface ContainerInfo {
   extraHosts: string[];
   /** Host folder that is mounted at /w, if any */
   shimSource: string | undefined;
+  /** the user mounted a file of their own at /etc/hosts */
+  ownHosts: boolean;
 }

@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs';
+import Docker from 'dockerode';
+import { Pool } from 'undici';
+import { WeaveError } from '../lib/errors.ts';
+import type { ContainerInfo } from './types.ts';
+
+/** Where the engine listens, and its client certificate files if it wants TLS. */
+export interface EngineAddress {
+  /** `unix:///path` or `tcp://host:port` */
+  url: string;
+  tls: { ca?: string; cert?: string; key?: string; verify: boolean } | null;
+}
+
+/** An answer of the engine, unread beyond its JSON. */
+export interface EngineReply {
+  status: number;
+  body: string;
+}
+
+/** Newest API version that this client was tried with; an older engine is spoken to in its own. */
+const newestApi = '1.51';
+
+/**
+ * weavets' own calls to the engine. Hot lookups go through an undici pool (a kept connection, no set-up);
+ * dockerode serves the rest. Errors: WeaveError ENGINE_UNREACHABLE, ENGINE_ERROR.
+ */
+export class EngineClient {
+  readonly address: EngineAddress;
+  readonly #pool: Pool;
+  #version: Promise<string> | undefined;
+
+  constructor(address: EngineAddress) {
+    this.address = address;
+    this.#pool = new Pool(originOf(address), {
+      connect: address.url.startsWith('unix://') ? { socketPath: socketOf(address) } : tlsOf(address),
+      connections: 16,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      // The engine may restart at any time; a socket that idles long is likelier stale than useful.
+      keepAliveTimeout: 20_000,
+    });
+  }
+
+  /** @returns undefined when there is no such container */
+  async inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerInfo | undefined> {
+    const reply = await this.get(`/containers/${encodeURIComponent(idOrName)}/json`, signal);
+    if (reply.status === 404) return undefined;
+    return toContainerInfo(JSON.parse(okBody(reply, `inspect ${idOrName}`)) as InspectBody);
+  }
+
+  /** Image inspect, whatever its status; `platform` in the create call's form. */
+  imageInspect(reference: string, platform?: string): Promise<EngineReply> {
+    const query = platform === undefined ? '' : `?platform=${encodeURIComponent(platform)}`;
+    // Slashes of a reference are part of the path to the engine.
+    return this.get(`/images/${encodeURIComponent(reference).replaceAll('%2F', '/')}/json${query}`);
+  }
+
+  /** Ids of all containers, or of the running ones. */
+  async list(options: { all: boolean }): Promise<{ id: string; name: string; running: boolean }[]> {
+    const rows = await this.#call(async () => (await this.dockerode()).listContainers({ all: options.all }));
+    return rows.map((row) => ({
+      id: row.Id,
+      name: (row.Names[0] ?? '').replace(/^\//, ''),
+      running: row.State === 'running' || row.State === 'paused',
+    }));
+  }
+
+  async kill(id: string): Promise<void> {
+    await this.#call(async () => (await this.dockerode()).getContainer(id).kill());
+  }
+
+  /** The engine's API version that we speak, `1.41`. */
+  version(): Promise<string> {
+    this.#version ??= this.#negotiate().catch((error: unknown) => {
+      this.#version = undefined;
+      throw error;
+    });
+    return this.#version;
+  }
+
+  /** Forget the negotiated version, as the engine may come back as another one. */
+  forgetVersion(): void {
+    this.#version = undefined;
+  }
+
+  async dockerode(): Promise<Docker> {
+    const { url, tls } = this.address;
+    const version = `v${await this.version()}`;
+    if (url.startsWith('unix://')) return new Docker({ socketPath: socketOf(this.address), version });
+    const { hostname, port } = new URL(url);
+    const files = tlsOf(this.address);
+    return new Docker({ host: hostname, port, protocol: tls ? 'https' : 'http', version, ...files });
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async get(path: string, signal?: AbortSignal): Promise<EngineReply> {
+    const version = await this.version();
+    return this.#request(`/v${version}${path}`, signal);
+  }
+
+  async #request(path: string, signal?: AbortSignal): Promise<EngineReply> {
+    return this.#call(async () => {
+      const { statusCode, body } = await this.#pool.request({ method: 'GET', path, signal });
+      return { status: statusCode, body: await body.text() };
+    });
+  }
+
+  async #negotiate(): Promise<string> {
+    const { headers, body } = await this.#call(() => this.#pool.request({ method: 'GET', path: '/_ping' }));
+    await body.dump();
+    const offered = String(headers['api-version'] ?? newestApi);
+    return Number(offered.split('.')[1]) < Number(newestApi.split('.')[1]) ? offered : newestApi;
+  }
+
+  async #call<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof WeaveError || (error as Error).name === 'AbortError') throw error;
+      const status = (error as { statusCode?: number }).statusCode;
+      if (status !== undefined) {
+        const text = (error as { json?: { message?: string } }).json?.message ?? (error as Error).message;
+        throw new WeaveError('ENGINE_ERROR', `the engine refused: ${text}`, { cause: error });
+      }
+      throw new WeaveError(
+        'ENGINE_UNREACHABLE',
+        `cannot reach the Docker engine at ${this.address.url} (${(error as Error).message}); is dockerd running?`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+interface InspectBody {
+  Id: string;
+  Name: string;
+  State: { Pid: number; Running: boolean };
+  Config: {
+    Hostname: string;
+    Domainname?: string;
+    Env: string[] | null;
+    Labels: Record<string, string> | null;
+  };
+  HostConfig: { NetworkMode: string; ExtraHosts: string[] | null };
+  Mounts?: { Source?: string; Destination: string }[];
+}
+
+function toContainerInfo(body: InspectBody): ContainerInfo {
+  const { Config, HostConfig, State } = body;
+  const mounts = body.Mounts ?? [];
+  return {
+    id: body.Id,
+    name: body.Name.replace(/^\//, ''),
+    pid: State.Pid,
+    running: State.Running,
+    networkMode: HostConfig.NetworkMode,
+    hostname: Config.Domainname ? `${Config.Hostname}.${Config.Domainname}` : Config.Hostname,
+    env: Config.Env ?? [],
+    labels: Config.Labels ?? {},
+    extraHosts: HostConfig.ExtraHosts ?? [],
+    shimSource: mounts.find((mount) => mount.Destination === '/w')?.Source,
+    ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
+  };
+}
+
+function okBody(reply: EngineReply, what: string): string {
+  if (reply.status === 200) return reply.body;
+  throw new WeaveError(
+    'ENGINE_ERROR',
+    `${what}: the engine answered ${reply.status}: ${reply.body.slice(0, 300)}`,
+  );
+}
+
+function socketOf(address: EngineAddress): string {
+  return address.url.slice('unix://'.length);
+}
+
+function originOf(address: EngineAddress): string {
+  if (address.url.startsWith('unix://')) return 'http://localhost';
+  return address.url.replace(/^tcp:/, address.tls ? 'https:' : 'http:');
+}
+
+function tlsOf(address: EngineAddress): {
+  ca?: Buffer;
+  cert?: Buffer;
+  key?: Buffer;
+  rejectUnauthorized?: boolean;
+} {
+  const { tls } = address;
+  if (tls === null) return {};
+  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path));
+  return { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key), rejectUnauthorized: tls.verify };
+}

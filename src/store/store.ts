@@ -1,0 +1,40 @@
+/** A key with its value and the revision at which it was last written (above 0, growing). */
+export interface Entry {
+  key: string;
+  value: string;
+  revision: number;
+}
+
+/** One write of a commit. */
+export interface Write {
+  key: string;
+  /** null deletes */
+  value: string | null;
+  /** the revision that the key must have for the commit to happen; 0: it must not exist; absent: whatever it is */
+  expect?: number;
+  /** goes when this host's lease ends; has no meaning in a store of one host */
+  leased?: boolean;
+}
+
+/** Who watches a prefix. */
+export interface Watcher {
+  /** Everything under the prefix: at first, and after every gap in the stream. */
+  reset(entries: Entry[]): void;
+  /** One change; `value` null is a deletion. */
+  change(change: { key: string; value: string | null; revision: number }): void;
+}
+
+/**
+ * Keeps keys in order and durably. One contract suite holds for all of its kinds.
+ * Errors: WeaveError STORE_UNAVAILABLE when it can't be reached or written.
+ */
+export interface Store {
+  get(key: string): Promise<Entry | undefined>;
+  /** All entries under a prefix, by key. */
+  list(prefix: string): Promise<Entry[]>;
+  /** All of the writes, on disk when it resolves, or none: false when an expectation did not hold. */
+  commit(writes: readonly Write[]): Promise<boolean>;
+  /** Resolves when the first `reset` was given; ends with `signal`. */
+  watch(prefix: string, watcher: Watcher, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
