@@ -73,6 +73,12 @@ export interface LaunchConfig {
   store: string;
   password: string | null;
   trustedSubnets: string[];
+  /** Other hosts to connect to: `ip` or `ip:port` */
+  peers?: string[];
+  /** Connect to the peers that were known when the daemon last ran, too */
+  resume?: boolean;
+  /** This host's address towards the peers; null: by the routing table */
+  host?: string | null;
   logLevel: LogLevel;
 }
 
@@ -168,6 +174,8 @@ export interface Operations {
       rewriteHosts: boolean;
       addHosts: string[];
       multicastRoute: boolean;
+      /** false with --without-dns: no name for the container; default true */
+      dns?: boolean;
     };
     out: { addresses: string[] };
   };
