@@ -1,0 +1,379 @@
+import { readlinkSync } from 'node:fs';
+import type { ContainerInfo } from '../docker/types.ts';
+import type { Allocator } from '../ipam/allocator.ts';
+import type { Cidr } from '../lib/cidr.ts';
+import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
+import { eachOf, KeyedLock } from '../lib/lock.ts';
+import type { Logger } from '../lib/log.ts';
+import { type Decision, decide, type PolicyOptions } from '../lib/policy.ts';
+import { type AddressRequest, parseRequest } from '../lib/request.ts';
+import type { IpBatch } from '../net/ip.ts';
+import {
+  attachVeth,
+  detachVeth,
+  hostLink,
+  linkExists,
+  listVeths,
+  macOf,
+  removeAddresses,
+} from '../net/veth.ts';
+import { writeHostsFile } from './hosts-file.ts';
+import type { Naming } from './naming.ts';
+import type { Overrides } from './overrides.ts';
+import type { StartWatch } from './start-watch.ts';
+
+/** What the attacher needs of the engine. */
+interface Engine {
+  inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerInfo | undefined>;
+  list(options: { all: boolean }): Promise<{ id: string; name: string; running: boolean }[]>;
+}
+
+/** The switches of `launch` that attachment heeds. */
+export interface AttacherOptions extends PolicyOptions {
+  multicastRoute: boolean;
+  rewriteHosts: boolean;
+  mtu: number;
+  /** folder that the shims' folders are in; a container with one of them at /w was created through the proxy */
+  shimRoot: string;
+}
+
+/** A container that is on the network. */
+export interface Attachment {
+  info: ContainerInfo;
+  mac: string;
+  cidrs: Cidr[];
+}
+
+/** How one attachment may differ from the daemon's switches, as `attach` on the command line allows. */
+export interface AttachChoice {
+  multicastRoute: boolean;
+  rewriteHosts: boolean;
+  /** further hosts entries, `name:ip` */
+  addHosts: readonly string[];
+}
+
+/** How many containers are looked at side by side when all are. */
+const sweepWidth = 8;
+
+/**
+ * Holds every container in the state that it should have: running and ours means attached, stopped means no name,
+ * gone means no address. All ways lead to `settle`, which looks at the engine and converges; it runs once at a time
+ * for a container, so a proxied start, the engine's event of it and a sweep may overlap in any order.
+ */
+export class Attacher {
+  readonly #engine: Engine;
+  readonly #allocator: Allocator;
+  readonly #naming: Naming;
+  readonly #overrides: Overrides;
+  readonly #startWatch: StartWatch;
+  readonly #ip: IpBatch;
+  readonly #options: AttacherOptions;
+  readonly #logger: Logger;
+  readonly #attached = new Map<string, Attachment>();
+  readonly #lock = new KeyedLock();
+
+  constructor(fields: {
+    engine: Engine;
+    allocator: Allocator;
+    naming: Naming;
+    overrides: Overrides;
+    startWatch: StartWatch;
+    ip: IpBatch;
+    options: AttacherOptions;
+    logger: Logger;
+  }) {
+    this.#engine = fields.engine;
+    this.#allocator = fields.allocator;
+    this.#naming = fields.naming;
+    this.#overrides = fields.overrides;
+    this.#startWatch = fields.startWatch;
+    this.#ip = fields.ip;
+    this.#options = fields.options;
+    this.#logger = fields.logger;
+  }
+
+  /**
+   * The engine is about to start this container: gets its addresses ready meanwhile, and attaches as soon as its
+   * network namespace shows. @returns undefined: not one of ours
+   */
+  async begin(idOrName: string, signal: AbortSignal) {
+    const info = await this.#engine.inspect(idOrName, signal);
+    if (info === undefined || !this.#isOurs(info) || !this.#decide(info).attach) return undefined;
+    const { id } = info;
+    const early = new AbortController();
+    const ready = this.#addresses(info);
+    ready.catch(() => {}); // complete() meets the same error, and tells it
+    const attached = this.#attachEarly(info, early.signal);
+    return {
+      id,
+      complete: async () => {
+        await ready;
+        early.abort();
+        if (!(await attached)) await this.settle(id);
+      },
+      abandon: async () => {
+        early.abort();
+        await this.settle(id);
+      },
+    };
+  }
+
+  /** Looks at the engine, and brings this container's attachment, name and addresses to where they should be. */
+  settle(id: string): Promise<void> {
+    return this.#lock.run(id, async () => {
+      const info = await this.#engine.inspect(id);
+      if (info === undefined) await this.#forget(id);
+      else if (!info.running) await this.#detached(id);
+      else if (this.#isOurs(info) && this.#decide(info).attach) await this.#attach(info);
+    });
+  }
+
+  /** Resolves when what is under way for this container has ended. */
+  settled(id: string): Promise<void> {
+    return this.#lock.idle(id);
+  }
+
+  /** Settles all that the engine has, and forgets what it no longer has: after each gap in its events. */
+  async settleAll(): Promise<void> {
+    // Before the list: an owner that comes after it is new, not gone.
+    const owners = new Set([
+      ...this.#allocator.owners(),
+      ...this.#overrides.owners(),
+      ...this.#attached.keys(),
+    ]);
+    const listed = await this.#engine.list({ all: true });
+    const existing = new Set(listed.map(({ id }) => id));
+    const gone = [...owners].filter((owner) => isContainer(owner) && !existing.has(owner));
+    const running = listed.filter(({ id, running }) => running || this.#attached.has(id)).map(({ id }) => id);
+    await eachOf([...gone, ...running], sweepWidth, (id) =>
+      this.settle(id).catch((error) => this.#log(id, error)),
+    );
+  }
+
+  /** An event of the engine says that this container changed. */
+  noticed(id: string): void {
+    this.settle(id).catch((error) => this.#log(id, error));
+  }
+
+  /** Takes away links of containers that ended while something else kept their network namespace. */
+  async sweepLinks(): Promise<void> {
+    const alive = new Set([...this.#attached.values()].map(({ info }) => info.pid));
+    for (const pid of await listVeths()) {
+      if (!alive.has(pid) && !isProcess(pid)) await detachVeth(this.#ip, pid);
+    }
+  }
+
+  /** Attaches a running container by hand, or adds addresses to it. @returns the addresses that it was asked for */
+  attach(idOrName: string, requests: readonly string[], choice: AttachChoice): Promise<Cidr[]> {
+    return this.#withRunning(idOrName, async (info) => {
+      if (info.networkMode === 'host' || info.networkMode.startsWith('container:')) {
+        throw new WeaveError(
+          'NOT_ATTACHABLE',
+          `container ${info.name} shares the network of another (${info.networkMode}); attach that one`,
+        );
+      }
+      const asked = await this.#request(
+        info.id,
+        requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' }],
+      );
+      const before = this.#attached.get(info.id)?.cidrs ?? [];
+      const cidrs = union(before, asked);
+      await this.#overrides.set(info.id, cidrs);
+      await this.#bringUp(info, cidrs, choice);
+      return asked;
+    });
+  }
+
+  /** Takes addresses from a container; with the last one, ethwe. @returns the addresses that it had of those asked */
+  detach(idOrName: string, requests: readonly string[]): Promise<Cidr[]> {
+    return this.#withRunning(idOrName, async (info) => {
+      const before = this.#attached.get(info.id)?.cidrs ?? [];
+      const asked = requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' } as const];
+      const leaving = before.filter((cidr) => asked.some((request) => this.#matches(cidr, request)));
+      const staying = before.filter((cidr) => !leaving.includes(cidr));
+      if (leaving.length === 0) return [];
+      await this.#overrides.set(info.id, staying);
+      if (staying.length === 0) {
+        await detachVeth(this.#ip, info.pid);
+        await this.#detached(info.id);
+      } else {
+        await removeAddresses(info.pid, leaving);
+        this.#attached.set(info.id, { info, mac: macOf(info.id), cidrs: staying });
+        await this.#naming.set(info, staying);
+      }
+      for (const { ip } of leaving) await this.#allocator.release(info.id, ip);
+      return leaving;
+    });
+  }
+
+  attachment(id: string): Attachment | undefined {
+    return this.#attached.get(id);
+  }
+
+  attachments(): Attachment[] {
+    return [...this.#attached.values()];
+  }
+
+  /** Why a container that runs is not attached; undefined: it is. */
+  reason(info: ContainerInfo): string | undefined {
+    if (this.#attached.has(info.id)) return undefined;
+    try {
+      const decision = this.#decide(info);
+      if (!decision.attach) return decision.reason;
+    } catch (error) {
+      return messageOf(error);
+    }
+    return this.#isOurs(info)
+      ? 'attaching it failed; see the log'
+      : "it was not created through the proxy; 'weavets attach' attaches it, or create it anew with DOCKER_HOST set by weavets env";
+  }
+
+  /** @returns true if it attached before `signal`; errors are left to the attempt that follows the engine's answer */
+  async #attachEarly(info: ContainerInfo, signal: AbortSignal): Promise<boolean> {
+    const pid = await this.#startWatch.pidOf(info.id, signal);
+    if (pid === undefined) return false;
+    try {
+      await this.#lock.run(info.id, () => this.#attach({ ...info, pid, running: true }));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #decide(info: ContainerInfo): Decision {
+    const override = this.#overrides.get(info.id);
+    if (override === undefined) return decide(info, this.#options);
+    if (override.length === 0) return { attach: false, reason: "it was detached by 'weavets detach'" };
+    return { attach: true, requests: override.map((cidr) => ({ kind: 'claim', cidr })) };
+  }
+
+  #isOurs(info: ContainerInfo): boolean {
+    return (
+      info.shimSource?.startsWith(`${this.#options.shimRoot}/`) || this.#overrides.get(info.id) !== undefined
+    );
+  }
+
+  async #addresses(info: ContainerInfo): Promise<Cidr[]> {
+    const decision = this.#decide(info);
+    return decision.attach ? this.#request(info.id, decision.requests) : [];
+  }
+
+  /** All of the requests or none. */
+  async #request(id: string, requests: readonly AddressRequest[]): Promise<Cidr[]> {
+    const had = this.#allocator.owned(id);
+    const cidrs: Cidr[] = [];
+    try {
+      for (const request of requests) cidrs.push(await this.#allocator.request(id, request));
+      return cidrs;
+    } catch (error) {
+      const fresh = cidrs.filter((cidr) => !had.some(({ ip }) => ip === cidr.ip));
+      for (const { ip } of fresh) await this.#allocator.release(id, ip);
+      throw error;
+    }
+  }
+
+  #matches(cidr: Cidr, request: AddressRequest): boolean {
+    if (request.kind === 'claim') return request.cidr.equals(cidr);
+    return (request.kind === 'subnet' ? request.subnet : this.#allocator.defaultSubnet).equals(cidr.subnet);
+  }
+
+  async #attach(info: ContainerInfo): Promise<void> {
+    if (this.#attached.get(info.id)?.info.pid === info.pid) return;
+    const { multicastRoute, rewriteHosts } = this.#options;
+    await this.#bringUp(info, await this.#addresses(info), { multicastRoute, rewriteHosts, addHosts: [] });
+  }
+
+  /** The one place that attaches a container. Name and hosts file come first: the shim goes on as ethwe is up. */
+  async #bringUp(info: ContainerInfo, cidrs: Cidr[], choice: AttachChoice): Promise<void> {
+    const { id, pid, hostname } = info;
+    const began = performance.now();
+    try {
+      await this.#naming.set(info, cidrs);
+      if (choice.rewriteHosts && !info.ownHosts) {
+        const extraHosts = [...info.extraHosts, ...choice.addHosts];
+        await writeHostsFile({ pid, hostname, cidrs, extraHosts });
+      }
+      const mac = macOf(id);
+      await attachVeth(this.#ip, {
+        pid,
+        mac,
+        cidrs,
+        mtu: this.#options.mtu,
+        multicast: choice.multicastRoute,
+      });
+      this.#attached.set(id, { info, mac, cidrs });
+      const ms = Math.round(performance.now() - began);
+      this.#logger.info({ container: id.slice(0, 12), name: info.name, cidrs, ms }, 'attached');
+    } catch (error) {
+      await this.#naming.clear(id);
+      // A command that ends at once takes its namespace along; that is not a failure to attach.
+      if (!isProcess(pid)) return;
+      await detachVeth(this.#ip, pid);
+      throw new WeaveError(
+        'ATTACH_FAILED',
+        `cannot attach container ${info.name || id.slice(0, 12)} to the network: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  async #detached(id: string): Promise<void> {
+    const attachment = this.#attached.get(id);
+    this.#attached.delete(id);
+    await this.#naming.clear(id);
+    if (attachment === undefined) return;
+    this.#logger.info({ container: id.slice(0, 12), name: attachment.info.name }, 'detached');
+    // The link goes with the namespace, by itself and for free, unless another container still uses that.
+    if (linkExists(hostLink(attachment.info.pid))) await this.sweepLinks();
+  }
+
+  async #forget(id: string): Promise<void> {
+    await this.#detached(id);
+    await this.#overrides.delete(id);
+    const released = await this.#allocator.release(id);
+    if (released.length > 0) this.#logger.info({ container: id.slice(0, 12), cidrs: released }, 'released');
+  }
+
+  async #withRunning<T>(idOrName: string, task: (info: ContainerInfo) => Promise<T>): Promise<T> {
+    const found = await this.#engine.inspect(idOrName);
+    if (found === undefined) {
+      throw new WeaveError(
+        'NO_SUCH_CONTAINER',
+        `no container is called ${idOrName}; 'docker ps -a' lists all`,
+      );
+    }
+    return this.#lock.run(found.id, async () => {
+      const info = await this.#engine.inspect(found.id);
+      if (!info?.running) {
+        throw new WeaveError('NOT_ATTACHABLE', `container ${found.name} does not run; start it first`);
+      }
+      return task(info);
+    });
+  }
+
+  #log(id: string, error: unknown): void {
+    const level = hasCode(error, 'ENGINE_UNREACHABLE') ? 'debug' : 'error';
+    this.#logger[level](
+      { container: id.slice(0, 12), reason: messageOf(error) },
+      'cannot settle a container',
+    );
+  }
+}
+
+function union(a: readonly Cidr[], b: readonly Cidr[]): Cidr[] {
+  return [...a, ...b.filter((cidr) => !a.some((other) => other.equals(cidr)))];
+}
+
+function isContainer(owner: string): boolean {
+  return /^[0-9a-f]{64}$/.test(owner);
+}
+
+/** True while the process has a network namespace, which it loses as it ends. */
+function isProcess(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/ns/net`);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,176 @@
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LaunchConfig } from '../control/contract.ts';
+import { paths } from '../control/contract.ts';
+import { ControlServer } from '../control/server.ts';
+import { NameTable } from '../dns/names.ts';
+import { DnsServer } from '../dns/server.ts';
+import { Upstream } from '../dns/upstream.ts';
+import { EngineClient } from '../docker/client.ts';
+import { followEvents } from '../docker/events.ts';
+import { Allocator } from '../ipam/allocator.ts';
+import { wholeSpace } from '../ipam/space.ts';
+import { Cidr } from '../lib/cidr.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import { UndoStack } from '../lib/undo.ts';
+import { bridgeName, ensureBridge } from '../net/bridge.ts';
+import { Firewall } from '../net/firewall.ts';
+import { findUnderlay } from '../net/host.ts';
+import { IpBatch } from '../net/ip.ts';
+import { createHandlers } from '../proxy/handlers.ts';
+import { Proxy as DockerProxy } from '../proxy/proxy.ts';
+import { LmdbStore } from '../store/lmdb.ts';
+import { Attacher } from './attacher.ts';
+import { Exposer } from './exposer.ts';
+import { Naming } from './naming.ts';
+import { createOperations } from './operations.ts';
+import { Overrides } from './overrides.ts';
+import { peerName } from './peer.ts';
+import { checkRange, checkTools, dockerBridgeAddress } from './preflight.ts';
+import { makeReport } from './report.ts';
+import { installShims } from './shims.ts';
+import { StartWatch } from './start-watch.ts';
+
+/** Bytes that VXLAN over IPv4 adds: outer Ethernet, IP, UDP and VXLAN headers. */
+const vxlanOverhead = 50;
+/** ms between looks at what others may have changed: flushed firewalls, links left behind. */
+const tendInterval = 5_000;
+/** Ports of the status server, of VXLAN, and of etcd: not for containers. */
+const closedPorts = [6782, 6784, 2379, 2380];
+
+/** weavets' version, of package.json. */
+export const version = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+/**
+ * Builds the daemon part by part, and runs it until `signal`; each part's end stands beside its beginning, and all
+ * are undone in reverse. Containers keep running, and keep their network, when it ends.
+ * @param onReady called once everything serves, and what runs already is attached
+ */
+export async function runParts(
+  config: LaunchConfig,
+  {
+    logger,
+    signal,
+    stop,
+    onReady,
+  }: { logger: Logger; signal: AbortSignal; stop: () => void; onReady: () => void },
+): Promise<void> {
+  const undo = new UndoStack();
+  try {
+    await mkdir(paths.run, { recursive: true });
+    await mkdir(paths.state, { recursive: true, mode: 0o755 });
+    await checkTools();
+
+    const store = LmdbStore.open(join(paths.state, 'store'));
+    undo.push(() => store.close());
+    const peer = await peerName(store, config.name);
+
+    const engine = new EngineClient({ url: config.engine, tls: config.engineTls });
+    undo.push(() => engine.close());
+    await engine.version();
+    await checkRange(config, logger);
+    await installShims(paths.state);
+
+    const ip = new IpBatch();
+    undo.push(() => ip.close());
+    const underlay = await findUnderlay();
+    const mtu = config.mtu ?? underlay.mtu - vxlanOverhead;
+    const bridge = await ensureBridge(ip, { mtu, mac: peer });
+    const { dockerBridge } = config;
+    const firewall = new Firewall({ dockerBridge, dns: config.dns, closedPorts });
+
+    const range = Cidr.parse(config.ipallocRange);
+    const defaultSubnet =
+      config.ipallocDefaultSubnet === null ? range : Cidr.parse(config.ipallocDefaultSubnet);
+    const allocator = await Allocator.load({ range, defaultSubnet, store, space: wholeSpace });
+
+    const names = new NameTable();
+    const naming = new Naming(names, config.dnsDomain, peer);
+    const dns = await startDns();
+    const dnsIp = dns?.address.split(':')[0] ?? null;
+
+    const exposer = new Exposer({ allocator, store, firewall, ip, naming });
+    await exposer.restore();
+
+    const attacher = new Attacher({
+      engine,
+      allocator,
+      naming,
+      overrides: await Overrides.load(store),
+      startWatch: new StartWatch(),
+      ip,
+      options: { ...config, mtu, shimRoot: join(paths.state, 'shim') },
+      logger,
+    });
+
+    let ready = false;
+    const report = () =>
+      makeReport({
+        ...{ version, ready, config, peer, allocator, names },
+        upstream: dns?.upstream.servers ?? [],
+        dnsAddress: dns?.address ?? null,
+        proxyAddresses: proxy?.addresses ?? [],
+      });
+    const operations = createOperations({
+      ...{ attacher, exposer, naming, names, engine, config, report, stop, version, dnsIp },
+      bridgeMac: bridge.address,
+    });
+    const control = await ControlServer.listen(paths.control, operations, { logger });
+    undo.push(() => control.close());
+
+    const proxy = config.proxy ? await startProxy() : undefined;
+
+    const tending = setInterval(() => {
+      Promise.all([firewall.ensure(), attacher.sweepLinks()]).then(
+        ([mended]) => mended && logger.warn('firewall rules of ours had gone; they are back'),
+        (error: unknown) => logger.error({ reason: messageOf(error) }, 'cannot tend the host network'),
+      );
+    }, tendInterval);
+    undo.push(() => clearInterval(tending));
+
+    const follower = {
+      connected: async () => {
+        await attacher.settleAll();
+        if (ready) return;
+        ready = true;
+        logger.info(
+          { version, peer, bridge: bridgeName, mtu, proxy: proxy?.addresses, dns: dns?.address },
+          'ready',
+        );
+        onReady();
+      },
+      event: ({ id }: { id: string }) => attacher.noticed(id),
+    };
+    await followEvents(engine, follower, { signal, logger });
+
+    async function startDns() {
+      if (!config.dns) return undefined;
+      const [address = '', port = '53'] = (
+        config.dnsListenAddress ?? (await dockerBridgeAddress(dockerBridge))
+      ).split(':');
+      const upstream = new Upstream({ own: [`${address}:${port}`], logger });
+      undo.push(() => upstream.close());
+      const { dnsDomain: domain, dnsTtl: ttl } = config;
+      const server = await DnsServer.listen({
+        ...{ addresses: [address], port: Number(port), domain, ttl, names, upstream, logger },
+      });
+      undo.push(() => server.close());
+      return { address: server.address, upstream };
+    }
+
+    async function startProxy() {
+      const dnsAddress = config.dnsForContainers ? dnsIp : null;
+      const handlers = createHandlers(config, { engine, attacher, dnsAddress, logger });
+      const started = await DockerProxy.start({ ...config, handlers, logger });
+      undo.push(() => started.close());
+      return started;
+    }
+  } finally {
+    for (const error of await undo.rollback())
+      logger.error({ reason: messageOf(error) }, 'cannot close a part');
+  }
+}

@@ -1,0 +1,120 @@
+import type { LaunchConfig, PsEntry, Report, WhyEntry } from '../control/contract.ts';
+import type { Handlers } from '../control/server.ts';
+import { type NameTable, qualify } from '../dns/names.ts';
+import type { EngineClient } from '../docker/client.ts';
+import type { Cidr } from '../lib/cidr.ts';
+import { WeaveError } from '../lib/errors.ts';
+import type { Attacher } from './attacher.ts';
+import { type Exposer, exposeOwner } from './exposer.ts';
+import type { Naming } from './naming.ts';
+
+/** Owner of names that belong to no container. */
+const externOwner = 'weave:extern';
+
+/** What carries out the operations of the control socket. */
+export interface Parts {
+  attacher: Attacher;
+  exposer: Exposer;
+  naming: Naming;
+  names: NameTable;
+  engine: EngineClient;
+  config: LaunchConfig;
+  bridgeMac: string;
+  /** null: DNS is off */
+  dnsIp: string | null;
+  version: string;
+  report: () => Report;
+  stop: () => void;
+}
+
+/** One handler for each operation of the contract. */
+export function createOperations(parts: Parts): Handlers {
+  const { attacher, exposer, naming, names, engine, config } = parts;
+  const addresses = (cidrs: readonly Cidr[]) => ({ addresses: cidrs.map(({ address }) => address) });
+
+  async function containerId(name: string): Promise<string> {
+    const info = await engine.inspect(name);
+    if (info) return info.id;
+    throw new WeaveError('NO_SUCH_CONTAINER', `no container is called ${name}; 'docker ps -a' lists all`);
+  }
+
+  async function ps(wanted: readonly string[]): Promise<PsEntry[]> {
+    const host = {
+      id: exposeOwner,
+      name: exposeOwner,
+      mac: parts.bridgeMac,
+      cidrs: exposer.list().map(String),
+    };
+    const containers = attacher.attachments().map(({ info, mac, cidrs }) => ({
+      ...{ id: info.id, name: info.name, mac },
+      cidrs: cidrs.map(String),
+    }));
+    if (wanted.length === 0) return [host, ...containers];
+    const ids = await Promise.all(wanted.map((name) => (name === exposeOwner ? name : containerId(name))));
+    return [host, ...containers].filter(({ id }) => ids.includes(id));
+  }
+
+  async function why(): Promise<WhyEntry[]> {
+    const running = (await engine.list({ all: false })).map(({ id }) => engine.inspect(id));
+    return (await Promise.all(running)).flatMap((info) => {
+      if (!info?.running) return [];
+      const reason = attacher.reason(info);
+      const cidrs = attacher.attachment(info.id)?.cidrs.join(' ') ?? '';
+      return [{ id: info.id, name: info.name, attached: reason === undefined, reason: reason ?? cidrs }];
+    });
+  }
+
+  /** The addresses that a name is added for: those given, or else the container's own. */
+  async function named(input: { container: string | null; ips: string[]; fqdn: string | null }) {
+    const owner = input.container === null ? externOwner : await containerId(input.container);
+    const attachment = attacher.attachment(owner);
+    const ips = input.ips.length > 0 ? input.ips : (attachment?.cidrs.map(({ address }) => address) ?? []);
+    const fqdn = input.fqdn ?? (attachment && qualify(attachment.info.hostname, config.dnsDomain));
+    return { owner, ips, fqdn };
+  }
+
+  return {
+    ping: async () => {
+      const { Ready } = parts.report();
+      return { pid: process.pid, version: parts.version, ready: Ready };
+    },
+    report: async () => parts.report(),
+    ps: ({ containers }) => ps(containers),
+    why,
+    stop: async () => {
+      // After the answer: the client waits for the process to end.
+      setImmediate(parts.stop);
+      return {};
+    },
+    attach: async ({ container, requests, ...choice }) =>
+      addresses(await attacher.attach(container, requests, choice)),
+    detach: async ({ container, requests }) => addresses(await attacher.detach(container, requests)),
+    expose: async ({ requests, fqdn, masquerade }) =>
+      addresses(await exposer.expose(requests, fqdn, masquerade)),
+    hide: async ({ requests }) => addresses(await exposer.hide(requests)),
+    dnsAdd: async (input) => {
+      const { owner, ips, fqdn } = await named(input);
+      if (fqdn === undefined || ips.length === 0) {
+        throw new WeaveError(
+          'USAGE',
+          'nothing to add: the container is not attached, and no address and name are given',
+        );
+      }
+      await naming.add(owner, fqdn, ips);
+      return {};
+    },
+    dnsRemove: async (input) => {
+      const owner = input.container === null ? externOwner : await containerId(input.container);
+      await naming.remove(owner, input.fqdn ?? undefined, input.ips);
+      return {};
+    },
+    dnsLookup: async ({ name }) => ({ addresses: names.addresses(qualify(name, config.dnsDomain)) }),
+    dnsArgs: async () => ({
+      args: parts.dnsIp === null ? [] : [`--dns=${parts.dnsIp}`, `--dns-search=${config.dnsDomain}`],
+    }),
+    rmpeer: async () => ({ lines: [] }),
+    connect: async () => ({}),
+    forget: async () => ({}),
+    prime: async () => ({}),
+  };
+}

@@ -1,0 +1,26 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Store } from '../store/store.ts';
+
+/**
+ * This host's name among its peers, a MAC: the one that was given, or the one kept in the store, or one made from the
+ * machine's id. A machine without an id gets a random one; kept all the same.
+ */
+export async function peerName(store: Store, given: string | null): Promise<string> {
+  const kept = await store.get('peer/name');
+  const name = given ?? kept?.value ?? toMac(await machineId());
+  if (name !== kept?.value) await store.commit([{ key: 'peer/name', value: name }]);
+  return name;
+}
+
+async function machineId(): Promise<Buffer> {
+  const id = (await readFile('/etc/machine-id', 'utf8').catch(() => '')).trim();
+  return id === '' ? randomBytes(16) : createHash('sha256').update(`weavets ${id}`).digest();
+}
+
+function toMac(bytes: Buffer): string {
+  const mac = Buffer.from(bytes.subarray(0, 6));
+  // Locally administered, unicast.
+  mac[0] = ((mac[0] ?? 0) & 0xfc) | 0x02;
+  return (mac.toString('hex').match(/../g) ?? []).join(':');
+}
