@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ShimMode } from '../../../src/lib/shim.ts';
@@ -18,7 +18,9 @@ export class TemporaryFolder implements AsyncDisposable {
   }
 
   static async create(): Promise<TemporaryFolder> {
-    return new TemporaryFolder(await mkdtemp(join(tmpdir(), 'weavets-shim-')));
+    const path = await mkdtemp(join(tmpdir(), 'weavets-shim-'));
+    await chmod(path, 0o755); // other users run what is in it
+    return new TemporaryFolder(path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
