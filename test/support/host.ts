@@ -243,7 +243,7 @@ export class Host implements AsyncDisposable {
 
   /** The image `busybox`, made from Debian's busybox-static, `CMD ["sh"]`. */
   async importBusybox(): Promise<void> {
-    await this.runOk(['sh', join(here, 'import-busybox.sh')]);
+    await this.runOk(['sh', join(repository, 'scripts/import-busybox.sh')]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,22 @@
+# The daemon as a container; docker-compose.yml tells what it needs of the host.
+FROM node:20-bookworm-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+WORKDIR /weavets
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts scripts
+COPY src src
+RUN npm run build && npm prune --omit=dev
+
+FROM node:20-bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends iproute2 iptables procps \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /weavets
+COPY --from=build /weavets/package.json ./
+COPY --from=build /weavets/node_modules node_modules
+COPY --from=build /weavets/dist dist
+COPY bin/weavets bin/weavets
+RUN ln -s /weavets/bin/weavets /usr/local/bin/weavets
+ENTRYPOINT ["weavets"]
+CMD ["launch", "--foreground"]

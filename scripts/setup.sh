@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Installs what is missing on a Debian or Ubuntu machine; does nothing where all is there.
+# usage: setup.sh [--test]      --test: also what the tests and benchmarks use
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "setup: $*"; exit 1; }
+
+[ "$(id -u)" = 0 ] || die 'must run as root: it installs packages and makes network interfaces; try sudo'
+node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||a===20&&b>=11?0:1)' 2>/dev/null ||
+  die "Node 20.11 or newer is needed, and ${NODE_VERSION:-$(node -v 2>/dev/null || echo none)} is here"
+
+packages=()
+need() { # need COMMAND PACKAGE...
+  command -v "$1" >/dev/null 2>&1 || packages+=("${@:2}")
+}
+PATH=$PATH:/usr/sbin:/sbin
+need dockerd docker.io
+# Newer releases have the client in a package of its own.
+if ! command -v docker >/dev/null 2>&1 && apt-cache show docker-cli >/dev/null 2>&1; then packages+=(docker-cli); fi
+need ip iproute2
+need iptables-restore iptables
+need nsenter util-linux
+need sysctl procps
+need cc gcc libc6-dev
+[ -e /bin/busybox ] || packages+=(busybox-static)
+if [ "${1:-}" = --test ]; then
+  need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  need musl-gcc musl-tools
+  need qemu-aarch64-static qemu-user-static
+  need tcpdump tcpdump
+  need socat socat
+  need script bsdutils
+  need dnsmasq dnsmasq-base
+  need dnsperf dnsperf
+  need openssl openssl
+  need curl curl
+  need git git
+fi
+if [ ${#packages[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null 2>&1 || die "cannot install ${packages[*]}: no apt-get here; install them by hand and try again"
+  say "setup: installing ${packages[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq >&2 || say 'setup: apt-get update failed; trying with the lists that are here'
+  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null ||
+    die "apt-get could not install ${packages[*]}"
+fi
+
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+  say 'setup: installing the npm packages'
+  npm ci --no-audit --no-fund --loglevel=error >&2
+fi
+say 'setup: building'
+npm run --silent build >&2
