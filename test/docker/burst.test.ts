@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Host, until } from '../support/host.ts';
+
+let host: Host;
+before(async () => {
+  host = await Host.create();
+});
+after(() => host[Symbol.asyncDispose]());
+
+/** What weavets could leave on a host. */
+async function traces(): Promise<string> {
+  const { stdout } = await host.shell(`
+    ip -o link | grep -o 'vethwe[^@:]*\\|weave' ; iptables-save | grep WEAVE ; grep weave /proc/mounts | grep -v /var/lib/weave\\ ext4
+    ls -A /var/lib/weave /var/run/weave 2>/dev/null ; pgrep -fa 'daemon/main.js|ip -force -batch'`);
+  return stdout;
+}
+
+test('fifty at once: all attached, all distinct, all named; afterwards nothing is left', async () => {
+  const count = 50;
+  assert.equal((await host.weavets('launch')).code, 0);
+  const names = Array.from({ length: count }, (_, i) => `c${i}`);
+  const runs = await Promise.all(
+    names.map((name) =>
+      host.run([
+        'docker',
+        '-H',
+        'unix:///var/run/weave/weave.sock',
+        'run',
+        '-d',
+        '--name',
+        name,
+        'busybox',
+        'sleep',
+        '10000',
+      ]),
+    ),
+  );
+  assert.deepEqual(
+    runs.map(({ code, stderr }) => `${code}${stderr}`),
+    names.map(() => '0'),
+  );
+
+  const rows = (await host.weavets('ps')).stdout.trim().split('\n').slice(1);
+  assert.equal(rows.length, count);
+  const addresses = rows.map((row) => row.split(/\s+/)[2]);
+  assert.equal(new Set(addresses).size, count);
+
+  const lookups = names
+    .map((name) => `nslookup ${name}.weave.local | grep -A1 'Name:' | grep -c 'Address.*10\\.32\\.'`)
+    .join('; ');
+  const found = await host.docker('exec', 'c0', 'sh', '-c', lookups);
+  assert.equal(found, names.map(() => '1').join('\n'));
+  assert.match(await host.docker('exec', 'c0', 'ping', '-c', '1', `c${count - 1}`), / 0% packet loss/);
+
+  await host.docker('rm', '-f', ...names);
+  await until('no veth is left', async () => !(await host.shell('ip -o link')).stdout.includes('vethwepl'));
+  await until('all addresses are free', async () =>
+    (await host.weavets('status', 'ipam')).stdout.includes('(0 active)'),
+  );
+  assert.equal((await host.weavets('reset')).code, 0);
+  assert.equal(await traces(), '');
+});

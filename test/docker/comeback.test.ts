@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { Host, until } from '../support/host.ts';
+
+let host: Host;
+before(async () => {
+  host = await Host.create();
+});
+after(() => host[Symbol.asyncDispose]());
+beforeEach(async () => {
+  await host.weavets('launch');
+});
+
+const addressIn = async (name: string) =>
+  /inet (\S+) brd/.exec(
+    (await host.run(['docker', 'exec', name, 'ip', '-4', 'addr', 'show', 'ethwe'])).stdout,
+  )?.[1];
+
+async function start(name: string, ...options: string[]): Promise<string> {
+  await host.proxied('run', '-d', '--name', name, ...options, 'busybox', 'sleep', '100000');
+  const address = await addressIn(name);
+  assert.ok(address, `${name} has an address`);
+  return address;
+}
+
+/** Attached with this address, and another container reaches it by name. */
+async function isBack(name: string, address: string): Promise<void> {
+  await until(`${name} is attached again`, async () => (await addressIn(name)) === address);
+  const probe = await host.run([
+    'docker',
+    '-H',
+    'unix:///var/run/weave/weave.sock',
+    'run',
+    '--rm',
+    'busybox',
+    'ping',
+    '-c',
+    '1',
+    '-W',
+    '5',
+    name,
+  ]);
+  assert.match(
+    probe.stdout,
+    new RegExp(`\\(${address.replace(/\/.*/, '')}\\)[\\s\\S]* 0% packet loss`),
+    probe.stderr,
+  );
+}
+
+test('docker restart keeps address and name', async () => {
+  const address = await start('restarted');
+  await host.proxied('restart', '-t', '0', 'restarted');
+  assert.equal(await addressIn('restarted'), address);
+  await isBack('restarted', address);
+});
+
+test('a restart past the proxy is noticed', async () => {
+  const address = await start('aside');
+  await host.docker('restart', '-t', '0', 'aside');
+  await isBack('aside', address);
+});
+
+test('stopped for a while and started again: the same address', async () => {
+  const address = await start('paused-a-while');
+  await host.docker('stop', '-t', '0', 'paused-a-while');
+  await start('newcomer');
+  await host.proxied('start', 'paused-a-while');
+  await isBack('paused-a-while', address);
+});
+
+test('killed from outside and restarted by policy', async () => {
+  const address = await start('phoenix', '--restart', 'always');
+  const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'phoenix');
+  await host.run(['kill', '-9', pid]);
+  await until(
+    'it runs again',
+    async () =>
+      (await host.docker('inspect', '-f', '{{.State.Running}} {{.State.Pid}}', 'phoenix')) !== `true ${pid}`,
+  );
+  await isBack('phoenix', address);
+});
+
+test('a dead container’s name is gone, and its address comes free when it is removed', async () => {
+  const address = await start('mortal');
+  const lookup = async () => (await host.weavets('dns-lookup', 'mortal')).stdout.trim();
+  assert.equal(`${await lookup()}/12`, address);
+  await host.docker('kill', 'mortal');
+  await until('its name is gone', async () => (await lookup()) === '');
+  await host.docker('rm', 'mortal');
+  await until('its address is free', async () => {
+    const { stdout } = await host.weavets('report', '-f', '{{.IPAM.ActiveIPs}}');
+    return Number(stdout) === (await host.docker('ps', '-aq')).split('\n').length;
+  });
+});
+
+test('the daemon stopped, a container started meanwhile, the daemon launched again', async () => {
+  const address = await start('steady');
+  assert.equal((await host.weavets('stop')).code, 0);
+  assert.match(await host.docker('exec', 'steady', 'ip', 'link'), /ethwe/);
+  await host.docker('restart', '-t', '0', 'steady');
+  assert.equal((await host.weavets('launch')).code, 0);
+  await isBack('steady', address);
+});
+
+test('the daemon killed in the midst of ten starts: launch finds and mends what is there', async () => {
+  const names = Array.from({ length: 10 }, (_, i) => `mid${i}`);
+  const runs = names.map((name) =>
+    host.run([
+      'docker',
+      '-H',
+      'unix:///var/run/weave/weave.sock',
+      'run',
+      '-d',
+      '--name',
+      name,
+      '--restart',
+      'always',
+      'busybox',
+      'sleep',
+      '100000',
+    ]),
+  );
+  await until('some are attached', async () => (await host.weavets('ps')).stdout.includes('\n'));
+  const { stdout } = await host.shell(
+    'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " >/dev/null; pgrep -f daemon/main.js',
+  );
+  await host.runOk(['kill', '-9', ...stdout.trim().split('\n')]);
+  await Promise.all(runs);
+  assert.equal((await host.weavets('launch')).code, 0);
+  const started = (await host.docker('ps', '-q', '--filter', 'name=mid', '--format', '{{.Names}}'))
+    .split('\n')
+    .filter(Boolean);
+  for (const name of started)
+    await until(`${name} is attached`, async () => (await addressIn(name)) !== undefined);
+  const addresses = await Promise.all(started.map(addressIn));
+  assert.equal(new Set(addresses).size, started.length);
+});
+
+test('the engine restarted: policy containers are attached again', async () => {
+  const address = await start('survivor', '--restart', 'always');
+  await host.stopEngine();
+  await host.startEngine();
+  await isBack('survivor', address);
+});
+
+test('the engine killed: the same', async () => {
+  const address = await start('hardy', '--restart', 'always');
+  await host.stopEngine('SIGKILL');
+  await host.startEngine();
+  await isBack('hardy', address);
+});
+
+test('flushed firewall rules come back by themselves', async () => {
+  await host.runOk(['iptables', '-F', 'WEAVE-FORWARD']);
+  await host.runOk(['iptables', '-D', 'INPUT', '-j', 'WEAVE-INPUT']);
+  await until('they are back', async () => {
+    const { stdout } = await host.shell('iptables-save');
+    return (
+      stdout.includes('-A WEAVE-FORWARD -i weave -o weave -j ACCEPT') &&
+      stdout.includes('-A INPUT -j WEAVE-INPUT')
+    );
+  });
+});
