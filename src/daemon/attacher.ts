@@ -1,4 +1,3 @@
-import { readlinkSync } from 'node:fs';
 import type { ContainerInfo } from '../docker/types.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Cidr } from '../lib/cidr.ts';
@@ -7,18 +6,7 @@ import { eachOf, KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
 import { type Decision, decide, type PolicyOptions } from '../lib/policy.ts';
 import { type AddressRequest, parseRequest } from '../lib/request.ts';
-import type { IpBatch } from '../net/ip.ts';
-import {
-  attachVeth,
-  detachVeth,
-  hostLink,
-  linkExists,
-  listVeths,
-  macOf,
-  removeAddresses,
-} from '../net/veth.ts';
-import { writeHostsFile } from './hosts-file.ts';
-import type { Naming } from './naming.ts';
+import type { AttachChoice, Attachments } from './attachments.ts';
 import type { Overrides } from './overrides.ts';
 import type { StartWatch } from './start-watch.ts';
 
@@ -32,24 +20,8 @@ interface Engine {
 export interface AttacherOptions extends PolicyOptions {
   multicastRoute: boolean;
   rewriteHosts: boolean;
-  mtu: number;
   /** folder that the shims' folders are in; a container with one of them at /w was created through the proxy */
   shimRoot: string;
-}
-
-/** A container that is on the network. */
-export interface Attachment {
-  info: ContainerInfo;
-  mac: string;
-  cidrs: Cidr[];
-}
-
-/** How one attachment may differ from the daemon's switches, as `attach` on the command line allows. */
-export interface AttachChoice {
-  multicastRoute: boolean;
-  rewriteHosts: boolean;
-  /** further hosts entries, `name:ip` */
-  addHosts: readonly string[];
 }
 
 /** How many containers are looked at side by side when all are. */
@@ -63,51 +35,46 @@ const sweepWidth = 8;
 export class Attacher {
   readonly #engine: Engine;
   readonly #allocator: Allocator;
-  readonly #naming: Naming;
+  readonly #attachments: Attachments;
   readonly #overrides: Overrides;
   readonly #startWatch: StartWatch;
-  readonly #ip: IpBatch;
   readonly #options: AttacherOptions;
   readonly #logger: Logger;
-  readonly #attached = new Map<string, Attachment>();
   readonly #lock = new KeyedLock();
 
   constructor(fields: {
     engine: Engine;
     allocator: Allocator;
-    naming: Naming;
+    attachments: Attachments;
     overrides: Overrides;
     startWatch: StartWatch;
-    ip: IpBatch;
     options: AttacherOptions;
     logger: Logger;
   }) {
     this.#engine = fields.engine;
     this.#allocator = fields.allocator;
-    this.#naming = fields.naming;
+    this.#attachments = fields.attachments;
     this.#overrides = fields.overrides;
     this.#startWatch = fields.startWatch;
-    this.#ip = fields.ip;
     this.#options = fields.options;
     this.#logger = fields.logger;
   }
 
   /**
-   * The engine is about to start this container: gets its addresses ready meanwhile, and attaches as soon as its
-   * network namespace shows. @returns undefined: not one of ours
+   * The engine is about to start this container: takes its addresses, and attaches as soon as its network namespace
+   * shows. What it can't have is an error now, before anything was started.
+   * @returns undefined: not one of ours
    */
   async begin(idOrName: string, signal: AbortSignal) {
     const info = await this.#engine.inspect(idOrName, signal);
     if (info === undefined || !this.#isOurs(info) || !this.#decide(info).attach) return undefined;
     const { id } = info;
     const early = new AbortController();
-    const ready = this.#addresses(info);
-    ready.catch(() => {}); // complete() meets the same error, and tells it
+    await this.#addresses(info);
     const attached = this.#attachEarly(info, early.signal);
     return {
       id,
       complete: async () => {
-        await ready;
         early.abort();
         if (!(await attached)) await this.settle(id);
       },
@@ -123,7 +90,7 @@ export class Attacher {
     return this.#lock.run(id, async () => {
       const info = await this.#engine.inspect(id);
       if (info === undefined) await this.#forget(id);
-      else if (!info.running) await this.#detached(id);
+      else if (!info.running) await this.#attachments.ended(id);
       else if (this.#isOurs(info) && this.#decide(info).attach) await this.#attach(info);
     });
   }
@@ -139,12 +106,14 @@ export class Attacher {
     const owners = new Set([
       ...this.#allocator.owners(),
       ...this.#overrides.owners(),
-      ...this.#attached.keys(),
+      ...this.#attachments.list().map(({ info }) => info.id),
     ]);
     const listed = await this.#engine.list({ all: true });
     const existing = new Set(listed.map(({ id }) => id));
     const gone = [...owners].filter((owner) => isContainer(owner) && !existing.has(owner));
-    const running = listed.filter(({ id, running }) => running || this.#attached.has(id)).map(({ id }) => id);
+    const running = listed
+      .filter(({ id, running }) => running || this.#attachments.get(id) !== undefined)
+      .map(({ id }) => id);
     await eachOf([...gone, ...running], sweepWidth, (id) =>
       this.settle(id).catch((error) => this.#log(id, error)),
     );
@@ -153,14 +122,6 @@ export class Attacher {
   /** An event of the engine says that this container changed. */
   noticed(id: string): void {
     this.settle(id).catch((error) => this.#log(id, error));
-  }
-
-  /** Takes away links of containers that ended while something else kept their network namespace. */
-  async sweepLinks(): Promise<void> {
-    const alive = new Set([...this.#attached.values()].map(({ info }) => info.pid));
-    for (const pid of await listVeths()) {
-      if (!alive.has(pid) && !isProcess(pid)) await detachVeth(this.#ip, pid);
-    }
   }
 
   /** Attaches a running container by hand, or adds addresses to it. @returns the addresses that it was asked for */
@@ -176,10 +137,10 @@ export class Attacher {
         info.id,
         requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' }],
       );
-      const before = this.#attached.get(info.id)?.cidrs ?? [];
+      const before = this.#attachments.get(info.id)?.cidrs ?? [];
       const cidrs = union(before, asked);
       await this.#overrides.set(info.id, cidrs);
-      await this.#bringUp(info, cidrs, choice);
+      await this.#attachments.attach(info, cidrs, choice);
       return asked;
     });
   }
@@ -187,36 +148,25 @@ export class Attacher {
   /** Takes addresses from a container; with the last one, ethwe. @returns the addresses that it had of those asked */
   detach(idOrName: string, requests: readonly string[]): Promise<Cidr[]> {
     return this.#withRunning(idOrName, async (info) => {
-      const before = this.#attached.get(info.id)?.cidrs ?? [];
+      const attachment = this.#attachments.get(info.id);
       const asked = requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' } as const];
-      const leaving = before.filter((cidr) => asked.some((request) => this.#matches(cidr, request)));
-      const staying = before.filter((cidr) => !leaving.includes(cidr));
-      if (leaving.length === 0) return [];
-      await this.#overrides.set(info.id, staying);
-      if (staying.length === 0) {
-        await detachVeth(this.#ip, info.pid);
-        await this.#detached(info.id);
-      } else {
-        await removeAddresses(info.pid, leaving);
-        this.#attached.set(info.id, { info, mac: macOf(info.id), cidrs: staying });
-        await this.#naming.set(info, staying);
-      }
+      const leaving = attachment?.cidrs.filter((cidr) =>
+        asked.some((request) => this.#matches(cidr, request)),
+      );
+      if (attachment === undefined || leaving === undefined || leaving.length === 0) return [];
+      await this.#overrides.set(
+        info.id,
+        attachment.cidrs.filter((cidr) => !leaving.includes(cidr)),
+      );
+      await this.#attachments.reduce(attachment, leaving);
       for (const { ip } of leaving) await this.#allocator.release(info.id, ip);
       return leaving;
     });
   }
 
-  attachment(id: string): Attachment | undefined {
-    return this.#attached.get(id);
-  }
-
-  attachments(): Attachment[] {
-    return [...this.#attached.values()];
-  }
-
   /** Why a container that runs is not attached; undefined: it is. */
   reason(info: ContainerInfo): string | undefined {
-    if (this.#attached.has(info.id)) return undefined;
+    if (this.#attachments.get(info.id) !== undefined) return undefined;
     try {
       const decision = this.#decide(info);
       if (!decision.attach) return decision.reason;
@@ -231,7 +181,8 @@ export class Attacher {
   /** @returns true if it attached before `signal`; errors are left to the attempt that follows the engine's answer */
   async #attachEarly(info: ContainerInfo, signal: AbortSignal): Promise<boolean> {
     const pid = await this.#startWatch.pidOf(info.id, signal);
-    if (pid === undefined) return false;
+    // When it restarts, the files may still be those of the run that ends.
+    if (pid === undefined || pid === info.pid) return false;
     try {
       await this.#lock.run(info.id, () => this.#attach({ ...info, pid, running: true }));
       return true;
@@ -278,57 +229,17 @@ export class Attacher {
   }
 
   async #attach(info: ContainerInfo): Promise<void> {
-    if (this.#attached.get(info.id)?.info.pid === info.pid) return;
+    if (this.#attachments.get(info.id)?.info.pid === info.pid) return;
     const { multicastRoute, rewriteHosts } = this.#options;
-    await this.#bringUp(info, await this.#addresses(info), { multicastRoute, rewriteHosts, addHosts: [] });
-  }
-
-  /** The one place that attaches a container. Name and hosts file come first: the shim goes on as ethwe is up. */
-  async #bringUp(info: ContainerInfo, cidrs: Cidr[], choice: AttachChoice): Promise<void> {
-    const { id, pid, hostname } = info;
-    const began = performance.now();
-    try {
-      await this.#naming.set(info, cidrs);
-      if (choice.rewriteHosts && !info.ownHosts) {
-        const extraHosts = [...info.extraHosts, ...choice.addHosts];
-        await writeHostsFile({ pid, hostname, cidrs, extraHosts });
-      }
-      const mac = macOf(id);
-      await attachVeth(this.#ip, {
-        pid,
-        mac,
-        cidrs,
-        mtu: this.#options.mtu,
-        multicast: choice.multicastRoute,
-      });
-      this.#attached.set(id, { info, mac, cidrs });
-      const ms = Math.round(performance.now() - began);
-      this.#logger.info({ container: id.slice(0, 12), name: info.name, cidrs, ms }, 'attached');
-    } catch (error) {
-      await this.#naming.clear(id);
-      // A command that ends at once takes its namespace along; that is not a failure to attach.
-      if (!isProcess(pid)) return;
-      await detachVeth(this.#ip, pid);
-      throw new WeaveError(
-        'ATTACH_FAILED',
-        `cannot attach container ${info.name || id.slice(0, 12)} to the network: ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
-  }
-
-  async #detached(id: string): Promise<void> {
-    const attachment = this.#attached.get(id);
-    this.#attached.delete(id);
-    await this.#naming.clear(id);
-    if (attachment === undefined) return;
-    this.#logger.info({ container: id.slice(0, 12), name: attachment.info.name }, 'detached');
-    // The link goes with the namespace, by itself and for free, unless another container still uses that.
-    if (linkExists(hostLink(attachment.info.pid))) await this.sweepLinks();
+    await this.#attachments.attach(info, await this.#addresses(info), {
+      multicastRoute,
+      rewriteHosts,
+      addHosts: [],
+    });
   }
 
   async #forget(id: string): Promise<void> {
-    await this.#detached(id);
+    await this.#attachments.ended(id);
     await this.#overrides.delete(id);
     const released = await this.#allocator.release(id);
     if (released.length > 0) this.#logger.info({ container: id.slice(0, 12), cidrs: released }, 'released');
@@ -366,14 +277,4 @@ function union(a: readonly Cidr[], b: readonly Cidr[]): Cidr[] {
 
 function isContainer(owner: string): boolean {
   return /^[0-9a-f]{64}$/.test(owner);
-}
-
-/** True while the process has a network namespace, which it loses as it ends. */
-function isProcess(pid: number): boolean {
-  try {
-    readlinkSync(`/proc/${pid}/ns/net`);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -23,6 +23,7 @@ import { createHandlers } from '../proxy/handlers.ts';
 import { Proxy as DockerProxy } from '../proxy/proxy.ts';
 import { LmdbStore } from '../store/lmdb.ts';
 import { Attacher } from './attacher.ts';
+import { Attachments } from './attachments.ts';
 import { Exposer } from './exposer.ts';
 import { Naming } from './naming.ts';
 import { createOperations } from './operations.ts';
@@ -96,14 +97,14 @@ export async function runParts(
     const exposer = new Exposer({ allocator, store, firewall, ip, naming });
     await exposer.restore();
 
+    const attachments = new Attachments({ ip, naming, mtu, logger });
     const attacher = new Attacher({
       engine,
       allocator,
-      naming,
+      attachments,
       overrides: await Overrides.load(store),
       startWatch: new StartWatch(),
-      ip,
-      options: { ...config, mtu, shimRoot: join(paths.state, 'shim') },
+      options: { ...config, shimRoot: join(paths.state, 'shim') },
       logger,
     });
 
@@ -116,7 +117,7 @@ export async function runParts(
         proxyAddresses: proxy?.addresses ?? [],
       });
     const operations = createOperations({
-      ...{ attacher, exposer, naming, names, engine, config, report, stop, version, dnsIp },
+      ...{ attacher, attachments, exposer, naming, names, engine, config, report, stop, version, dnsIp },
       bridgeMac: bridge.address,
     });
     const control = await ControlServer.listen(paths.control, operations, { logger });
@@ -125,7 +126,7 @@ export async function runParts(
     const proxy = config.proxy ? await startProxy() : undefined;
 
     const tending = setInterval(() => {
-      Promise.all([firewall.ensure(), attacher.sweepLinks()]).then(
+      Promise.all([firewall.ensure(), attachments.sweep()]).then(
         ([mended]) => mended && logger.warn('firewall rules of ours had gone; they are back'),
         (error: unknown) => logger.error({ reason: messageOf(error) }, 'cannot tend the host network'),
       );

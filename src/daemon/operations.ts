@@ -5,6 +5,7 @@ import type { EngineClient } from '../docker/client.ts';
 import type { Cidr } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { Attacher } from './attacher.ts';
+import type { Attachments } from './attachments.ts';
 import { type Exposer, exposeOwner } from './exposer.ts';
 import type { Naming } from './naming.ts';
 
@@ -14,6 +15,7 @@ const externOwner = 'weave:extern';
 /** What carries out the operations of the control socket. */
 export interface Parts {
   attacher: Attacher;
+  attachments: Attachments;
   exposer: Exposer;
   naming: Naming;
   names: NameTable;
@@ -29,7 +31,7 @@ export interface Parts {
 
 /** One handler for each operation of the contract. */
 export function createOperations(parts: Parts): Handlers {
-  const { attacher, exposer, naming, names, engine, config } = parts;
+  const { attacher, attachments, exposer, naming, names, engine, config } = parts;
   const addresses = (cidrs: readonly Cidr[]) => ({ addresses: cidrs.map(({ address }) => address) });
 
   async function containerId(name: string): Promise<string> {
@@ -45,7 +47,7 @@ export function createOperations(parts: Parts): Handlers {
       mac: parts.bridgeMac,
       cidrs: exposer.list().map(String),
     };
-    const containers = attacher.attachments().map(({ info, mac, cidrs }) => ({
+    const containers = attachments.list().map(({ info, mac, cidrs }) => ({
       ...{ id: info.id, name: info.name, mac },
       cidrs: cidrs.map(String),
     }));
@@ -59,7 +61,7 @@ export function createOperations(parts: Parts): Handlers {
     return (await Promise.all(running)).flatMap((info) => {
       if (!info?.running) return [];
       const reason = attacher.reason(info);
-      const cidrs = attacher.attachment(info.id)?.cidrs.join(' ') ?? '';
+      const cidrs = attachments.get(info.id)?.cidrs.join(' ') ?? '';
       return [{ id: info.id, name: info.name, attached: reason === undefined, reason: reason ?? cidrs }];
     });
   }
@@ -67,7 +69,7 @@ export function createOperations(parts: Parts): Handlers {
   /** The addresses that a name is added for: those given, or else the container's own. */
   async function named(input: { container: string | null; ips: string[]; fqdn: string | null }) {
     const owner = input.container === null ? externOwner : await containerId(input.container);
-    const attachment = attacher.attachment(owner);
+    const attachment = attachments.get(owner);
     const ips = input.ips.length > 0 ? input.ips : (attachment?.cidrs.map(({ address }) => address) ?? []);
     const fqdn = input.fqdn ?? (attachment && qualify(attachment.info.hostname, config.dnsDomain));
     return { owner, ips, fqdn };
