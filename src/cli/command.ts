@@ -1,0 +1,69 @@
+import type { InferredOptionTypes, Options } from 'yargs';
+import type { ControlClient } from '../control/client.ts';
+import { WeaveError } from '../lib/errors.ts';
+
+/** What a command has of the world outside. */
+export interface Context {
+  env: NodeJS.ProcessEnv;
+  control: Pick<ControlClient, 'call'>;
+  /** Writes a line to standard output: only what scripts parse. */
+  out(line: string): void;
+  /** Writes a line to standard error: hints, warnings, progress. */
+  err(line: string): void;
+  /** Which outputs a person looks at. */
+  terminal: { out: boolean; err: boolean };
+}
+
+/** A verb of the command line, as data. */
+export interface Command<O extends Record<string, Options> = Record<string, Options>> {
+  name: string;
+  /** What stands after the name: `[ADDR…] CONTAINER` */
+  operands?: string;
+  /** One sentence, for the list of commands and the command's own help. */
+  about: string;
+  options?: O;
+  /** Command lines, each with what it does. */
+  examples: readonly (readonly [commandLine: string, effect: string])[];
+  /** Carries it out; whatever is thrown becomes a message and exit code 1. */
+  run(args: Args<O>, context: Context): Promise<void>;
+}
+
+/** The options by name, and the words that are no options. */
+export type Args<O extends Record<string, Options>> = InferredOptionTypes<O> & { words: string[] };
+
+/** Infers the options' types; the result is used without them. */
+export function command<const O extends Record<string, Options>>(definition: Command<O>): Command {
+  return definition as unknown as Command;
+}
+
+/** Given twice, the last one counts, as with docker's own flags. */
+function last<T>(value: T | T[]): T | undefined {
+  return Array.isArray(value) ? value.at(-1) : value;
+}
+
+/** An option with one value. */
+export function text(describe: string, defaultDescription?: string) {
+  return { type: 'string', requiresArg: true, coerce: last<string>, describe, defaultDescription } as const;
+}
+
+/** An option that may be given several times. */
+export function list(describe: string, defaultDescription?: string) {
+  return { type: 'string', array: true, requiresArg: true, describe, defaultDescription } as const;
+}
+
+/** A switch: `--flag`, `--flag=false`. */
+export function flag(describe: string) {
+  return { type: 'boolean', coerce: last<boolean>, describe } as const;
+}
+
+/** Refuses words that the command has no use for. @throws WeaveError USAGE */
+export function noWords(words: readonly string[]): void {
+  if (words.length > 0) throw new WeaveError('USAGE', `unexpected '${words.join(' ')}'`);
+}
+
+/** Splits `[X…] CONTAINER`. @throws WeaveError USAGE without a container */
+export function lastIsContainer(words: readonly string[]): { before: string[]; container: string } {
+  const container = words.at(-1);
+  if (container === undefined) throw new WeaveError('USAGE', 'name the container');
+  return { before: words.slice(0, -1), container };
+}

@@ -1,0 +1,44 @@
+import { isIp } from '../../lib/cidr.ts';
+import { WeaveError } from '../../lib/errors.ts';
+import { parseRequest } from '../../lib/request.ts';
+import { command, flag, lastIsContainer, list } from '../command.ts';
+import { printAddresses } from '../output.ts';
+
+export const attach = command({
+  name: 'attach',
+  operands: '[ADDR…] CONTAINER',
+  about: 'Attach a running container to the network, and print its addresses',
+  options: {
+    'rewrite-hosts': flag("Write the addresses into the container's /etc/hosts"),
+    'add-host': list('Another line for /etc/hosts: NAME:IP; repeatable'),
+    'no-multicast-route': flag('Leave out the route 224.0.0.0/4'),
+    'without-dns': flag('Make no name for the container'),
+  },
+  examples: [
+    ['weavets attach bbox1', 'any free address of the default subnet'],
+    ['weavets attach 10.2.1.1/24 net:10.2.2.0/24 bbox1', 'this address, and a free one of that subnet'],
+  ],
+  async run(args, { control, out }) {
+    const { before, container } = lastIsContainer(args.words);
+    const addHosts = args['add-host'] ?? [];
+    addHosts.forEach(checkHost);
+    before.forEach(parseRequest);
+    const { addresses } = await control.call('attach', {
+      container,
+      requests: before,
+      // A line for /etc/hosts is asked for in order to be written.
+      rewriteHosts: args['rewrite-hosts'] ?? addHosts.length > 0,
+      addHosts,
+      multicastRoute: !args['no-multicast-route'],
+      dns: !args['without-dns'],
+    });
+    printAddresses(addresses, out);
+  },
+});
+
+function checkHost(text: string): void {
+  const [, name, ip] = /^([^:\s]+):(.+)$/.exec(text) ?? [];
+  if (name === undefined || ip === undefined || !isIp(ip)) {
+    throw new WeaveError('USAGE', `--add-host: '${text}' is not of the form NAME:IP`);
+  }
+}

@@ -1,0 +1,13 @@
+import { command, noWords } from '../command.ts';
+import { proxyEndpoints } from '../proxy-endpoint.ts';
+
+export const config = command({
+  name: 'config',
+  about: 'Print the flag that makes one docker command use the proxy',
+  examples: [['docker $(weavets config) run -ti busybox', 'attached, without changing the shell']],
+  async run({ words }, { control, out }) {
+    noWords(words);
+    const [endpoint] = await proxyEndpoints(control);
+    out(`-H=${endpoint}`);
+  },
+});

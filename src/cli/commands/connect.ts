@@ -1,0 +1,17 @@
+import { command, flag } from '../command.ts';
+import { parsePeers, parseSomePeers } from '../peers.ts';
+
+export const connect = command({
+  name: 'connect',
+  operands: 'PEER…',
+  about: 'Connect to other hosts',
+  options: { replace: flag('Forget all peers that are not named here') },
+  examples: [
+    ['weavets connect 192.168.1.2', 'one more peer'],
+    ['weavets connect --replace 192.168.1.2 192.168.1.3', 'these and no others'],
+  ],
+  async run({ words, replace = false }, { control }) {
+    const peers = replace ? parsePeers(words) : parseSomePeers(words);
+    await control.call('connect', { peers, replace });
+  },
+});

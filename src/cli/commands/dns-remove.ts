@@ -1,0 +1,16 @@
+import { command, text } from '../command.ts';
+import { parseDnsOperands } from '../dns-operands.ts';
+
+export const dnsRemove = command({
+  name: 'dns-remove',
+  operands: '[IP…] CONTAINER | IP… -h FQDN',
+  about: 'Remove names of a container, or of addresses',
+  options: { h: text('Only this name, fully qualified', 'all') },
+  examples: [
+    ['weavets dns-remove bbox1', 'all names of bbox1'],
+    ['weavets dns-remove 10.2.1.27 -h printer.weave.local', 'what dns-add added'],
+  ],
+  async run({ words, h }, { control }) {
+    await control.call('dnsRemove', parseDnsOperands(words, h));
+  },
+});

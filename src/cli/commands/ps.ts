@@ -1,0 +1,39 @@
+import { WeaveError } from '../../lib/errors.ts';
+import { command, flag } from '../command.ts';
+import { table } from '../output.ts';
+
+export const ps = command({
+  name: 'ps',
+  operands: '[CONTAINER…]',
+  about: 'List the attached containers: id, MAC, addresses',
+  options: {
+    why: flag('List every running container, and why it is attached or not'),
+    json: flag('Print JSON'),
+  },
+  examples: [
+    ['weavets ps bbox1', 'c3414fa41f61 c2:5b:…:0e 10.32.0.1/12'],
+    ['weavets ps --why', 'tells why a container has no address'],
+  ],
+  async run({ words, why, json }, { control, out }) {
+    if (why) {
+      if (words.length > 0) throw new WeaveError('USAGE', '--why lists every container; name none');
+      const entries = await control.call('why', {});
+      if (json) return out(JSON.stringify(entries, null, 2));
+      const rows = entries.map((entry) => [
+        shortId(entry.id),
+        entry.name,
+        entry.attached ? 'attached' : 'not attached',
+        entry.reason,
+      ]);
+      return table(rows).forEach(out);
+    }
+    const entries = await control.call('ps', { containers: words });
+    if (json) return out(JSON.stringify(entries, null, 2));
+    for (const { id, mac, cidrs } of entries) out([shortId(id), mac, ...cidrs].join(' '));
+  },
+});
+
+/** Twelve digits of a container's id, as docker shows it; `weave:expose` is as long. */
+function shortId(id: string): string {
+  return id.slice(0, 12);
+}

@@ -1,0 +1,19 @@
+import { command, noWords, text } from '../command.ts';
+
+export const report = command({
+  name: 'report',
+  about: 'Print all that weavets knows, as JSON or by a template',
+  options: { f: { ...text('A template in the language of docker --format'), alias: 'format' } },
+  examples: [
+    ["weavets report -f '{{.DNS.Domain}}'", 'weave.local.'],
+    ["weavets report -f '{{range .Router.Peers}}{{.NickName}} {{end}}'", 'the hosts'],
+    ["weavets report -f '{{json .IPAM}}'", 'a part of it as JSON'],
+  ],
+  async run({ words, f: template }, { control, out }) {
+    noWords(words);
+    // Parsed before the daemon is asked: a mistake in it should show even when nothing runs.
+    const render = template === undefined ? undefined : (await import('../template.ts')).compile(template);
+    const all = await control.call('report', {});
+    out(render === undefined ? JSON.stringify(all, null, 4) : render(all));
+  },
+});

@@ -1,0 +1,14 @@
+import { WeaveError } from '../../lib/errors.ts';
+import { command } from '../command.ts';
+
+export const rmpeer = command({
+  name: 'rmpeer',
+  operands: 'PEER…',
+  about: 'Take over the addresses of hosts that are gone for good',
+  examples: [['weavets rmpeer host3', "host3's addresses can be given to containers of this host"]],
+  async run({ words }, { control, out }) {
+    if (words.length === 0) throw new WeaveError('USAGE', 'name a peer, by its name or nickname');
+    const { lines } = await control.call('rmpeer', { peers: words });
+    lines.forEach(out);
+  },
+});

@@ -1,0 +1,34 @@
+import type { Report } from '../../control/contract.ts';
+import { WeaveError } from '../../lib/errors.ts';
+import { command } from '../command.ts';
+import * as lines from '../status-lines.ts';
+import { didYouMean } from '../suggest.ts';
+
+const topics: Record<string, (report: Report) => string[]> = {
+  targets: lines.targets,
+  connections: lines.connections,
+  peers: lines.peers,
+  dns: lines.dns,
+  ipam: lines.ipam,
+};
+
+export const status = command({
+  name: 'status',
+  operands: '[targets|connections|peers|dns|ipam]',
+  about: 'Show what weavets does, in words',
+  examples: [
+    ['weavets status', 'an overview'],
+    ['weavets status dns', 'every name and its address'],
+  ],
+  async run({ words }, { control, out }) {
+    const [topic, ...more] = words;
+    const render = topic === undefined ? lines.overview : Object.hasOwn(topics, topic) && topics[topic];
+    if (!render || more.length > 0) {
+      throw new WeaveError(
+        'USAGE',
+        `no status of '${words.join(' ')}'${didYouMean(topic ?? '', Object.keys(topics))}`,
+      );
+    }
+    render(await control.call('report', {})).forEach(out);
+  },
+});

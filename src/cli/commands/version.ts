@@ -1,0 +1,12 @@
+import { command, noWords } from '../command.ts';
+import { ownVersion } from '../own-version.ts';
+
+export const version = command({
+  name: 'version',
+  about: 'Print the version',
+  examples: [['weavets version', 'weavets 0.1.0']],
+  async run({ words }, { out }) {
+    noWords(words);
+    out(`weavets ${await ownVersion()}`);
+  },
+});

@@ -1,0 +1,35 @@
+import { isIP } from 'node:net';
+import { WeaveError } from '../lib/errors.ts';
+import { isPort } from './peers.ts';
+
+/** Where something listens: `unix:///path`, or `tcp://ip:port` with brackets around IPv6. */
+export interface Endpoint {
+  url: string;
+  /** false only for TCP on an address that other machines may reach */
+  local: boolean;
+}
+
+/**
+ * Parses `unix:///path`, `tcp://ip:port`, `ip:port`, with `localhost` or nothing (every address) as an ip.
+ * @param what the flag or variable, for the message
+ * @throws WeaveError USAGE
+ */
+export function parseEndpoint(text: string, what: string, defaultPort: number): Endpoint {
+  if (text.startsWith('unix://')) {
+    const path = text.slice('unix://'.length);
+    if (!path.startsWith('/')) throw wrong(text, what);
+    return { url: `unix://${path}`, local: true };
+  }
+  const [, host = '', port = String(defaultPort)] =
+    /^(?:tcp:\/\/)?(\[[^\]]+\]|[^:/]*)(?::(\d+))?\/?$/.exec(text) ?? [];
+  const ip = host === 'localhost' ? '127.0.0.1' : host === '' ? '0.0.0.0' : host.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(ip) === 0 || !isPort(port) || !/[^/]/.test(text.replace(/^tcp:/, ''))) throw wrong(text, what);
+  return {
+    url: isIP(ip) === 6 ? `tcp://[${ip}]:${port}` : `tcp://${ip}:${port}`,
+    local: ip.startsWith('127.') || ip === '::1',
+  };
+}
+
+function wrong(text: string, what: string): WeaveError {
+  return new WeaveError('USAGE', `${what}: '${text}' is not of the form unix:///path or tcp://IP:PORT`);
+}

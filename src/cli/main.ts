@@ -1,0 +1,16 @@
+import { ControlClient } from '../control/client.ts';
+import { runCli } from './cli.ts';
+
+// A reader like `head` that has enough is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  control: new ControlClient(),
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`${line}\n`),
+  terminal: { out: process.stdout.isTTY, err: process.stderr.isTTY },
+});

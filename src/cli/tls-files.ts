@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import type { TlsFiles } from '../control/contract.ts';
+import { messageOf, WeaveError } from '../lib/errors.ts';
+
+/** Which files dockerd and docker take when none are named: those of ~/.docker. */
+export function defaultTlsFolder(env: NodeJS.ProcessEnv): string {
+  return join(env.HOME ?? '/root', '.docker');
+}
+
+/** dockerd's TLS flags, as given. */
+export interface TlsFlags {
+  tls?: boolean;
+  tlsverify?: boolean;
+  tlscacert?: string;
+  tlscert?: string;
+  tlskey?: string;
+}
+
+/** TLS of the proxy's endpoints. @throws WeaveError TLS_CONFIG */
+export function proxyTls(flags: TlsFlags, env: NodeJS.ProcessEnv): TlsFiles | null {
+  if (!flags.tls && !flags.tlsverify) {
+    if (flags.tlscacert ?? flags.tlscert ?? flags.tlskey) {
+      throw new WeaveError(
+        'TLS_CONFIG',
+        'certificates without --tls or --tlsverify have no effect; add one of them',
+      );
+    }
+    return null;
+  }
+  const folder = defaultTlsFolder(env);
+  const verify = flags.tlsverify ?? false;
+  return checked({
+    verify,
+    ca: verify ? named('--tlscacert', flags.tlscacert ?? join(folder, 'ca.pem')) : undefined,
+    cert: named('--tlscert', flags.tlscert ?? join(folder, 'cert.pem')),
+    key: named('--tlskey', flags.tlskey ?? join(folder, 'key.pem')),
+  });
+}
+
+/** TLS towards an engine on TCP, as the docker client has it. @throws WeaveError TLS_CONFIG */
+export function engineTls(engine: string, env: NodeJS.ProcessEnv): TlsFiles | null {
+  if (!env.DOCKER_TLS_VERIFY || !engine.startsWith('tcp://')) return null;
+  const folder = env.DOCKER_CERT_PATH || defaultTlsFolder(env);
+  const file = (name: string) => named('DOCKER_CERT_PATH', join(folder, name));
+  return checked({ verify: true, ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') });
+}
+
+/** A file and the flag that a message must name. */
+interface NamedFile {
+  flag: string;
+  path: string;
+}
+
+function named(flag: string, path: string): NamedFile {
+  return { flag, path };
+}
+
+/** Reads the files and tries them: better here than with the first client. */
+function checked(files: { verify: boolean; ca?: NamedFile; cert: NamedFile; key: NamedFile }): TlsFiles {
+  const ca = files.ca && read(files.ca);
+  const cert = read(files.cert);
+  const key = read(files.key);
+  try {
+    createSecureContext({ ca, cert, key });
+  } catch (error) {
+    const paths = [files.ca, files.cert, files.key].flatMap((file) => file?.path ?? []).join(', ');
+    throw new WeaveError('TLS_CONFIG', `${paths} do not fit together: ${messageOf(error)}`, { cause: error });
+  }
+  return { verify: files.verify, ca: files.ca?.path, cert: files.cert.path, key: files.key.path };
+}
+
+function read({ flag, path }: NamedFile): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new WeaveError('TLS_CONFIG', `${flag}: cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
