@@ -155,7 +155,8 @@ function toContainerInfo(body: InspectBody): ContainerInfo {
     id: body.Id,
     name: body.Name.replace(/^\//, ''),
     pid: State.Pid,
-    running: State.Running,
+    // A container that waits to be restarted says Running with pid 0.
+    running: State.Running && State.Pid > 0,
     networkMode: HostConfig.NetworkMode,
     hostname: Config.Domainname ? `${Config.Hostname}.${Config.Domainname}` : Config.Hostname,
     env: Config.Env ?? [],

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Host, weavets } from '../support/host.ts';
+
+let host: Host;
+before(async () => {
+  host = await Host.create();
+});
+after(() => host[Symbol.asyncDispose]());
+afterEach(async () => {
+  await host.weavets('reset');
+  const ids = await host.docker('ps', '-aq');
+  if (ids) await host.docker('rm', '-f', ...ids.split('\n'));
+});
+
+const launch = async (...flags: string[]) => {
+  const { code, stderr } = await host.weavets('launch', ...flags);
+  assert.equal(code, 0, stderr);
+};
+const run = (...args: string[]) =>
+  host.run([
+    'docker',
+    '-H',
+    'unix:///var/run/weave/weave.sock',
+    'run',
+    '-d',
+    ...args,
+    'busybox',
+    'sleep',
+    '1000',
+  ]);
+/** Nothing runs, nothing is on the bridge, no address is held. */
+async function nothingHalfDone(): Promise<void> {
+  assert.equal(await host.docker('ps', '-q'), '');
+  assert.equal((await host.weavets('ps')).stdout.trim().split('\n').length, 1);
+  assert.doesNotMatch((await host.shell('ip -o link')).stdout, /vethwepl/);
+}
+
+test('an address that another container has', async () => {
+  await launch();
+  await run('--name', 'first', '-e', 'WEAVE_CIDR=10.32.5.5/24');
+  const { code, stderr } = await run('--name', 'second', '-e', 'WEAVE_CIDR=10.32.5.5/24');
+  assert.notEqual(code, 0);
+  assert.match(stderr, /10\.32\.5\.5 is already in use by container [0-9a-f]{12}/);
+  assert.equal(await host.docker('ps', '--format', '{{.Names}}'), 'first');
+  assert.match(await host.docker('exec', 'first', 'ip', 'addr', 'show', 'ethwe'), /10\.32\.5\.5\/24/);
+});
+
+test('a subnet with no free address', async () => {
+  await launch();
+  await run('-e', 'WEAVE_CIDR=net:10.32.6.0/30');
+  await run('-e', 'WEAVE_CIDR=net:10.32.6.0/30');
+  const { code, stderr } = await run('-e', 'WEAVE_CIDR=net:10.32.6.0/30');
+  assert.notEqual(code, 0);
+  assert.match(stderr, /no free address in 10\.32\.6\.0\/30/);
+  assert.equal((await host.docker('ps', '-q')).split('\n').length, 2);
+});
+
+test('a malformed WEAVE_CIDR is refused at create', async () => {
+  await launch();
+  for (const value of [
+    '10.2.1.1',
+    '10.2.1.1/33',
+    'net:10.2.1.300/24',
+    'none 10.2.1.1/24',
+    '10.02.1.1/24',
+    '10.2.1.0/24',
+  ]) {
+    const { code, stderr } = await run('-e', `WEAVE_CIDR=${value}`);
+    assert.notEqual(code, 0, value);
+    assert.match(stderr, /WEAVE_CIDR|10\.2\.1\.|is not an/, value);
+  }
+  await nothingHalfDone();
+});
+
+test('an unknown image is the engine’s own error, so that the client pulls', async () => {
+  await launch();
+  const { code, stderr } = await host.run([
+    'docker',
+    '-H',
+    'unix:///var/run/weave/weave.sock',
+    'run',
+    '--pull',
+    'never',
+    'no-such-image',
+    'true',
+  ]);
+  assert.equal(code, 125);
+  assert.match(stderr, /No such image: no-such-image/);
+  await nothingHalfDone();
+});
+
+test('an image without a command', async () => {
+  await launch();
+  await host.runOk(['sh', '-c', 'cd /bin && tar -c busybox | docker import - mute']);
+  const ask = (socket: string) => host.run(['docker', '-H', socket, 'run', 'mute']);
+  const [ours, theirs] = [
+    await ask('unix:///var/run/weave/weave.sock'),
+    await ask('unix:///var/run/docker.sock'),
+  ];
+  assert.equal(ours.code, theirs.code);
+  assert.match(ours.stderr, /[Nn]o command specified/);
+});
+
+test('a dead engine: launch says so, and a running daemon answers clients and comes back', async () => {
+  await launch();
+  await host.stopEngine();
+  const { code, stderr } = await run();
+  assert.notEqual(code, 0);
+  assert.match(stderr, /[Cc]annot (connect to|reach) the Docker/);
+  await host.weavets('stop');
+  const second = await host.weavets('launch');
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /cannot reach the Docker engine at unix:\/\/\/var\/run\/docker\.sock.*dockerd/);
+  await host.startEngine();
+  await launch();
+  assert.equal((await run()).code, 0);
+});
+
+test('without root', async () => {
+  const { code, stdout, stderr } = await host.run([
+    'setpriv',
+    '--reuid',
+    '65534',
+    '--regid',
+    '65534',
+    '--clear-groups',
+    process.execPath,
+    weavets,
+    'launch',
+  ]);
+  assert.equal(code, 1, stdout);
+  assert.match(stderr, /root/);
+});
+
+test('a missing tool', async () => {
+  await host.shell(
+    'mkdir -p /run/tools && for t in ip sysctl nsenter node; do ln -sf $(command -v $t) /run/tools/; done',
+  );
+  const { code, stderr } = await host.run([process.execPath, weavets, 'launch'], {
+    env: { PATH: '/run/tools' },
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /'iptables-save' is not in PATH.*apt-get install iptables/);
+});
+
+test('a busy port 53', async () => {
+  const holder = host.spawn(['socat', 'UDP4-RECVFROM:53,fork', 'EXEC:cat']);
+  await host.shell('until ss -lun | grep -q :53; do :; done');
+  const { code, stderr } = await host.weavets('launch');
+  const ended = new Promise((resolve) => holder.once('close', resolve));
+  await host.run(['pkill', '-x', 'socat']);
+  await ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /53/);
+  assert.match(stderr, /--dns-listen-address/);
+  assert.equal((await host.shell('pgrep -f daemon/main.js')).stdout, '');
+});
+
+test('a range that overlaps a route of the host', async () => {
+  await host.runOk(['ip', 'route', 'add', '10.40.0.0/16', 'dev', 'eth0']);
+  const { code, stderr } = await host.weavets('launch');
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /10\.32\.0\.0\/12 overlaps the host's route 10\.40\.0\.0\/16 dev eth0.*--ipalloc-range/,
+  );
+  await launch('--ipalloc-range', '10.40.0.0/16');
+  await host.runOk(['ip', 'route', 'del', '10.40.0.0/16', 'dev', 'eth0']);
+});
+
+test('flags that make no sense name themselves, and nothing starts', async () => {
+  for (const [flags, expected] of [
+    [['--ipalloc-range', '10.32.0.0'], /ipalloc-range/],
+    [['--ipalloc-range', 'ten'], /ipalloc-range/],
+    [['--ipalloc-default-subnet', '192.168.0.0/24'], /ipalloc-default-subnet/],
+    [['--dns-ttl', 'soon'], /dns-ttl/],
+    [['--hostname-match', '('], /hostname-match/],
+    [['-H', 'tcp://0.0.0.0:12375'], /allow-insecure-tcp/],
+    [['--tls', '--tlscert', '/nowhere'], /tlscert|nowhere/],
+    [['--no-such-flag'], /no-such-flag/],
+  ] as const) {
+    const { code, stdout, stderr } = await host.weavets('launch', ...flags);
+    assert.equal(code, 1, flags.join(' '));
+    assert.equal(stdout, '', flags.join(' '));
+    assert.match(stderr, expected, flags.join(' '));
+  }
+  assert.equal((await host.shell('pgrep -f daemon/main.js')).stdout, '');
+});
+
+test('a second launch says that it is running already', async () => {
+  await launch();
+  const { code, stderr } = await host.weavets('launch');
+  assert.equal(code, 1);
+  assert.match(stderr, /already running/);
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+import { repository } from '../support/host.ts';
+
+const source = join(repository, 'src');
+
+/** What each folder may import, beside itself. `types` are for the driver types of a lower part only. */
+const allowed: Record<string, { code: string[]; types?: string[] }> = {
+  lib: { code: [] },
+  docker: { code: ['lib'] },
+  store: { code: ['lib'] },
+  net: { code: ['lib'] },
+  ipam: { code: ['lib'], types: ['docker', 'store', 'net'] },
+  dns: { code: ['lib'], types: ['docker', 'store', 'net'] },
+  proxy: { code: ['lib'], types: ['docker', 'store', 'net', 'control'] },
+  control: { code: ['lib'] },
+  daemon: { code: ['lib', 'docker', 'store', 'net', 'ipam', 'dns', 'proxy', 'control'] },
+  cli: { code: ['lib', 'control'] },
+};
+
+interface Import {
+  file: string;
+  line: string;
+  from: string;
+  to: string;
+  typeOnly: boolean;
+}
+
+function importsOf(path: string): Import[] {
+  const file = relative(source, path);
+  const statement = /^(?:import|export)\s+(type\s)?[^;]*?from\s+'(\.[^']+)'/gm;
+  return [...readFileSync(path, 'utf8').matchAll(statement)].map(([line, type, target = '']) => ({
+    file,
+    line: line.replaceAll(/\s+/g, ' '),
+    from: file.split('/')[0] ?? '',
+    to: relative(source, resolve(dirname(path), target)).split('/')[0] ?? '',
+    typeOnly: type !== undefined,
+  }));
+}
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.ts'),
+);
+
+test('imports point down', () => {
+  const wrong = files
+    .flatMap((name) => importsOf(join(source, name)))
+    .filter(({ from, to, typeOnly }) => {
+      const rule = allowed[from];
+      return to !== from && !rule?.code.includes(to) && !(typeOnly && rule?.types?.includes(to));
+    })
+    .map(({ file, line }) => `${file}: ${line}`);
+  assert.deepEqual(wrong, []);
+});
+
+test('every folder of src has its rule', () => {
+  const folders = new Set(files.map((name) => name.split('/')[0]));
+  assert.deepEqual(
+    [...folders].filter((folder) => folder !== undefined && !(folder in allowed)),
+    [],
+  );
+});
+
+test('only the spawner starts processes, and none through a shell', () => {
+  const spawners = new Set([
+    'lib/exec.ts',
+    'net/ip.ts',
+    'cli/daemon.ts',
+    'cli/commands/launch.ts',
+    'net/wireguard.ts',
+  ]);
+  const others = files.filter(
+    (name) => readFileSync(join(source, name), 'utf8').includes('node:child_process') && !spawners.has(name),
+  );
+  assert.deepEqual(others, []);
+  for (const name of files)
+    assert.doesNotMatch(readFileSync(join(source, name), 'utf8'), /shell: true|execSync|\bexec\(`/, name);
+});
+
+test('files stay short enough to read in one go', () => {
+  const long = files
+    .map((name) => `${name} ${readFileSync(join(source, name), 'utf8').split('\n').length}`)
+    .filter((row) => Number(row.split(' ')[1]) > 320);
+  assert.deepEqual(long, []);
+});
