@@ -88,10 +88,7 @@ function usageOf(command: Command): string {
 }
 
 function overview(): Promise<string> {
-  const help = parser()
-    .usage('weavets COMMAND [flags] …')
-    .help('help')
-    .updateStrings({ 'Commands:': 'Commands:' });
+  const help = parser().usage('weavets COMMAND [flags] …').help('help');
   for (const command of commands) help.command(command.name, command.about);
   return help
     .epilogue(
@@ -101,12 +98,13 @@ function overview(): Promise<string> {
 }
 
 function helpOn(command: Command): Promise<string> {
-  const help = parser()
+  const examples = command.examples.map(([commandLine, effect]) => `  ${commandLine}\n      ${effect}`);
+  return parser()
     .usage(`${usageOf(command)}\n\n${command.about}`)
     .options(command.options ?? {})
-    .help('help');
-  for (const [commandLine, effect] of command.examples) help.example(commandLine, effect);
-  return help.getHelp();
+    .help('help')
+    .epilogue(`Examples:\n${examples.join('\n')}`)
+    .getHelp();
 }
 
 function complain(error: unknown, name: string, how: { json: boolean; context: Context }): void {

@@ -1,27 +1,36 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { type LaunchConfig, paths } from '../control/contract.ts';
+import type { LaunchConfig } from '../control/contract.ts';
 import { type ErrorCode, errorCodes, WeaveError } from '../lib/errors.ts';
 import type { Context } from './command.ts';
-import { daemonFile } from './daemon.ts';
 import { waitUntil } from './running.ts';
 
 /** Longest wait for the daemon to be ready, ms. */
 const patience = 120_000;
+
+/** What {@link spawnDaemon} needs beside the configuration. */
+export interface Spawning {
+  /** the daemon's main module */
+  file: string;
+  /** where its output goes, appended */
+  log: string;
+  env: NodeJS.ProcessEnv;
+  control: Context['control'];
+}
 
 /**
  * Starts the daemon as a process of its own, and waits until it is ready. If it is not, nothing of it is left.
  * @returns its pid
  * @throws WeaveError what the daemon says that keeps it from starting, else LAUNCH_FAILED
  */
-export async function spawnDaemon(config: LaunchConfig, { env, control }: Context): Promise<number> {
-  const log = openSync(paths.log, 'a', 0o640);
-  const child = spawn(process.execPath, [...process.execArgv, daemonFile], {
+export async function spawnDaemon(config: LaunchConfig, how: Spawning): Promise<number> {
+  const log = openSync(how.log, 'a', 0o640);
+  const child = spawn(process.execPath, [...process.execArgv, how.file], {
     cwd: '/',
     detached: true,
     // In the environment and not in the arguments: those every user can read, and there is a password in it.
-    env: { ...env, WEAVETS_CONFIG: JSON.stringify(config) },
+    env: { ...how.env, WEAVETS_CONFIG: JSON.stringify(config) },
     stdio: ['ignore', log, log, 'pipe'],
   });
   closeSync(log);
@@ -29,7 +38,7 @@ export async function spawnDaemon(config: LaunchConfig, { env, control }: Contex
   const interrupted = () => child.kill('SIGTERM');
   process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
   try {
-    return await ready(child, control);
+    return await ready(child, how);
   } catch (error) {
     child.kill('SIGTERM');
     throw error;
@@ -40,7 +49,7 @@ export async function spawnDaemon(config: LaunchConfig, { env, control }: Contex
   }
 }
 
-async function ready(child: ChildProcess, control: Context['control']): Promise<number> {
+async function ready(child: ChildProcess, { control, log }: Spawning): Promise<number> {
   let failure: WeaveError | undefined;
   let report = '';
   const reports = child.stdio[3] as Readable;
@@ -56,7 +65,7 @@ async function ready(child: ChildProcess, control: Context['control']): Promise<
   child.once('close', (code, signal) => {
     failure ??= new WeaveError(
       'LAUNCH_FAILED',
-      `weavets ended before it was ready (${signal ?? `exit code ${code}`}); its log is ${paths.log}`,
+      `weavets ended before it was ready (${signal ?? `exit code ${code}`}); its log is ${log}`,
     );
   });
   const settled = await waitUntil(
@@ -67,7 +76,7 @@ async function ready(child: ChildProcess, control: Context['control']): Promise<
   if (settled && child.pid !== undefined) return child.pid;
   throw new WeaveError(
     'LAUNCH_FAILED',
-    `weavets was not ready after ${patience / 1000} s; its log is ${paths.log}`,
+    `weavets was not ready after ${patience / 1000} s; its log is ${log}`,
   );
 }
 

@@ -95,6 +95,19 @@ export class Attacher {
     });
   }
 
+  /** True for a container that waits by the shim, and is attached. */
+  async shimmed(idOrName: string): Promise<boolean> {
+    const info = await this.#engine.inspect(idOrName);
+    return info !== undefined && this.#hasShim(info) && this.#attachments.get(info.id) !== undefined;
+  }
+
+  /** The first address of an attached container, as an inspect answer tells it. */
+  network(id: string): { ip: string; prefix: number; mac: string } | undefined {
+    const attachment = this.#attachments.get(id);
+    const [cidr] = attachment?.cidrs ?? [];
+    return attachment && cidr && { ip: cidr.address, prefix: cidr.prefix, mac: attachment.mac };
+  }
+
   /** Resolves when what is under way for this container has ended. */
   settled(id: string): Promise<void> {
     return this.#lock.idle(id);
@@ -199,9 +212,11 @@ export class Attacher {
   }
 
   #isOurs(info: ContainerInfo): boolean {
-    return (
-      info.shimSource?.startsWith(`${this.#options.shimRoot}/`) || this.#overrides.get(info.id) !== undefined
-    );
+    return this.#hasShim(info) || this.#overrides.get(info.id) !== undefined;
+  }
+
+  #hasShim(info: ContainerInfo): boolean {
+    return info.shimSource?.startsWith(`${this.#options.shimRoot}/`) ?? false;
   }
 
   async #addresses(info: ContainerInfo): Promise<Cidr[]> {

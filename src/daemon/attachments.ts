@@ -64,9 +64,9 @@ export class Attachments {
     const began = performance.now();
     try {
       await this.#naming.set(info, cidrs);
-      if (choice.rewriteHosts && !info.ownHosts) {
+      if (choice.rewriteHosts && info.hostsPath) {
         const extraHosts = [...info.extraHosts, ...choice.addHosts];
-        await writeHostsFile({ pid, hostname, cidrs, extraHosts });
+        await writeHostsFile({ pid, hostname, cidrs, extraHosts, hostsPath: info.hostsPath });
       }
       const mac = macOf(id);
       await attachVeth(this.#ip, { pid, mac, cidrs, mtu: this.#mtu, multicast: choice.multicastRoute });

@@ -20,7 +20,7 @@ import { Firewall } from '../net/firewall.ts';
 import { findUnderlay } from '../net/host.ts';
 import { IpBatch } from '../net/ip.ts';
 import { createHandlers } from '../proxy/handlers.ts';
-import { Proxy as DockerProxy } from '../proxy/proxy.ts';
+import { DockerProxy } from '../proxy/proxy.ts';
 import { LmdbStore } from '../store/lmdb.ts';
 import { Attacher } from './attacher.ts';
 import { Attachments } from './attachments.ts';
@@ -165,7 +165,11 @@ export async function runParts(
 
     async function startProxy() {
       const dnsAddress = config.dnsForContainers ? dnsIp : null;
-      const handlers = createHandlers(config, { engine, attacher, dnsAddress, logger });
+      const provision = { stateDir: paths.state, dnsDomain: config.dnsDomain, dnsAddress };
+      const handlers = createHandlers(config, {
+        ...{ images: engine, containers: engine, provision, logger },
+        ...{ attachments: attacher, execs: attacher, inspected: attacher },
+      });
       const started = await DockerProxy.start({ ...config, handlers, logger });
       undo.push(() => started.close());
       return started;

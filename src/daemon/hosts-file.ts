@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import type { Cidr } from '../lib/cidr.ts';
 
 /** What a container's /etc/hosts says. */
@@ -11,10 +11,12 @@ export interface HostsSpec {
   cidrs: readonly Cidr[];
   /** --add-host: `name:ip` */
   extraHosts: readonly string[];
+  /** the engine's file that is mounted there, on the engine's host */
+  hostsPath: string;
 }
 
 /** The file's text: each weave address, then the --add-host entries, then localhost. */
-export function hostsText({ hostname, cidrs, extraHosts }: Omit<HostsSpec, 'pid'>): string {
+export function hostsText({ hostname, cidrs, extraHosts }: Omit<HostsSpec, 'pid' | 'hostsPath'>): string {
   const short = hostname.split('.')[0];
   const names = short === hostname ? hostname : `${hostname} ${short}`;
   return [
@@ -34,18 +36,30 @@ export function hostsText({ hostname, cidrs, extraHosts }: Omit<HostsSpec, 'pid'
 }
 
 /**
- * Writes it into the running container, through its root in /proc. In place, as the file is a mount of the engine's.
- * Each step refuses symbolic links: the image owns that tree, and a link of its would lead to a file of the host.
+ * Writes it for the running container, through its root in /proc; where that is read-only, into the engine's file
+ * behind it. In place, as it is a mount.
  */
 export async function writeHostsFile(spec: HostsSpec): Promise<void> {
-  const directory = await openNoFollow(`/proc/${spec.pid}/root/etc`, constants.O_DIRECTORY);
+  const text = hostsText(spec);
+  try {
+    await writeInside(spec.pid, text);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
+    // By way of the first process: a daemon in a container has another root than the engine.
+    await writeFile(`/proc/1/root${spec.hostsPath}`, text);
+  }
+}
+
+/** Each step refuses symbolic links: the image owns that tree, and a link of its would lead to a file of the host. */
+async function writeInside(pid: number, text: string): Promise<void> {
+  const directory = await openNoFollow(`/proc/${pid}/root/etc`, constants.O_DIRECTORY);
   try {
     const file = await openNoFollow(
       `/proc/self/fd/${directory.fd}/hosts`,
       constants.O_WRONLY | constants.O_TRUNC,
     );
     try {
-      await file.writeFile(hostsText(spec));
+      await file.writeFile(text);
     } finally {
       await file.close();
     }

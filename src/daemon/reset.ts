@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { paths } from '../control/contract.ts';
 import { messageOf } from '../lib/errors.ts';
 import { removeBridge } from '../net/bridge.ts';
@@ -14,8 +15,8 @@ export async function resetHost(): Promise<string[]> {
   const steps = [
     () => removeBridge(ip),
     () => removeRules(),
-    () => rm(paths.state, { recursive: true, force: true }),
-    () => rm(paths.run, { recursive: true, force: true }),
+    () => removeFolder(paths.state),
+    () => removeFolder(paths.run),
     () => rm(paths.log, { force: true }),
   ];
   const warnings: string[] = [];
@@ -24,4 +25,11 @@ export async function resetHost(): Promise<string[]> {
   }
   ip.close();
   return warnings;
+}
+
+/** The folder itself may be a mount, as it is where the daemon runs in a container; then it stays, empty. */
+async function removeFolder(path: string): Promise<void> {
+  const names = await readdir(path).catch(() => []);
+  for (const name of names) await rm(join(path, name), { recursive: true, force: true });
+  await rmdir(path).catch(() => {});
 }

@@ -137,6 +137,7 @@ export class EngineClient {
 interface InspectBody {
   Id: string;
   Name: string;
+  HostsPath: string;
   State: { Pid: number; Running: boolean };
   Config: {
     Hostname: string;
@@ -163,7 +164,7 @@ function toContainerInfo(body: InspectBody): ContainerInfo {
     labels: Config.Labels ?? {},
     extraHosts: HostConfig.ExtraHosts ?? [],
     shimSource: mounts.find((mount) => mount.Destination === '/w')?.Source,
-    ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
+    hostsPath: mounts.some((mount) => mount.Destination === '/etc/hosts') ? undefined : body.HostsPath,
   };
 }
 

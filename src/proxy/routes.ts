@@ -11,17 +11,17 @@ export interface Route {
   readonly query: URLSearchParams;
 }
 
-// As the engine's router has it: names may hold slashes, nothing may follow, `.` is anything but a newline.
+// As the engine's router has it: names may hold slashes but no newline, and nothing may follow.
 const patterns: readonly (readonly [method: string, name: RouteName, path: RegExp])[] = [
   ['POST', 'create', /^\/containers\/create$/],
-  ['POST', 'start', /^\/containers\/(.*)\/start$/],
-  ['POST', 'restart', /^\/containers\/(.*)\/restart$/],
-  ['POST', 'exec', /^\/containers\/(.*)\/exec$/],
-  ['GET', 'inspect', /^\/containers\/(.*)\/json$/],
-  ['GET', 'inspectExec', /^\/exec\/(.*)\/json$/],
-  ['POST', 'hijack', /^\/containers\/(.*)\/attach$/],
-  ['GET', 'hijack', /^\/containers\/(.*)\/attach\/ws$/],
-  ['POST', 'hijack', /^\/exec\/(.*)\/start$/],
+  ['POST', 'start', /^\/containers\/([^\n]*)\/start$/],
+  ['POST', 'restart', /^\/containers\/([^\n]*)\/restart$/],
+  ['POST', 'exec', /^\/containers\/([^\n]*)\/exec$/],
+  ['GET', 'inspect', /^\/containers\/([^\n]*)\/json$/],
+  ['GET', 'inspectExec', /^\/exec\/([^\n]*)\/json$/],
+  ['POST', 'hijack', /^\/containers\/([^\n]*)\/attach$/],
+  ['GET', 'hijack', /^\/containers\/([^\n]*)\/attach\/ws$/],
+  ['POST', 'hijack', /^\/exec\/([^\n]*)\/start$/],
   ['POST', 'hijack', /^\/(?:session|grpc)$/],
 ];
 
@@ -34,13 +34,13 @@ export function match(method: string, target: string): Route | undefined {
   const mark = target.indexOf('?');
   const path = decode(mark < 0 ? target : target.slice(0, mark));
   if (path === undefined || /\/\/|\/\.\.?(?:\/|$)/.test(path)) return undefined;
-  const versioned = /^\/v([0-9.]+)(\/[^]*)$/.exec(path);
-  const bare = versioned?.[2] ?? path;
+  const version = /^\/v([0-9.]+)(?=\/)/.exec(path)?.[1];
+  const bare = version === undefined ? path : path.slice(version.length + 2);
   for (const [wanted, name, pattern] of patterns) {
     const found = wanted === method ? pattern.exec(bare) : null;
     if (found) {
       const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
-      return { name, id: found[1] ?? '', version: versioned?.[1], query };
+      return { name, id: found[1] ?? '', version, query };
     }
   }
   return undefined;

@@ -11,8 +11,8 @@ after(() => host[Symbol.asyncDispose]());
 /** What weavets could leave on a host. */
 async function traces(): Promise<string> {
   const { stdout } = await host.shell(`
-    ip -o link | grep -o 'vethwe[^@:]*\\|weave' ; iptables-save | grep WEAVE ; grep weave /proc/mounts | grep -v /var/lib/weave\\ ext4
-    ls -A /var/lib/weave /var/run/weave 2>/dev/null ; pgrep -fa 'daemon/main.js|ip -force -batch'`);
+    ip -o link | grep -o 'vethwe[^@:]*\\|weave' ; iptables-save | grep WEAVE ; awk '$2 ~ /weave/ && $2 !~ /^.var.(lib.weave$|tmp.weavets-lab)/' /proc/mounts
+    ls -A /var/lib/weave /var/run/weave 2>/dev/null ; pgrep -fa 'daemon/main.j[s]|ip -force -batc[h]'`);
   return stdout;
 }
 

@@ -251,7 +251,12 @@ test('arguments, environment, descriptors, signals and privileges reach the comm
     ['printf', '%s|', 'a b', '', '*', '\\n', 'é'],
     ['env', '-0'],
     ['ls', '/proc/self/fd'],
-    ['grep', '-E', '^(Sig[BICQ]|ShdPnd|Cap|Uid|Gid|Groups|NoNewPrivs|Seccomp)', '/proc/self/status'],
+    [
+      'grep',
+      '-E',
+      '^(Sig(Pnd|Blk|Ign|Cgt)|ShdPnd|Cap|Uid|Gid|Groups|NoNewPrivs|Seccomp)',
+      '/proc/self/status',
+    ],
     ['cat', '/proc/self/limits', '/proc/self/oom_score_adj', '/proc/self/personality'],
   ];
   const setting = ['env', '--block-signal=USR1,TERM', '--ignore-signal=PIPE,INT', 'ODD=a\nb', 'EMPTY='];
@@ -275,12 +280,15 @@ test('arguments, environment, descriptors, signals and privileges reach the comm
 
 test('what can not be watched is not waited for', async () => {
   await using ns = await Namespace.create();
-  // No descriptor is left for a socket; a static program needs none.
-  const shim = ns.start(['prlimit', '--nofile=3', shims.file('multicast'), 'busybox', 'echo', 'ran']);
-  const { code, stdout, stderr } = await shim.ended;
-  assert.deepEqual([code, stdout], [0, 'ran\n'], stderr);
-  assert.equal(
-    stderr,
-    "w: the network can't be watched from here (errno 24): starting without waiting for it\n",
-  );
+  // Too few descriptors for the first, second or third that it opens; a static command needs none.
+  for (const descriptors of [3, 4, 5]) {
+    const limit = `--nofile=${descriptors}`;
+    const shim = ns.start(['prlimit', limit, shims.file('multicast'), 'busybox', 'echo', 'ran']);
+    assert.deepEqual(await shim.ended, {
+      code: 0,
+      signal: null,
+      stdout: 'ran\n',
+      stderr: "w: the network can't be watched from here (errno 24): starting without waiting for it\n",
+    });
+  }
 });

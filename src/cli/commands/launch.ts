@@ -1,6 +1,7 @@
+import { paths } from '../../control/contract.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { type Context, command } from '../command.ts';
-import { importDaemon } from '../daemon.ts';
+import { daemonFile, importDaemon } from '../daemon.ts';
 import { launchOptions } from '../launch-options.ts';
 import { runningPid } from '../running.ts';
 
@@ -30,8 +31,9 @@ export const launch = command({
       return runDaemon(config);
     }
     const { spawnDaemon } = await import('../spawn-daemon.ts');
+    const { env, control } = context;
     if (context.terminal.err) context.err('starting weavets…');
-    context.out(String(await spawnDaemon(config, context)));
+    context.out(String(await spawnDaemon(config, { file: daemonFile, log: paths.log, env, control })));
   },
 });
 

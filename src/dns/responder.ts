@@ -1,0 +1,87 @@
+import { isIp } from '../lib/cidr.ts';
+import {
+  type Answer,
+  addressRecord,
+  encodeReply,
+  pointerRecord,
+  type Query,
+  type Rcode,
+  rcodes,
+} from './wire.ts';
+
+/** What the responder asks of the table of names. */
+export interface Names {
+  /** distinct addresses of a lower-case name with the final dot */
+  addresses(hostname: string): string[];
+  /** distinct names of a dotted quad */
+  hostnames(address: string): string[];
+}
+
+/** Decides what we answer ourselves, and what. */
+export class Responder {
+  readonly #domain: string;
+  readonly #ttl: number;
+  readonly #names: Names;
+
+  /** @param options.domain with the final dot @param options.ttl seconds */
+  constructor(options: { domain: string; ttl: number; names: Names }) {
+    this.#domain = options.domain.toLowerCase();
+    this.#ttl = options.ttl;
+    this.#names = options.names;
+  }
+
+  /** Our own answer to a query, at most `limit` bytes long; null for what is not ours to say. */
+  answer(query: Query, limit: number): Buffer | null {
+    const { name, type } = query;
+    if (query.edns && query.edns.version !== 0) return this.#reply(query, limit, rcodes.BADVERS);
+    if (query.class !== 'IN') return this.#reply(query, limit, rcodes.REFUSED);
+    const addresses = this.#names.addresses(isSingleLabel(name) ? name + this.#domain : name);
+    if (addresses.length > 0) {
+      const asked = type === 'A' || type === 'ANY';
+      return this.#reply(query, limit, rcodes.NOERROR, asked ? shuffle(addresses).map(addressRecord) : []);
+    }
+    if (name === this.#domain) return this.#reply(query, limit, rcodes.NOERROR, []);
+    if (name.endsWith(`.${this.#domain}`)) return this.#reply(query, limit, rcodes.NXDOMAIN, []);
+    const address = reverseAddress(name);
+    const hostnames = address === null ? [] : this.#names.hostnames(address);
+    if (hostnames.length === 0) return null;
+    const asked = type === 'PTR' || type === 'ANY';
+    return this.#reply(query, limit, rcodes.NOERROR, asked ? hostnames.map(pointerRecord) : []);
+  }
+
+  /**
+   * The answer when no server upstream gave one. A single label that we don't know is a name of our domain too, so it
+   * does not exist, rather than that looking it up failed.
+   */
+  unanswered(query: Query, limit: number): Buffer {
+    return this.#reply(query, limit, isSingleLabel(query.name) ? rcodes.NXDOMAIN : rcodes.SERVFAIL);
+  }
+
+  /** @param answers given: we speak for the name */
+  #reply(query: Query, limit: number, rcode: Rcode, answers?: readonly Answer[]): Buffer {
+    const authoritative = answers !== undefined;
+    return encodeReply(query, { rcode, authoritative, ttl: this.#ttl, answers: answers ?? [], limit });
+  }
+}
+
+/** `bbox1.`, but not the root. */
+function isSingleLabel(name: string): boolean {
+  return name.length > 1 && name.indexOf('.') === name.length - 1;
+}
+
+/** `4.3.2.1.in-addr.arpa.` -> `1.2.3.4`, else null. */
+function reverseAddress(name: string): string | null {
+  const suffix = '.in-addr.arpa.';
+  if (!name.endsWith(suffix)) return null;
+  const address = name.slice(0, -suffix.length).split('.').reverse().join('.');
+  return isIp(address) ? address : null;
+}
+
+/** In place, every order as likely (Fisher and Yates): clients that take the first spread over all. */
+function shuffle(list: string[]): string[] {
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [list[i], list[j]] = [list[j] as string, list[i] as string];
+  }
+  return list;
+}

@@ -1,0 +1,196 @@
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
+import { WeaveError } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import { frame, frames } from './frames.ts';
+import { type Names, Responder } from './responder.ts';
+import { encodeRefusal, type Query, readQuery, udpLimit } from './wire.ts';
+
+export type Transport = 'udp' | 'tcp';
+
+/** Who is asked for what is not ours. */
+export interface Forwarder {
+  /** The answer to a query, its id the query's, by the same transport; null if nobody answered. Never throws. */
+  forward(query: Buffer, transport: Transport): Promise<Buffer | null>;
+}
+
+export interface DnsServerOptions {
+  /** IPv4 addresses of this host, usually the docker bridge's */
+  addresses: readonly string[];
+  /** 53; 0 lets the kernel choose */
+  port: number;
+  /** with the final dot: `weave.local.` */
+  domain: string;
+  /** seconds that clients may keep an answer */
+  ttl: number;
+  names: Names;
+  upstream: Forwarder;
+  logger: Logger;
+}
+
+const maxTcpConnections = 256;
+/** ms within which a TCP client must send its next query whole, and take the answer */
+const tcpIdle = 10_000;
+const maxTcpSize = 65_535;
+
+/** The name server that containers ask, over UDP and TCP. */
+export class DnsServer {
+  readonly #responder: Responder;
+  readonly #upstream: Forwarder;
+  readonly #logger: Logger;
+  readonly #udp: UdpSocket[] = [];
+  readonly #tcp: Server[] = [];
+  readonly #clients = new Set<Socket>();
+  readonly #outbox: { udp: UdpSocket; reply: Buffer; peer: RemoteInfo }[] = [];
+
+  private constructor(options: DnsServerOptions) {
+    this.#responder = new Responder(options);
+    this.#upstream = options.upstream;
+    this.#logger = options.logger;
+  }
+
+  /**
+   * Listens on all addresses, or on none.
+   * @throws WeaveError DNS_PORT_BUSY when someone else has the port, BAD_ADDRESS when the address isn't this host's
+   */
+  static async listen(options: DnsServerOptions): Promise<DnsServer> {
+    const server = new DnsServer(options);
+    try {
+      for (const address of options.addresses) await server.#listenOn(address, options.port);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    return server;
+  }
+
+  /** `ip:port` of the first address. */
+  get address(): string {
+    const bound = this.#udp[0]?.address();
+    return bound ? `${bound.address}:${bound.port}` : '';
+  }
+
+  /** Stops listening and drops all clients. */
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.destroy();
+    const closed = [...this.#udp, ...this.#tcp].map(
+      (socket) => new Promise<void>((done) => socket.close(() => done())),
+    );
+    this.#udp.length = 0;
+    this.#tcp.length = 0;
+    await Promise.all(closed);
+  }
+
+  async #listenOn(address: string, port: number): Promise<void> {
+    try {
+      const udp = await bindUdp(address, port);
+      this.#udp.push(udp);
+      // What send() can't deliver (no route, firewall) is one client's loss.
+      udp.on('error', (error) => this.#logger.debug({ err: error }, 'cannot send a DNS answer'));
+      udp.on('message', (packet, peer) => this.#onPacket(udp, packet, peer));
+      const tcp = createServer({ allowHalfOpen: true }, (client) => void this.#serve(client));
+      tcp.maxConnections = maxTcpConnections;
+      tcp.listen({ host: address, port: udp.address().port, exclusive: true });
+      await once(tcp, 'listening');
+      this.#tcp.push(tcp);
+    } catch (error) {
+      throw explain(error as NodeJS.ErrnoException, address, port);
+    }
+  }
+
+  #onPacket(udp: UdpSocket, packet: Buffer, peer: RemoteInfo): void {
+    const reply = this.#answer(packet, 'udp');
+    if (reply instanceof Promise) void reply.then((late) => this.#send(udp, late, peer));
+    else this.#send(udp, reply, peer);
+  }
+
+  /**
+   * Sends when the packets that came together are all answered: each send wakes the client, and one that sleeps again
+   * in between makes the next send twice as dear (a third more answers a second, measured).
+   */
+  #send(udp: UdpSocket, reply: Buffer | null, peer: RemoteInfo): void {
+    // A forged packet may come from port 0, at which send() throws.
+    if (reply === null || peer.port === 0) return;
+    if (this.#outbox.push({ udp, reply, peer }) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    for (const { udp, reply, peer } of this.#outbox.splice(0)) {
+      // It may be closed by now.
+      if (this.#udp.includes(udp)) udp.send(reply, peer.port, peer.address);
+    }
+  }
+
+  /** Queries of one connection one after the other: so a client makes us hold one answer at most. */
+  async #serve(client: Socket): Promise<void> {
+    this.#clients.add(client);
+    client.on('close', () => this.#clients.delete(client));
+    const idle = setTimeout(() => client.destroy(), tcpIdle);
+    try {
+      await pipeline(client, (stream) => this.#replies(stream, idle), client);
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'a DNS client broke off');
+    } finally {
+      clearTimeout(idle);
+    }
+  }
+
+  /** Queries of one connection one after the other: so a client makes us hold one answer at most. */
+  async *#replies(stream: AsyncIterable<Buffer>, idle: NodeJS.Timeout): AsyncGenerator<Buffer> {
+    for await (const packet of frames(stream)) {
+      const reply = await this.#answer(packet, 'tcp');
+      idle.refresh();
+      if (reply) yield frame(reply);
+    }
+  }
+
+  /** The reply to a packet; null for none. Not a promise when the answer is our own: most are, and must be quick. */
+  #answer(packet: Buffer, transport: Transport): Buffer | null | Promise<Buffer | null> {
+    const query = readQuery(packet);
+    if (query === null) return null;
+    if (typeof query === 'number') return encodeRefusal(packet, query);
+    const limit = transport === 'udp' ? udpLimit(query) : maxTcpSize;
+    return this.#responder.answer(query, limit) ?? this.#forward(query, transport, limit);
+  }
+
+  async #forward(query: Query, transport: Transport, limit: number): Promise<Buffer> {
+    const reply = await this.#upstream.forward(query.packet, transport);
+    return reply ?? this.#responder.unanswered(query, limit);
+  }
+}
+
+/** Room for a burst: the kernel drops what does not fit, and the client waits for its timeout. */
+const receiveBuffer = 1 << 20;
+
+async function bindUdp(address: string, port: number): Promise<UdpSocket> {
+  const udp = createSocket({
+    type: 'udp4',
+    recvBufferSize: receiveBuffer,
+    // We send to addresses only: without this each answer waits for a look at whether it is one.
+    lookup: (host, _options, done) => done(null, host, 4),
+  });
+  const listening = once(udp, 'listening');
+  udp.bind({ address, port, exclusive: true });
+  await listening;
+  return udp;
+}
+
+function explain(error: NodeJS.ErrnoException, address: string, port: number): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new WeaveError(
+      'DNS_PORT_BUSY',
+      `cannot answer DNS on ${address}:${port}: another program has the port; 'ss -ulpn sport = :${port}' shows which (-tlpn for TCP); stop it, or take another address with --dns-listen-address`,
+      { cause: error },
+    );
+  }
+  if (error.code === 'EADDRNOTAVAIL') {
+    return new WeaveError(
+      'BAD_ADDRESS',
+      `cannot answer DNS on ${address}:${port}: this host has no such address; 'ip addr' shows those it has; name one with --dns-listen-address`,
+      { cause: error },
+    );
+  }
+  return error;
+}

@@ -1,0 +1,214 @@
+import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { setMaxListeners } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { isIP, isIPv6, Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import { frame, frames } from './frames.ts';
+import type { Forwarder, Transport } from './server.ts';
+import { endOfQuestion, isResponse, rcodeOf, rcodes } from './wire.ts';
+
+export interface UpstreamOptions {
+  /** default /etc/resolv.conf */
+  resolvConf?: string;
+  /** `ip:port` where we listen ourselves; such servers are left out */
+  own: readonly string[];
+  /** of the servers; default 53 */
+  port?: number;
+  /** ms that one server has for one answer; default 2,000 */
+  timeout?: number;
+  logger: Logger;
+}
+
+/** As many as the C libraries look at. */
+const maxServers = 3;
+const maxInFlight = 1_000;
+/** ms for which the file's content is taken as read */
+const freshness = 1_000;
+/** ms for which a server that did not answer is asked last */
+const penalty = 30_000;
+const unhelpful = new Set<number>([rcodes.SERVFAIL, rcodes.NOTIMP, rcodes.REFUSED]);
+
+/** The host's own name servers: those of its resolv.conf, in its order. */
+export class Upstream implements Forwarder {
+  readonly #resolvConf: string;
+  readonly #own: readonly string[];
+  readonly #port: number;
+  readonly #timeout: number;
+  readonly #logger: Logger;
+  readonly #closing = new AbortController();
+  readonly #silentSince = new Map<string, number>();
+  #servers: string[] = [];
+  #readAt = Number.NEGATIVE_INFINITY;
+  #inFlight = 0;
+
+  constructor(options: UpstreamOptions) {
+    this.#resolvConf = options.resolvConf ?? '/etc/resolv.conf';
+    this.#own = options.own;
+    this.#port = options.port ?? 53;
+    this.#timeout = options.timeout ?? 2_000;
+    this.#logger = options.logger;
+    setMaxListeners(0, this.#closing.signal);
+  }
+
+  /**
+   * Addresses of the servers, as the file has them now. It is read again at most once a second, which costs less than
+   * any watch that survives renames, bind mounts and symbolic links.
+   */
+  get servers(): readonly string[] {
+    const now = performance.now();
+    if (now - this.#readAt < freshness) return this.#servers;
+    this.#readAt = now;
+    try {
+      const servers = parseResolvConf(readFileSync(this.#resolvConf, 'utf8'))
+        .filter((server) => !this.#isOwn(server))
+        .slice(0, maxServers);
+      if (servers.join() !== this.#servers.join()) this.#logger.info({ servers }, 'DNS servers upstream');
+      this.#servers = servers;
+    } catch (error) {
+      // Gone for a moment while it is replaced: what it said last still holds.
+      this.#logger.debug({ err: error }, 'cannot read the list of DNS servers');
+    }
+    return this.#servers;
+  }
+
+  /** Asks one server after the other. The query and the answer pass as they are, so every type of record survives. */
+  async forward(query: Buffer, transport: Transport): Promise<Buffer | null> {
+    if (this.#inFlight >= maxInFlight) return null;
+    this.#inFlight++;
+    try {
+      let last: Buffer | null = null;
+      for (const server of this.#inOrder()) {
+        const reply = await this.#ask(server, query, transport);
+        if (reply && !unhelpful.has(rcodeOf(reply))) return reply;
+        last = reply ?? last;
+      }
+      return last;
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  /** Gives up all that is under way. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  #isOwn(server: string): boolean {
+    const loopback = server.startsWith('127.') || server === '0.0.0.0';
+    return this.#own.some(
+      (own) =>
+        own === `${server}:${this.#port}` ||
+        (own === `0.0.0.0:${this.#port}` && (loopback || isLocal(server))),
+    );
+  }
+
+  /** Those that failed of late come last: else every lookup would wait for a dead first server. */
+  #inOrder(): string[] {
+    const since = performance.now() - penalty;
+    const isSilent = (server: string) => (this.#silentSince.get(server) ?? Number.NEGATIVE_INFINITY) > since;
+    const servers = this.servers;
+    return [...servers.filter((s) => !isSilent(s)), ...servers.filter(isSilent)];
+  }
+
+  async #ask(server: string, query: Buffer, transport: Transport): Promise<Buffer | null> {
+    if (this.#closing.signal.aborted) return null;
+    // An id of our own, as the client's may be guessed: the answer must come to a port and with an id that are random.
+    const request = Buffer.from(query);
+    request.writeUInt16BE(randomInt(0x10000));
+    const ask = transport === 'udp' ? askUdp : askTcp;
+    try {
+      const reply = await ask(request, {
+        server,
+        port: this.#port,
+        timeout: this.#timeout,
+        signal: this.#closing.signal,
+      });
+      query.copy(reply, 0, 0, 2);
+      this.#silentSince.delete(server);
+      return reply;
+    } catch (error) {
+      if (!this.#closing.signal.aborted) {
+        const level = this.#silentSince.has(server) ? 'debug' : 'warn';
+        this.#logger[level](
+          { server, transport, reason: messageOf(error) },
+          'a DNS server upstream does not answer',
+        );
+        this.#silentSince.set(server, performance.now());
+      }
+      return null;
+    }
+  }
+}
+
+interface Exchange {
+  server: string;
+  port: number;
+  timeout: number;
+  signal: AbortSignal;
+}
+
+/**
+ * A socket of its own for each query: the kernel then picks a random source port each time, which a forger must guess
+ * beside the id; being connected, it hears nobody else, and an unreachable port at once.
+ */
+async function askUdp(request: Buffer, { server, port, timeout, signal }: Exchange): Promise<Buffer> {
+  const socket = createSocket({ type: isIPv6(server) ? 'udp6' : 'udp4', signal });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<Buffer>((resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer in ${timeout} ms`)), timeout);
+      socket.on('error', reject);
+      socket.on('close', () => reject(new Error('closed')));
+      socket.on('connect', () => socket.send(request));
+      socket.on('message', (reply) => {
+        if (isAnswer(reply, request)) resolve(reply);
+      });
+      socket.connect(port, server);
+    });
+  } finally {
+    clearTimeout(timer);
+    // Closed already when the signal came.
+    if (!signal.aborted) socket.close();
+  }
+}
+
+async function askTcp(request: Buffer, { server, port, timeout, signal }: Exchange): Promise<Buffer> {
+  const socket = new Socket({ signal }).connect(port, server);
+  const timer = setTimeout(() => socket.destroy(new Error(`no answer in ${timeout} ms`)), timeout);
+  try {
+    socket.write(frame(request));
+    for await (const reply of frames(socket)) if (isAnswer(reply, request)) return reply;
+    throw new Error('the connection was closed');
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
+}
+
+/** True if this is the answer to that very request: same id, same question; servers that can't read it leave it out. */
+function isAnswer(reply: Buffer, request: Buffer): boolean {
+  if (reply.length < 12 || !isResponse(reply) || reply.readUInt16BE(0) !== request.readUInt16BE(0))
+    return false;
+  if (reply.readUInt16BE(4) === 0) return rcodeOf(reply) !== rcodes.NOERROR;
+  return questionOf(reply) === questionOf(request);
+}
+
+/** The question's bytes, case aside. */
+function questionOf(packet: Buffer): string {
+  return packet.toString('latin1', 12, endOfQuestion(packet) ?? packet.length).toLowerCase();
+}
+
+/** Addresses of the `nameserver` lines. */
+function parseResolvConf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '')
+    .filter((address) => isIP(address) !== 0);
+}
+
+function isLocal(address: string): boolean {
+  return Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === address));
+}

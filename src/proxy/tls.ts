@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import type { TlsFiles } from '../control/contract.ts';
+import { messageOf, WeaveError } from '../lib/errors.ts';
+
+/** What node:tls needs of the files. */
+export interface TlsContext {
+  ca: Buffer | undefined;
+  cert: Buffer | undefined;
+  key: Buffer | undefined;
+  minVersion: 'TLSv1.2';
+}
+
+/** Reads the files of --tlscacert, --tlscert and --tlskey. @throws WeaveError TLS_CONFIG */
+export async function readTls(files: TlsFiles): Promise<TlsContext> {
+  const [ca, cert, key] = await Promise.all([
+    read('--tlscacert', files.ca),
+    read('--tlscert', files.cert),
+    read('--tlskey', files.key),
+  ]);
+  return { ca, cert, key, minVersion: 'TLSv1.2' };
+}
+
+async function read(flag: string, file: string | undefined): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new WeaveError('TLS_CONFIG', `cannot read the file of ${flag}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

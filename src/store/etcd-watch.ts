@@ -1,0 +1,145 @@
+import { type IWatchResponse, Range } from 'etcd3';
+import { messageOf } from '../lib/errors.ts';
+import type { EtcdSession } from './etcd-session.ts';
+import type { Entry, Watcher } from './store.ts';
+
+/** ms in which a watch stream must answer when asked whether it lives, and a count must come. */
+const checkTimeout = 5_000;
+/** ms for reading all of a prefix; 100,000 keys take under 1 s. */
+const listTimeout = 10_000;
+
+/**
+ * One watched prefix. For every session all of it is read, and changes are followed from that very revision, so
+ * nothing is missed in between; what the stream itself might lose shows in {@link verify}.
+ */
+export class EtcdWatch {
+  readonly #range: Range;
+  readonly #root: string;
+  readonly #watcher: Watcher;
+  readonly #signal: AbortSignal;
+  /** Revision up to which the watcher has been told everything, and how many keys there were then. */
+  #revision = 0;
+  #count = 0;
+  #first: () => void = () => {};
+  #probe: { write: () => void; answered: () => void } | undefined;
+  /** Resolved when the first reset was given, or `signal` has ended. */
+  readonly begun: Promise<void>;
+
+  /** @param root what every key in etcd begins with, and none outside */
+  constructor(fields: { root: string; prefix: string; watcher: Watcher; signal: AbortSignal }) {
+    this.#root = fields.root;
+    this.#range = Range.prefix(fields.root + fields.prefix);
+    this.#watcher = fields.watcher;
+    this.#signal = fields.signal;
+    this.begun = new Promise((resolve) => {
+      this.#first = resolve;
+    });
+    fields.signal.addEventListener('abort', this.#first, { once: true });
+  }
+
+  /** Gives a reset, then all changes until the session or the watch ends. */
+  async attach(session: EtcdSession): Promise<void> {
+    const { header, kvs } = await session.call(
+      (client, options) => client.kv.range({ key: this.#range.start, range_end: this.#range.end }, options),
+      listTimeout,
+    );
+    if (this.#signal.aborted) return;
+    this.#revision = Number(header.revision);
+    this.#count = kvs.length;
+    this.#watcher.reset(
+      kvs.map(({ key, value, mod_revision }) => ({
+        key: this.#bare(key),
+        value: String(value),
+        revision: Number(mod_revision),
+      })),
+    );
+    this.#first();
+    await this.#follow(session);
+  }
+
+  /**
+   * Finds out a stream that has gone deaf, or has lost changes, and ends the session if so. Costs a count, no list.
+   */
+  async verify(session: EtcdSession): Promise<void> {
+    const probe = this.#probe;
+    if (!probe || this.#signal.aborted) return;
+    const { promise, settle } = answerIn(checkTimeout, session.ended);
+    probe.answered = () => settle(true);
+    probe.write();
+    if (!(await promise)) return session.end(new Error('a watch stream does not answer'));
+    const expected = this.#count;
+    const revision = this.#revision;
+    const range = { key: this.#range.start, range_end: this.#range.end, count_only: true, revision };
+    const { count } = await session.call((client, options) => client.kv.range(range, options), checkTimeout);
+    if (Number(count) !== expected) session.end(new Error('a watch stream has lost changes'));
+  }
+
+  async #follow(session: EtcdSession): Promise<void> {
+    const stream = await session.client.watchClient.watch();
+    const probe = { write: () => stream.write({ progress_request: {} }), answered: () => {} };
+    const stop = () => stream.cancel();
+    this.#probe = probe;
+    session.ended.addEventListener('abort', stop, { once: true });
+    this.#signal.addEventListener('abort', stop, { once: true });
+    const over = (why: string) => {
+      this.#signal.removeEventListener('abort', stop);
+      if (!this.#signal.aborted) session.end(new Error(`watch: ${why}`));
+    };
+    stream.on('data', (answer) => {
+      if (this.#signal.aborted || session.ended.aborted) return;
+      if (answer.canceled) return over(answer.cancel_reason || 'canceled: its revision was compacted');
+      if (answer.watch_id === progressId) this.#caughtUp(answer, probe);
+      for (const event of answer.events) this.#tell(event);
+    });
+    stream.on('error', (error) => over(messageOf(error)));
+    stream.on('end', () => over('the stream has ended'));
+    stream.write({
+      create_request: {
+        key: this.#range.start,
+        range_end: this.#range.end,
+        start_revision: this.#revision + 1,
+      },
+    });
+  }
+
+  #caughtUp({ header }: IWatchResponse, probe: { answered: () => void }): void {
+    // Counting at an old revision would fail once etcd has compacted it away.
+    this.#revision = Math.max(this.#revision, Number(header.revision));
+    probe.answered();
+  }
+
+  #tell({ type, kv }: IWatchResponse['events'][number]): void {
+    const revision = Number(kv.mod_revision);
+    this.#revision = Math.max(this.#revision, revision);
+    if (type === 'Delete') this.#count--;
+    else if (kv.version === '1') this.#count++;
+    this.#watcher.change({
+      key: this.#bare(kv.key),
+      value: type === 'Delete' ? null : String(kv.value),
+      revision,
+    });
+  }
+
+  #bare(key: Buffer): Entry['key'] {
+    return key.toString().slice(this.#root.length);
+  }
+}
+
+/** Answers to a progress request are about the stream, not about one watch. */
+const progressId = '-1';
+
+/** A promise of true when settled in time; false when not, or when `ended`. */
+function answerIn(ms: number, ended: AbortSignal) {
+  let settle: (answered: boolean) => void = () => {};
+  const promise = new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => settle(false), ms);
+    const stop = () => settle(false);
+    ended.addEventListener('abort', stop, { once: true });
+    settle = (answered) => {
+      clearTimeout(timer);
+      ended.removeEventListener('abort', stop);
+      resolve(answered);
+    };
+  });
+  return { promise, settle: (answered: boolean) => settle(answered) };
+}
