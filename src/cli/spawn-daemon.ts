@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { LaunchConfig } from '../control/contract.ts';
@@ -40,13 +41,21 @@ export async function spawnDaemon(config: LaunchConfig, how: Spawning): Promise<
   try {
     return await ready(child, how);
   } catch (error) {
-    child.kill('SIGTERM');
+    await ended(child);
     throw error;
   } finally {
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
     child.unref();
     child.stdio[3]?.destroy();
   }
+}
+
+/** Nothing of it is left when this resolves. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exit;
 }
 
 async function ready(child: ChildProcess, { control, log }: Spawning): Promise<number> {

@@ -85,7 +85,7 @@ export class JsonObject {
   /** A map of strings; several members of this name add up, as in Go. */
   map(name: string): Record<string, string> {
     const members = this.#inner(name) ?? [];
-    return Object.fromEntries(members.map((member) => [member.name, asString(valueOf(member) ?? '')]));
+    return Object.fromEntries(members.map((member) => [member.name, asString(valueIn(member) ?? '')]));
   }
 
   /** An object to read and edit; {@link set} puts it back. Several members of this name add up, as in Go. */
@@ -109,7 +109,7 @@ export class JsonObject {
   /** Takes objects out of a list. */
   removeObjects(name: string, matches: (object: JsonObject) => boolean): void {
     const last = this.#named(name).at(-1);
-    if (last === undefined || valueOf(last) === null) return;
+    if (last === undefined || valueIn(last) === null) return;
     const elements = split(textOf(last, '['));
     const left = elements.filter((element) => {
       const text = element.trim();
@@ -142,13 +142,13 @@ export class JsonObject {
   }
 
   #values(name: string): unknown[] {
-    return this.#named(name).map(valueOf);
+    return this.#named(name).map(valueIn);
   }
 
   /** Members of all objects of this name since the last null. */
   #inner(name: string): Member[] | undefined {
     const variants = this.#named(name);
-    const live = variants.slice(variants.findLastIndex((member) => valueOf(member) === null) + 1);
+    const live = variants.slice(variants.findLastIndex((member) => valueIn(member) === null) + 1);
     if (live.length === 0) return undefined;
     return live.flatMap((member) => split(textOf(member, '{')).map(toMember));
   }
@@ -167,7 +167,7 @@ function toMember(text: string): Member {
   return { name: decode(text.slice(nameAt, nameEnd)) as string, text, valueAt };
 }
 
-function valueOf({ text, valueAt }: Member): unknown {
+function valueIn({ text, valueAt }: Member): unknown {
   return decode(text.slice(valueAt));
 }
 

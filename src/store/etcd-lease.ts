@@ -107,6 +107,7 @@ export class EtcdLease {
     session.ended.addEventListener('abort', () => {
       clearInterval(timer);
       first();
+      stream.end();
       stream.cancel();
     });
     stream.on('data', ({ TTL }) => {

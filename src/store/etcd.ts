@@ -144,9 +144,10 @@ export class EtcdStore implements Store {
         await this.#serve(session);
         failures = 0;
       } catch (error) {
-        session.end(error);
         this.#reason = `${session.endpoint}: ${messageOf(error)}`;
         failures++;
+      } finally {
+        session.end(new Error('the session is over'));
       }
       const round = Math.floor(failures / endpoints.length);
       if (closing.aborted) return;

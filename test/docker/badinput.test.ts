@@ -137,9 +137,7 @@ test('a missing tool', async () => {
   await host.shell(
     'mkdir -p /run/tools && for t in ip sysctl nsenter node; do ln -sf $(command -v $t) /run/tools/; done',
   );
-  const { code, stderr } = await host.run([process.execPath, weavets, 'launch'], {
-    env: { PATH: '/run/tools' },
-  });
+  const { code, stderr } = await host.run(['env', 'PATH=/run/tools', process.execPath, weavets, 'launch']);
   assert.equal(code, 1);
   assert.match(stderr, /'iptables-save' is not in PATH.*apt-get install iptables/);
 });

@@ -12,7 +12,7 @@ after(() => host[Symbol.asyncDispose]());
 async function traces(): Promise<string> {
   const { stdout } = await host.shell(`
     ip -o link | grep -o 'vethwe[^@:]*\\|weave' ; iptables-save | grep WEAVE ; awk '$2 ~ /weave/ && $2 !~ /^.var.(lib.weave$|tmp.weavets-lab)/' /proc/mounts
-    ls -A /var/lib/weave /var/run/weave 2>/dev/null ; pgrep -fa 'daemon/main.j[s]|ip -force -batc[h]'`);
+    find /var/lib/weave /var/run/weave -mindepth 1 2>/dev/null ; pgrep -fa 'daemon/main.j[s]|ip -force -batc[h]'`);
   return stdout;
 }
 

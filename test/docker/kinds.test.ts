@@ -57,7 +57,7 @@ test('containers without a network of their own are left alone', async () => {
       'busybox',
       'sh',
       '-c',
-      'ls /w 2>/dev/null; ip link | grep -c ethwe; true',
+      'ls /w 2>/dev/null; ip link | grep -c ethwe@; true',
     );
     assert.equal(code, 0);
     assert.equal(stdout.trim(), '0', net);
