@@ -64,7 +64,7 @@ export class Attachments {
     const began = performance.now();
     try {
       await this.#naming.set(info, cidrs);
-      if (choice.rewriteHosts && info.hostsPath) {
+      if (choice.rewriteHosts && !info.ownHosts) {
         const extraHosts = [...info.extraHosts, ...choice.addHosts];
         await writeHostsFile({ pid, hostname, cidrs, extraHosts, hostsPath: info.hostsPath });
       }

@@ -44,7 +44,7 @@ export async function writeHostsFile(spec: HostsSpec): Promise<void> {
   try {
     await writeInside(spec.pid, text);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS' || spec.hostsPath === '') throw error;
     // By way of the first process: a daemon in a container has another root than the engine.
     await writeFile(`/proc/1/root${spec.hostsPath}`, text);
   }

@@ -164,7 +164,8 @@ function toContainerInfo(body: InspectBody): ContainerInfo {
     labels: Config.Labels ?? {},
     extraHosts: HostConfig.ExtraHosts ?? [],
     shimSource: mounts.find((mount) => mount.Destination === '/w')?.Source,
-    hostsPath: mounts.some((mount) => mount.Destination === '/etc/hosts') ? undefined : body.HostsPath,
+    hostsPath: body.HostsPath,
+    ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
   };
 }
 

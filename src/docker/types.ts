@@ -17,6 +17,8 @@ export interface ContainerInfo {
   extraHosts: string[];
   /** Host folder that is mounted at /w, if any */
   shimSource: string | undefined;
-  /** the engine's file behind /etc/hosts, on the engine's host; undefined: the user mounted one of their own */
-  hostsPath: string | undefined;
+  /** the engine's file behind /etc/hosts, on the engine's host; empty until the first start */
+  hostsPath: string;
+  /** the user mounted a file of their own at /etc/hosts */
+  ownHosts: boolean;
 }
