@@ -8,6 +8,8 @@ import { type IpBatch, inNetns } from './ip.ts';
 
 /** Name of the interface inside a container. */
 export const containerLink = 'ethwe';
+/** Above that of every interface of the engine, so that `ip a` lists ethwe behind eth0. */
+const containerIndex = 65_536;
 const hostPrefix = 'vethwepl';
 
 /** Name of a container's link on the host. */
@@ -45,7 +47,7 @@ export async function attachVeth(ip: IpBatch, spec: VethSpec): Promise<void> {
   const { pid, mac, mtu } = spec;
   const host = hostLink(pid);
   const isNew = !linkExists(host);
-  const make = `link add ${host} mtu ${mtu} type veth peer name ${containerLink} address ${mac} mtu ${mtu} netns ${pid}`;
+  const make = `link add ${host} mtu ${mtu} type veth peer name ${containerLink} index ${containerIndex} address ${mac} mtu ${mtu} netns ${pid}`;
   const filtered = spec.multicast ? dropForeignMulticast(spec, isNew) : Promise.resolve();
   filtered.catch(() => {}); // met below
   // The peer is made in its namespace at once: moving it there would take the kernel 16 ms.
