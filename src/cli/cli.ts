@@ -21,7 +21,7 @@ export async function runCli(argv: readonly string[], context: Context): Promise
       context.out(await helpOn(command));
       return 0;
     }
-    await command.run(await parse(command, rest), context);
+    await command.run(await parseArgs(command, rest), context);
     return 0;
   } catch (error) {
     complain(error, first, { json: rest.includes('--json'), context });
@@ -51,8 +51,8 @@ function parser(): Argv {
   });
 }
 
-/** @throws WeaveError USAGE */
-async function parse(command: Command, argv: string[]): Promise<Parameters<Command['run']>[0]> {
+/** A command's options and words, checked against what it takes. @throws WeaveError USAGE */
+export async function parseArgs(command: Command, argv: string[]): Promise<Parameters<Command['run']>[0]> {
   const options = command.options ?? {};
   const names = Object.entries(options).flatMap(([name, { alias = [] }]) => [name, ...[alias].flat()]);
   const parsed = await new Promise<Record<string, unknown> & { _: (string | number)[] }>(

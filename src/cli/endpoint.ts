@@ -20,10 +20,11 @@ export function parseEndpoint(text: string, what: string, defaultPort: number): 
     if (!path.startsWith('/')) throw wrong(text, what);
     return { url: `unix://${path}`, local: true };
   }
-  const [, host = '', port = String(defaultPort)] =
-    /^(?:tcp:\/\/)?(\[[^\]]+\]|[^:/]*)(?::(\d+))?\/?$/.exec(text) ?? [];
+  const parts = /^(?:tcp:\/\/)?(\[[^\]]+\]|[^:/]*)(?::(\d+))?\/?$/.exec(text);
+  const [, host = '', port = String(defaultPort)] = parts ?? [];
   const ip = host === 'localhost' ? '127.0.0.1' : host === '' ? '0.0.0.0' : host.replace(/^\[(.*)\]$/, '$1');
-  if (isIP(ip) === 0 || !isPort(port) || !/[^/]/.test(text.replace(/^tcp:/, ''))) throw wrong(text, what);
+  const empty = host === '' && parts?.[2] === undefined;
+  if (parts === null || empty || isIP(ip) === 0 || !isPort(port)) throw wrong(text, what);
   return {
     url: isIP(ip) === 6 ? `tcp://[${ip}]:${port}` : `tcp://${ip}:${port}`,
     local: ip.startsWith('127.') || ip === '::1',

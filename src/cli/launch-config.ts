@@ -21,7 +21,7 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
   const allowInsecureTcp = args['allow-insecure-tcp'] ?? false;
   const hosts = parseHosts(args.H ?? [], tls !== null || allowInsecureTcp);
   const engine = parseEngine(env, hosts);
-  const range = parseSubnet('--ipalloc-range', args['ipalloc-range'] ?? defaultRange);
+  const range = parseRange(args['ipalloc-range'] ?? defaultRange);
   const subnet = args['ipalloc-default-subnet'];
   return {
     hosts,
@@ -104,6 +104,16 @@ function parseSubnet(flag: string, text: string): Cidr {
     );
   }
   return cidr;
+}
+
+function parseRange(text: string): Cidr {
+  const range = parseSubnet('--ipalloc-range', text);
+  // The first and the last address of a subnet are never given.
+  if (range.size > 2) return range;
+  throw new WeaveError(
+    'USAGE',
+    `--ipalloc-range: ${range} has no address to give; its prefix can be /30 at most`,
+  );
 }
 
 function parseDefaultSubnet(text: string, range: Cidr): string {

@@ -77,13 +77,13 @@ test('TLS stays as it is for a proxy on TCP', async () => {
 });
 
 /** The variables of interest after `eval $(…)` of these outputs in turn, each made with what the last one left. */
-async function evalEach(variables: Record<string, string>, ...commandLines: string[][]) {
+async function evalEach(variables: NodeJS.ProcessEnv, ...commandLines: string[][]) {
   let left = variables;
   for (const argv of commandLines) {
     const { out } = await weavets(argv, { ...running(), env: left });
     const script =
       'eval $(printf %s "$PRINTED"); unset PRINTED PWD OLDPWD SHLVL _; exec "$NODE" -p "JSON.stringify(process.env)"';
-    const shell = await run(['bash', '-c', script], {
+    const shell = await run(['bash', '--norc', '-c', script], {
       env: { ...left, PRINTED: out, NODE: process.execPath },
     });
     assert.equal(shell.stderr, '');
