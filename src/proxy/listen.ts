@@ -84,9 +84,15 @@ async function listenOn(endpoint: Exclude<Endpoint, { kind: 'fd' }>, spec: Liste
   const ready = listening(server, { path }, address);
   process.umask(umask);
   await ready;
-  const { uid, gid, mode } = spec.like === undefined ? { uid: 0, gid: 0, mode: 0o660 } : statSync(spec.like);
-  chownSync(path, uid, gid);
-  chmodSync(path, mode & 0o777);
+  try {
+    const { uid, gid, mode } =
+      spec.like === undefined ? { uid: 0, gid: 0, mode: 0o660 } : statSync(spec.like);
+    chownSync(path, uid, gid);
+    chmodSync(path, mode & 0o777);
+  } catch (error) {
+    await closeAll([{ server, address, socket: path }]);
+    throw error;
+  }
   return { server, address, socket: path };
 }
 

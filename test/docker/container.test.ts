@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Host, repository, until } from '../support/host.ts';
+
+test('the daemon as a container, by the compose file, without privileges beyond those listed', async () => {
+  await using host = await Host.create();
+  await host.runOk(['sh', join(repository, 'test/support/daemon-image.sh'), repository]);
+  const compose = (...args: string[]) =>
+    host.runOk(['docker-compose', '-f', join(repository, 'docker-compose.yml'), ...args]);
+  await compose('up', '-d', '--no-build');
+  try {
+    await until(
+      'the daemon in the container answers',
+      async () => (await host.run(['docker', 'exec', 'weave', 'weavets', 'status'])).code === 0,
+    );
+  } catch (error) {
+    assert.fail(`${error}\n${await host.docker('logs', 'weave')}`);
+  }
+  assert.equal(await host.docker('inspect', '-f', '{{.HostConfig.Privileged}}', 'weave'), 'false');
+
+  const typed = await host.shell(
+    `eval $(docker exec weave weavets env) && docker run --name one -itd busybox && docker run --name two -itd --read-only busybox && docker exec one ping -c 1 two`,
+    { env: { DOCKER_HOST: undefined } },
+  );
+  assert.equal(typed.code, 0, typed.stderr);
+  assert.match(typed.stdout, / 0% packet loss/);
+  assert.match((await host.shell('iptables-save')).stdout, /-A WEAVE-FORWARD -i weave -o weave -j ACCEPT/);
+
+  // From outside, by the same socket, with the same command line.
+  assert.equal((await host.weavets('ps')).stdout.trim().split('\n').length, 3);
+
+  await host.docker('restart', '-t', '5', 'weave');
+  await until('it is back', async () => (await host.weavets('status')).code === 0);
+  assert.match(await host.docker('exec', 'two', 'ping', '-c', '1', 'one'), / 0% packet loss/);
+  await compose('down');
+});
