@@ -15,7 +15,7 @@ export function execInContainer(execs: Execs): Handler {
     if (!(await execs.shimmed(call.route.id))) return call.forward();
     const config = JsonObject.parse(body);
     try {
-      const command = config?.command('Cmd') ?? [];
+      const command = config?.strings('Cmd') ?? [];
       // Without a command the engine refuses, in its own words.
       if (config === undefined || command.length === 0) return call.forward();
       config.set('Cmd', prefixed(command));
