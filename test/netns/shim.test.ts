@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import test, { after, before } from 'node:test';
 import { runOk } from '../../src/lib/exec.ts';
 import type { ShimMode } from '../../src/lib/shim.ts';
@@ -144,6 +144,12 @@ test('each missing piece keeps it waiting, and what looks like it elsewhere does
     await ns.ip(step);
     await multicast.asleep();
   }
+  const held = await readdir(`/proc/${multicast.pid}/fd`);
+  assert.deepEqual(
+    held,
+    ['0', '1', '2', '3', '4'],
+    'it holds its signals and its bell, whatever it has seen',
+  );
   await ns.ip('route add 224.0.0.0/4 dev ethwe');
   assert.deepEqual(await multicast.ended, { code: 0, signal: null, stdout: 'ran\n', stderr: '' });
 });
