@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   Etcd3,
   EtcdLeaseInvalidError,
@@ -51,6 +52,8 @@ export class EtcdSession {
 
   constructor(endpoint: string, access: EtcdAccess) {
     this.endpoint = endpoint;
+    // Every call in flight and every stream listens.
+    setMaxListeners(0, this.#end.signal);
     const { tls, user, password } = access;
     this.#client = new Etcd3({
       hosts: [endpoint],

@@ -1,10 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, runOk } from '../../src/lib/exec.ts';
+
+interface Pem {
+  ca: string;
+  cert: string;
+  key: string;
+}
 
 interface Member {
   name: string;
@@ -16,22 +22,21 @@ interface Member {
 /** A real etcd on loopback: `await using etcd = await Etcd.start()`. Ends, by pid, and leaves nothing behind. */
 export class Etcd implements AsyncDisposable {
   readonly folder: string;
-  readonly tls: { ca: string; cert: string; key: string } | undefined;
+  /** paths of the certificates, with TLS */
+  readonly #files: Pem | undefined;
   readonly #members: Member[];
 
-  private constructor(folder: string, members: Member[], tls: Etcd['tls']) {
+  private constructor(folder: string, members: Member[], files: Pem | undefined) {
     this.folder = folder;
     this.#members = members;
-    this.tls = tls;
+    this.#files = files;
   }
 
-  /** @param tls paths of PEM files; clients must then show a certificate of that ca */
-  static async start(
-    options: { members?: 1 | 3; tls?: { ca: string; cert: string; key: string } } = {},
-  ): Promise<Etcd> {
-    const { members: size = 1, tls } = options;
+  /** With `tls`, clients must show a certificate as {@link pem} has it. */
+  static async start({ members: size = 1, tls = false }: { members?: 1 | 3; tls?: boolean } = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'weavets-etcd-'));
     const ports = await freePorts(size * 2);
+    const files = tls ? await certificates(folder) : undefined;
     const scheme = tls ? 'https' : 'http';
     const peerOf = (i: number) => `http://127.0.0.1:${ports[size + i]}`;
     const cluster = Array.from({ length: size }, (_, i) => `m${i}=${peerOf(i)}`).join(',');
@@ -46,24 +51,31 @@ export class Etcd implements AsyncDisposable {
           ...['--listen-client-urls', client, '--advertise-client-urls', client],
           ...['--listen-peer-urls', peerOf(i), '--initial-advertise-peer-urls', peerOf(i)],
           ...['--initial-cluster', cluster],
-          ...(tls
+          ...(files
             ? [
                 '--cert-file',
-                tls.cert,
+                files.cert,
                 '--key-file',
-                tls.key,
+                files.key,
                 '--trusted-ca-file',
-                tls.ca,
+                files.ca,
                 '--client-cert-auth',
               ]
             : []),
         ],
       };
     });
-    const etcd = new Etcd(folder, members, tls);
+    const etcd = new Etcd(folder, members, files);
     for (let i = 0; i < size; i++) etcd.launch(i);
     await etcd.healthy();
     return etcd;
+  }
+
+  /** What a client needs with TLS, as PEM texts. */
+  get pem(): Pem {
+    if (!this.#files) throw new Error('this etcd was started without tls');
+    const { ca, cert, key } = this.#files;
+    return { ca: readFileSync(ca, 'utf8'), cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
   }
 
   get endpoints(): string[] {
@@ -121,11 +133,11 @@ export class Etcd implements AsyncDisposable {
 
   #flags(): string[] {
     const alive = this.#members.filter(({ process }) => process).map(({ client }) => client);
-    const { tls } = this;
+    const files = this.#files;
     return [
       '--endpoints',
       alive.join(','),
-      ...(tls ? ['--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key] : []),
+      ...(files ? ['--cacert', files.ca, '--cert', files.cert, '--key', files.key] : []),
     ];
   }
 }
@@ -136,4 +148,26 @@ async function freePorts(count: number): Promise<number[]> {
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => once(server.close(), 'close')));
   return ports;
+}
+
+/** A CA, and a certificate of it that serves for both sides. */
+async function certificates(folder: string): Promise<Pem> {
+  const at = (name: string) => join(folder, name);
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout'];
+  const issue = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-copy_extensions', 'copy'];
+  const name = ['-subj', '/CN=weavets', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  await runOk([
+    'openssl',
+    'req',
+    '-x509',
+    ...key,
+    at('ca.key'),
+    '-out',
+    at('ca.pem'),
+    '-subj',
+    '/CN=test ca',
+  ]);
+  await runOk(['openssl', 'req', ...key, at('key.pem'), '-out', at('request.pem'), ...name]);
+  await runOk(['openssl', 'x509', '-req', '-in', at('request.pem'), ...issue, '-out', at('cert.pem')]);
+  return { ca: at('ca.pem'), cert: at('cert.pem'), key: at('key.pem') };
 }

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hasCode } from '../../../src/lib/errors.ts';
+import { run } from '../../../src/lib/exec.ts';
+import { silent } from '../../../src/lib/log.ts';
+import { EtcdStore } from '../../../src/store/etcd.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { Etcd } from '../../support/etcd.ts';
+
+const connect = (etcd: Etcd, leaseSeconds = 10) =>
+  EtcdStore.connect({ endpoints: etcd.endpoints, leaseSeconds, logger: silent });
+
+/** Follows a prefix as a user of the store would, and waits for what is to come of it. */
+class Follower {
+  readonly now = new Map<string, string>();
+  resets = 0;
+  readonly #stop = new AbortController();
+  #told = () => {};
+
+  static async of(store: Store, prefix: string): Promise<Follower> {
+    const follower = new Follower();
+    await store.watch(
+      prefix,
+      {
+        reset: (entries) => {
+          follower.resets++;
+          follower.now.clear();
+          for (const { key, value } of entries) follower.now.set(key, value);
+          follower.#told();
+        },
+        change: ({ key, value }) => {
+          if (value === null) follower.now.delete(key);
+          else follower.now.set(key, value);
+          follower.#told();
+        },
+      },
+      follower.#stop.signal,
+    );
+    return follower;
+  }
+
+  /** Resolves when `condition` holds, which is looked at after each change. */
+  async until(what: string, condition: () => boolean, ms = 15_000): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`${what}: not within ${ms} ms; ${JSON.stringify([...this.now])}`)),
+        ms,
+      );
+      this.#told = () => condition() && resolve();
+      this.#told();
+    }).finally(() => clearTimeout(timer));
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+  }
+}
+
+test('etcd killed and back with its data: calls fail in time, then work; watches go on after a reset', async () => {
+  await using etcd = await Etcd.start();
+  const [a, b] = await Promise.all([connect(etcd), connect(etcd)]);
+  using seen = await Follower.of(b, '');
+  await a.commit([
+    { key: 'kept', value: '1' },
+    { key: 'leased', value: '1', leased: true },
+  ]);
+  await seen.until('first keys', () => seen.now.size === 2);
+  await etcd.kill('SIGKILL');
+  const began = Date.now();
+  await assert.rejects(a.commit([{ key: 'x', value: '1' }]), (e) => hasCode(e, 'STORE_UNAVAILABLE'));
+  await assert.rejects(a.get('kept'), (e) => hasCode(e, 'STORE_UNAVAILABLE'));
+  assert.ok(Date.now() - began < 6_500, `${Date.now() - began} ms for two calls`);
+  assert.equal(a.status, 'disconnected');
+  assert.match(a.reason, /127\.0\.0\.1/);
+  etcd.launch();
+  await seen.until('a reset', () => seen.resets > 1);
+  assert.equal((await a.get('kept'))?.value, '1');
+  assert.equal(a.status, 'connected');
+  await a.commit([{ key: 'new', value: '1' }]);
+  await seen.until('all', () => seen.now.size === 3);
+  await Promise.all([a.close(), b.close()]);
+});
+
+test('etcd stopped for longer than the lease, and continued: leased keys are back, watchers see all', async () => {
+  await using etcd = await Etcd.start();
+  const [a, b] = await Promise.all([connect(etcd, 2), connect(etcd, 2)]);
+  using seen = await Follower.of(b, '');
+  const names = Array.from({ length: 250 }, (_, i) => `name/${i}`);
+  for (const key of names) await a.commit([{ key, value: 'a', leased: true }]);
+  await a.commit([{ key: 'name/0', value: null }]);
+  await seen.until('all but the deleted one', () => seen.now.size === 249);
+  await etcd.kill('SIGSTOP');
+  await assert.rejects(a.get('name/1'), (e) => hasCode(e, 'STORE_UNAVAILABLE'));
+  await delay(3_000);
+  assert.equal(a.leaseAlive, false);
+  await etcd.kill('SIGCONT');
+  // Whether or not etcd lets the lease expire first, in the end each key stands, under a lease that lives.
+  await seen.until('a reset', () => seen.resets > 1);
+  await a.get('name/1');
+  await delay(4_500);
+  assert.equal(a.leaseAlive, true);
+  assert.equal((await a.list('name/')).length, 249);
+  await seen.until('all', () => seen.now.size === 249 && !seen.now.has('name/0'));
+  await a.close();
+  await seen.until('none: closing revoked the lease', () => seen.now.size === 0, 1_000);
+  await b.close();
+});
+
+test('a lease that etcd has lost is made again with its keys, also under a commit', async () => {
+  await using etcd = await Etcd.start();
+  const a = await connect(etcd);
+  await a.commit([{ key: 'one', value: '1', leased: true }]);
+  const [lease] = /[0-9a-f]{12,}/.exec(await etcd.ctl('lease', 'list')) ?? [];
+  await etcd.ctl('lease', 'revoke', lease as string);
+  assert.equal(await a.commit([{ key: 'two', value: '2', leased: true, expect: 0 }]), true);
+  assert.deepEqual(
+    (await a.list('')).map(({ key }) => key),
+    ['one', 'two'],
+  );
+  await a.close();
+});
+
+test('a host that is gone without a word loses its leased keys, and only these', async () => {
+  await using etcd = await Etcd.start();
+  const b = await connect(etcd, 2);
+  const script = `
+    import { EtcdStore } from './src/store/etcd.ts';
+    import { silent } from './src/lib/log.ts';
+    const store = await EtcdStore.connect({ endpoints: ${JSON.stringify(etcd.endpoints)}, leaseSeconds: 2, logger: silent });
+    await store.commit([{ key: 'peer/gone', value: '1', leased: true }, { key: 'block/gone', value: '1' }]);
+    process.kill(process.pid, 'SIGKILL');
+  `;
+  await run(['node', '--import', 'tsx', '--input-type=module', '-e', script]);
+  using seen = await Follower.of(b, '');
+  assert.equal(seen.now.get('block/gone'), '1');
+  await seen.until('the leased key gone', () => !seen.now.has('peer/gone'), 6_000);
+  assert.equal(seen.now.get('block/gone'), '1');
+  await b.close();
+});
+
+test('one of three members killed: no call fails for longer than 3 s, nothing is lost', async () => {
+  await using etcd = await Etcd.start({ members: 3 });
+  const stores = await Promise.all([connect(etcd), connect(etcd), connect(etcd)]);
+  const [a, b, c] = stores as [EtcdStore, EtcdStore, EtcdStore];
+  using seen = await Follower.of(b, 'k/');
+  await a.commit([{ key: 'k/before', value: '1', leased: true }]);
+  await etcd.kill('SIGKILL', await etcd.leader());
+  let down = 0;
+  for (const store of [a, b, c]) {
+    const began = Date.now();
+    for (let done = false; !done; ) {
+      done = await store.commit([{ key: 'k/after', value: '1' }]).catch((e) => {
+        assert.ok(hasCode(e, 'STORE_UNAVAILABLE'));
+        return false;
+      });
+    }
+    down = Math.max(down, Date.now() - began);
+  }
+  assert.ok(down < 6_000, `${down} ms without etcd`);
+  await a.commit([{ key: 'k/last', value: '1' }]);
+  await seen.until('all three', () => ['k/before', 'k/after', 'k/last'].every((key) => seen.now.has(key)));
+  await Promise.all(stores.map((store) => store.close()));
+});
+
+test('changes that were compacted away while a watcher was cut off are in its reset', async () => {
+  await using etcd = await Etcd.start();
+  const a = await connect(etcd);
+  using seen = await Follower.of(a, 'k/');
+  await a.commit([{ key: 'k/old', value: '1' }]);
+  await seen.until('the first key', () => seen.now.has('k/old'));
+  await etcd.kill('SIGKILL');
+  await assert.rejects(a.get('k/old'));
+  etcd.launch();
+  await etcd.ctl('del', '/weavets/k/old');
+  for (let i = 0; i < 5; i++) await etcd.ctl('put', '/weavets/k/new', String(i));
+  const status = JSON.parse(await etcd.ctl('endpoint', 'status', '-w', 'json')) as [
+    { Status: { header: { revision: number } } },
+  ];
+  await etcd.ctl('compact', String(status[0].Status.header.revision));
+  await seen.until('the new state', () => seen.now.get('k/new') === '4' && !seen.now.has('k/old'));
+  await a.close();
+});
+
+test('the end of one watch does not disturb the others', async () => {
+  await using etcd = await Etcd.start();
+  const a = await connect(etcd);
+  using seen = await Follower.of(a, 'k/');
+  for (let i = 0; i < 5; i++) {
+    const stop = new AbortController();
+    await a.watch('other/', { reset() {}, change() {} }, stop.signal);
+    stop.abort();
+    await a.commit([{ key: `k/${i}`, value: '1' }]);
+  }
+  await seen.until('all', () => seen.now.size === 5);
+  assert.equal(seen.resets, 1);
+  await a.close();
+});
+
+test('TLS with client certificates, and user and password; a wrong one is told', async () => {
+  await using etcd = await Etcd.start({ tls: true });
+  const tls = etcd.pem;
+  const plain = await EtcdStore.connect({ endpoints: etcd.endpoints, tls, logger: silent });
+  await plain.commit([{ key: 'x', value: '1' }]);
+  await plain.close();
+  await etcd.ctl('user', 'add', 'root:secret');
+  await etcd.ctl('user', 'add', 'weavets:pass');
+  await etcd.ctl('role', 'add', 'weavets');
+  await etcd.ctl('role', 'grant-permission', 'weavets', '--prefix=true', 'readwrite', '/weavets/');
+  await etcd.ctl('user', 'grant-role', 'root', 'root');
+  await etcd.ctl('user', 'grant-role', 'weavets', 'weavets');
+  await etcd.ctl('auth', 'enable');
+  const options = { endpoints: etcd.endpoints, tls, user: 'weavets', logger: silent };
+  const store = await EtcdStore.connect({ ...options, password: 'pass' });
+  using seen = await Follower.of(store, '');
+  await store.commit([{ key: 'y', value: '1', leased: true }]);
+  await seen.until('both', () => seen.now.size === 2);
+  // Tokens are lost with the process that gave them.
+  await etcd.kill('SIGKILL');
+  etcd.launch();
+  await seen.until('a reset', () => seen.resets > 1);
+  assert.equal((await store.get('y'))?.value, '1');
+  await store.close();
+  const wrong = await EtcdStore.connect({ ...options, password: 'wrong' });
+  assert.match(wrong.reason, /invalid user ID or password/);
+  await assert.rejects(wrong.get('x'), (e) => hasCode(e, 'STORE_UNAVAILABLE') && /password/.test(e.message));
+  await wrong.close();
+  const bare = await EtcdStore.connect({ endpoints: etcd.endpoints, tls: { ca: tls.ca }, logger: silent });
+  assert.equal(bare.status, 'disconnected');
+  await bare.close();
+});
+
+test('more than 4 MiB under one prefix, and no more than 128 writes in a commit', async () => {
+  await using etcd = await Etcd.start();
+  const a = await connect(etcd);
+  const value = 'v'.repeat(100_000);
+  for (let i = 0; i < 60; i++) await a.commit([{ key: `big/${i}`, value }]);
+  assert.equal((await a.list('big/')).length, 60);
+  using seen = await Follower.of(a, 'big/');
+  assert.equal(seen.now.size, 60);
+  const many = Array.from({ length: 129 }, (_, i) => ({ key: `many/${i}`, value: '1' }));
+  await assert.rejects(a.commit(many), /128/);
+  assert.equal(await a.commit(many.slice(1)), true);
+  await a.close();
+});
