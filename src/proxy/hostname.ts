@@ -33,8 +33,9 @@ export class Hostnames {
    */
   of(name: string, labels: Readonly<Record<string, string>>): string | undefined {
     const { hostnameFromLabel, hostnameReplacement, dnsDomain } = this.#options;
-    const label = hostnameFromLabel === null ? undefined : labels[hostnameFromLabel];
-    const host = replaceAll(label ?? name, this.#match, hostnameReplacement);
+    const useLabel = hostnameFromLabel !== null && Object.hasOwn(labels, hostnameFromLabel);
+    const base = useLabel ? labels[hostnameFromLabel] : name;
+    const host = base ? replaceAll(base, this.#match, hostnameReplacement) : '';
     if (host === '') return '';
     const full = `${host}.${dnsDomain.replace(/\.$/, '')}`;
     return Buffer.byteLength(full) > longest ? undefined : full;
