@@ -90,11 +90,13 @@ export class DnsServer {
       // What send() can't deliver (no route, firewall) is one client's loss.
       udp.on('error', (error) => this.#logger.debug({ err: error }, 'cannot send a DNS answer'));
       udp.on('message', (packet, peer) => this.#onPacket(udp, packet, peer));
-      const tcp = createServer({ allowHalfOpen: true }, (client) => void this.#serve(client));
+      const tcp = createServer({ allowHalfOpen: true, noDelay: true }, (client) => void this.#serve(client));
       tcp.maxConnections = maxTcpConnections;
       tcp.listen({ host: address, port: udp.address().port, exclusive: true });
       await once(tcp, 'listening');
       this.#tcp.push(tcp);
+      // No file descriptor for the next client: those that are served go on.
+      tcp.on('error', (error) => this.#logger.warn({ err: error }, 'cannot take a DNS client over TCP'));
     } catch (error) {
       throw explain(error as NodeJS.ErrnoException, address, port);
     }
@@ -123,7 +125,7 @@ export class DnsServer {
     }
   }
 
-  /** Queries of one connection one after the other: so a client makes us hold one answer at most. */
+  /** Serves a TCP client until it ends, breaks off or idles. */
   async #serve(client: Socket): Promise<void> {
     this.#clients.add(client);
     client.on('close', () => this.#clients.delete(client));
@@ -173,8 +175,13 @@ async function bindUdp(address: string, port: number): Promise<UdpSocket> {
   });
   const listening = once(udp, 'listening');
   udp.bind({ address, port, exclusive: true });
-  await listening;
-  return udp;
+  try {
+    await listening;
+    return udp;
+  } catch (error) {
+    udp.close();
+    throw error;
+  }
 }
 
 function explain(error: NodeJS.ErrnoException, address: string, port: number): Error {
