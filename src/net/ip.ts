@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
 
-/** A line of a batch that failed, and what `ip` said of it. */
+/** A line of a batch that failed, and what the tool said of it. */
 export interface Failure {
   line: string;
   message: string;
@@ -17,16 +17,21 @@ interface Job {
 }
 
 /**
- * Ends each job: no such device, so `ip` reports the line's number on stderr, behind the errors of the lines
+ * Ends each job: no such device, so the tool reports the line's number on stderr, behind the errors of the lines
  * before it. A query that succeeds would answer on stdout, and the two pipes have no order between them.
  */
-const endOfJob = 'link del weavets-sync';
+const endOfJob = {
+  ip: 'link del weavets-sync',
+  bridge: 'fdb del 00:00:00:00:00:00 dev weavets-sync',
+} as const;
 
 /**
- * One `ip -batch -` that stays: a change costs no process. Jobs run one after the other, as the kernel's
- * rtnetlink lock would have it anyway.
+ * One `ip -batch -` (or `bridge -batch -`) that stays: a change costs no process. Jobs run one after the other, as
+ * the kernel's rtnetlink lock would have it anyway. `bridge` keeps each device's index for its life: a batch is of no
+ * use for a device that was made anew.
  */
 export class IpBatch {
+  readonly #tool: keyof typeof endOfJob;
   #child: ChildProcessWithoutNullStreams | undefined;
   #sent = 0;
   #stderr = '';
@@ -34,20 +39,24 @@ export class IpBatch {
   #failures: Failure[] = [];
   readonly #jobs: Job[] = [];
 
-  /** Runs lines of `ip`'s batch language; each is tried even if one before it failed. @returns those that failed */
+  constructor(tool: keyof typeof endOfJob = 'ip') {
+    this.#tool = tool;
+  }
+
+  /** Runs lines of the tool's batch language; each is tried even if one before it failed. @returns those that failed */
   run(lines: readonly string[]): Promise<Failure[]> {
     return new Promise((done, failed) => {
       const child = this.#child ?? this.#start();
       this.#jobs.push({ lines, start: this.#sent + 1, done, failed });
       this.#sent += lines.length + 1;
-      child.stdin.write(`${lines.join('\n')}\n${endOfJob}\n`);
+      child.stdin.write(`${lines.join('\n')}\n${endOfJob[this.#tool]}\n`);
     });
   }
 
   /** As {@link run}, but a line that fails is an error. @throws WeaveError TOOL_FAILED */
   async runOk(lines: readonly string[]): Promise<void> {
     const [failure] = await this.run(lines);
-    if (failure) throw new WeaveError('TOOL_FAILED', `ip ${failure.line}: ${failure.message}`);
+    if (failure) throw new WeaveError('TOOL_FAILED', `${this.#tool} ${failure.line}: ${failure.message}`);
   }
 
   close(): void {
@@ -55,7 +64,7 @@ export class IpBatch {
   }
 
   #start(): ChildProcessWithoutNullStreams {
-    const child = spawn('ip', ['-force', '-batch', '-'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(this.#tool, ['-force', '-batch', '-'], { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     this.#sent = 0;
     child.stdout.resume();
@@ -65,7 +74,10 @@ export class IpBatch {
       if (this.#child !== child) return;
       this.#child = undefined;
       this.#stderr = '';
-      const error = new WeaveError('TOOL_FAILED', `ip -batch ended: ${why}; is iproute2 installed?`);
+      const error = new WeaveError(
+        'TOOL_FAILED',
+        `${this.#tool} -batch ended: ${why}; is iproute2 installed?`,
+      );
       for (const job of this.#jobs.splice(0)) job.failed(error);
     };
     child.on('error', (error) => ended(error.message));

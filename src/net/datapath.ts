@@ -1,0 +1,208 @@
+import { readFile } from 'node:fs/promises';
+import { type Cidr, parseIp } from '../lib/cidr.ts';
+import type { Logger } from '../lib/log.ts';
+import { Announcer } from './announce.ts';
+import { bridgeName } from './bridge.ts';
+import { Forwarding, type RemoteEntry } from './forwarding.ts';
+import { Heartbeat, heartbeatPort } from './heartbeat.ts';
+import { IpBatch } from './ip.ts';
+import { ensureOvs, ovsPort, removeOvs } from './ovs.ts';
+import { linkExists } from './veth.ts';
+import { ensureOverlayPort, ensureVxlan, vxlanLink, vxlanPort, wireguardOverhead } from './vxlan.ts';
+import { removeWireguard, Wireguard, wireguardPort } from './wireguard.ts';
+
+/** Another host. */
+export interface PeerEndpoint {
+  /** MAC */
+  name: string;
+  nickname: string;
+  /** underlay IPv4 */
+  address: string;
+  /** WireGuard's, base64, unsealed; absent: it does not encrypt */
+  publicKey?: string;
+}
+
+/** How things stand between this host and another. */
+export interface PeerState {
+  peer: PeerEndpoint;
+  state: 'established' | 'pending' | 'failed';
+  carrier: 'vxlan' | 'encrypted wireguard';
+  /** what is the matter, in words; empty when all is well */
+  text: string;
+}
+
+/** How to make a {@link Datapath}. */
+export interface DatapathOptions {
+  kind: 'bridge' | 'ovs';
+  /** VXLAN network identifier of the cluster */
+  vni: number;
+  /** this host's underlay IPv4 */
+  address: string;
+  /** of the containers' network, of {@link datapathMtu} */
+  mtu: number;
+  /** null: in clear */
+  encryption: {
+    underlayMtu: number;
+    /** peers in these go in clear */
+    trustedSubnets: readonly Cidr[];
+    /** folder on a tmpfs */
+    runDir: string;
+  } | null;
+  logger: Logger;
+}
+
+/**
+ * What carries frames between the hosts' bridges. The bridge must be there before {@link start}. Forwarding goes on
+ * while no daemon runs: a new one takes over what it finds, and changes only what differs.
+ */
+export class Datapath {
+  readonly mtu: number;
+  readonly #options: DatapathOptions;
+  readonly #announcer: Announcer;
+  readonly #forwarding: Forwarding;
+  #heartbeat: Heartbeat | undefined;
+  #wireguard: Wireguard | undefined;
+  #peers: readonly PeerEndpoint[] = [];
+  /** indexes of the links that the entries are on */
+  #linkIndexes = '';
+
+  constructor(options: DatapathOptions) {
+    this.mtu = options.mtu;
+    this.#options = options;
+    this.#announcer = new Announcer({ local: options.address, vni: options.vni });
+    this.#forwarding = new Forwarding({ port: this.#port, announcer: this.#announcer });
+  }
+
+  /** This host's, base64, to be sealed and given to the others; null: in clear. Known after {@link start}. */
+  get publicKey(): string | null {
+    return this.#wireguard?.publicKey ?? null;
+  }
+
+  /**
+   * Brings links and rules to their state; forwarding is touched once peers and entries were given.
+   * @throws WeaveError TOOL_MISSING, TOOL_FAILED, ADDRESS_IN_USE
+   */
+  async start(): Promise<void> {
+    const { encryption, address, logger } = this.#options;
+    if (encryption === null) await removeWireguard();
+    else
+      this.#wireguard = await Wireguard.start({
+        ...encryption,
+        mtu: encryption.underlayMtu - wireguardOverhead,
+        logger,
+      });
+    await this.#ensureLinks();
+    this.#heartbeat = await Heartbeat.start(address);
+  }
+
+  /** Makes links and entries anew if the bridge, the VXLAN link or its port is not the one it was. @returns true if so */
+  async mend(): Promise<boolean> {
+    if (this.#linkIndexes === (await this.#currentIndexes())) return false;
+    await this.#ensureLinks();
+    await this.#forwarding.reload();
+    return true;
+  }
+
+  /** Sets all other hosts. Entries of a host that is not among them have no effect, until it is. */
+  async setPeers(peers: readonly PeerEndpoint[]): Promise<void> {
+    this.#peers = peers;
+    const carried = peers.filter((peer) => this.#isCarried(peer));
+    await this.#wireguard?.setPeers(
+      carried.flatMap(({ address, publicKey }) =>
+        publicKey !== undefined && this.#isEncrypted(address) ? [{ address, publicKey }] : [],
+      ),
+    );
+    this.#heartbeat?.setPeers(carried.map(({ address }) => address));
+    await this.#forwarding.setPeers(new Map(carried.map(({ name, address }) => [name, address])));
+  }
+
+  /** Sets everything that is on other hosts. */
+  resetRemote(entries: Iterable<RemoteEntry>): Promise<void> {
+    return this.#forwarding.reset(entries);
+  }
+
+  /** Adds, or changes, what is on another host. */
+  putRemote(entry: RemoteEntry): Promise<void> {
+    return this.#forwarding.put(entry);
+  }
+
+  deleteRemote(mac: string): Promise<void> {
+    return this.#forwarding.delete(mac);
+  }
+
+  /** Of every peer, in their order. */
+  state(): PeerState[] {
+    return this.#peers.map((peer) => {
+      const carrier = this.#isEncrypted(peer.address) ? 'encrypted wireguard' : 'vxlan';
+      if (!this.#isCarried(peer)) {
+        const text = 'it has no encryption key; was it launched without --password?';
+        return { peer, state: 'failed', carrier, text };
+      }
+      const state = this.#heartbeat?.reach(peer.address) ?? 'pending';
+      const ports = carrier === 'vxlan' ? `${heartbeatPort} and ${vxlanPort}` : `${wireguardPort}`;
+      const text =
+        state === 'failed'
+          ? `no answer from ${peer.address}; is UDP ${ports} let through on both hosts?`
+          : '';
+      return { peer, state, carrier, text };
+    });
+  }
+
+  /** Ends what runs in this process, or for it; forwarding by the kernel goes on. */
+  async stop(): Promise<void> {
+    this.#heartbeat?.close();
+    this.#announcer.close();
+    this.#forwarding.close();
+    await this.#wireguard?.stop();
+  }
+
+  /** The bridge's port towards the other hosts. */
+  get #port(): string {
+    return this.#options.kind === 'ovs' ? ovsPort : vxlanLink;
+  }
+
+  async #ensureLinks(): Promise<void> {
+    const { kind, vni, address, mtu } = this.#options;
+    // Batches of their own: a batch that has known a link of the same name may know a wrong index.
+    const [ip, bridge] = [new IpBatch(), new IpBatch('bridge')];
+    try {
+      await ensureVxlan(ip, { vni, local: address, mtu });
+      if (kind === 'ovs') await ensureOvs(ip, mtu);
+      else await removeOvs(ip);
+      await ensureOverlayPort(ip, bridge, this.#port);
+      this.#linkIndexes = await this.#currentIndexes();
+    } finally {
+      ip.close();
+      bridge.close();
+    }
+  }
+
+  async #currentIndexes(): Promise<string> {
+    const files = [bridgeName, vxlanLink, this.#port].map((link) => `/sys/class/net/${link}/ifindex`);
+    const indexes = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => 'none')));
+    return indexes.join();
+  }
+
+  #isEncrypted(address: string): boolean {
+    const { encryption } = this.#options;
+    return (
+      encryption !== null && !encryption.trustedSubnets.some((subnet) => subnet.contains(parseIp(address)))
+    );
+  }
+
+  #isCarried({ address, publicKey }: PeerEndpoint): boolean {
+    return publicKey !== undefined || !this.#isEncrypted(address);
+  }
+}
+
+/** Takes away all links and rules of a datapath, whoever made them. */
+export async function removeDatapath(): Promise<void> {
+  const ip = new IpBatch();
+  try {
+    if (linkExists(vxlanLink)) await ip.run([`link del ${vxlanLink}`]);
+    await removeOvs(ip);
+  } finally {
+    ip.close();
+  }
+  await removeWireguard();
+}

@@ -1,0 +1,66 @@
+/** Runs inside a laboratory host: a bridge, a datapath, and veths, by one JSON command a line. */
+import { createInterface } from 'node:readline';
+import { Cidr } from '../../src/lib/cidr.ts';
+import { messageOf, WeaveError } from '../../src/lib/errors.ts';
+import { createLogger } from '../../src/lib/log.ts';
+import { ensureBridge } from '../../src/net/bridge.ts';
+import { Datapath, type PeerEndpoint, removeDatapath } from '../../src/net/datapath.ts';
+import type { RemoteEntry } from '../../src/net/forwarding.ts';
+import { IpBatch } from '../../src/net/ip.ts';
+import { attachVeth } from '../../src/net/veth.ts';
+import type { DriverOptions } from './datapath-lab.ts';
+
+const { name, trustedSubnets, ...options } = JSON.parse(process.argv[2] ?? '') as DriverOptions;
+const ip = new IpBatch();
+const datapath = new Datapath({
+  ...options,
+  encryption:
+    trustedSubnets === null
+      ? null
+      : { trustedSubnets: trustedSubnets.map(Cidr.parse), underlayMtu: 1500, runDir: '/run/weave' },
+  logger: createLogger(),
+});
+
+const operations = {
+  start: async () => {
+    await ensureBridge(ip, { mtu: datapath.mtu, mac: name });
+    await datapath.start();
+    return datapath.publicKey;
+  },
+  attach: ({ pid, mac, cidr }: { pid: number; mac: string; cidr: string }) =>
+    attachVeth(ip, { pid, mac, mtu: datapath.mtu, cidrs: [Cidr.parse(cidr)], multicast: true }),
+  setPeers: (peers: PeerEndpoint[]) => datapath.setPeers(peers),
+  resetRemote: (entries: RemoteEntry[]) => datapath.resetRemote(entries),
+  putRemote: (entry: RemoteEntry) => datapath.putRemote(entry),
+  deleteRemote: (mac: string) => datapath.deleteRemote(mac),
+  /** Sets `count` made-up entries of a peer. @returns seconds, and bytes of this process before and after */
+  many: async ({ count, peer }: { count: number; peer: string }) => {
+    const entries = Array.from({ length: count }, (_, i): RemoteEntry => {
+      const [a, b, c] = [i >> 16, (i >> 8) & 255, i & 255];
+      const mac = `06:00:00:${[a, b, c].map((n) => n.toString(16).padStart(2, '0')).join(':')}`;
+      return { mac, ips: [`10.${40 + a}.${b}.${c}`], peer };
+    });
+    const before = process.memoryUsage().rss;
+    const start = performance.now();
+    await datapath.resetRemote(entries);
+    return { seconds: (performance.now() - start) / 1000, before, after: process.memoryUsage().rss };
+  },
+  mend: () => datapath.mend(),
+  state: () => datapath.state(),
+  stop: async () => {
+    await datapath.stop();
+    ip.close();
+  },
+  remove: () => removeDatapath(),
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { op, argument } = JSON.parse(line) as { op: keyof typeof operations; argument: never };
+  try {
+    const result = (await operations[op](argument)) ?? null;
+    process.stdout.write(`${JSON.stringify({ result })}\n`);
+  } catch (error) {
+    const code = error instanceof WeaveError ? error.code : 'none';
+    process.stdout.write(`${JSON.stringify({ error: messageOf(error), code })}\n`);
+  }
+}

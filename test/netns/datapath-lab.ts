@@ -1,0 +1,291 @@
+/** Hosts with a datapath each, and network namespaces as containers on them. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { PeerState } from '../../src/net/datapath.ts';
+import type { RemoteEntry } from '../../src/net/forwarding.ts';
+import { Host, Underlay } from '../support/host.ts';
+
+// What IPv6 says to itself when links come up would be in the captures.
+const noIpv6 = 'sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1';
+
+const driver = fileURLToPath(new URL('./datapath-driver.ts', import.meta.url));
+
+/** What the driver is told of its datapath; without trustedSubnets (null) it does not encrypt. */
+export interface DriverOptions {
+  kind: 'bridge' | 'ovs';
+  vni: number;
+  /** peer name */
+  name: string;
+  address: string;
+  mtu: number;
+  trustedSubnets: string[] | null;
+}
+
+/** What {@link Node.create} may be told. */
+export type NodeOptions = Partial<Pick<DriverOptions, 'kind' | 'vni' | 'mtu' | 'trustedSubnets'>>;
+
+/** A network namespace on a node, 10.32.N.K/12. */
+export interface Container {
+  pid: number;
+  mac: string;
+  ip: string;
+}
+
+/** A host, the datapath's process on it, and its containers. */
+export class Node implements AsyncDisposable {
+  readonly host: Host;
+  readonly name: string;
+  readonly nickname: string;
+  publicKey: string | undefined;
+  readonly containers: Container[] = [];
+  readonly #number: number;
+  readonly #options: DriverOptions;
+  #driver: ChildProcess | undefined;
+  #answers: AsyncIterator<string> | undefined;
+  #driverPid = '';
+
+  private constructor(host: Host, number: number, options: NodeOptions) {
+    this.host = host;
+    this.#number = number;
+    this.name = `0e:00:00:00:00:${hex(number)}`;
+    this.nickname = `host${number}`;
+    const defaults = { kind: 'bridge', vni: 6784, mtu: 1450, trustedSubnets: null } as const;
+    this.#options = { ...defaults, ...options, name: this.name, address: host.address };
+  }
+
+  static async create(underlay: Underlay, number: number, options: NodeOptions = {}): Promise<Node> {
+    const host = await Host.create({ engine: false, underlay, number, name: `host${number}` });
+    await host.runOk(['sh', '-c', noIpv6]);
+    return new Node(host, number, options);
+  }
+
+  /** Starts the datapath in a process of its own. */
+  async start(): Promise<void> {
+    await this.launch();
+    this.publicKey = (await this.call<string | null>('start')) ?? undefined;
+  }
+
+  /** Starts the process, and no more. */
+  async launch(): Promise<void> {
+    const script = ['sh', '-c', 'echo $$; exec "$0" "$@"'];
+    const argv = [
+      process.execPath,
+      '--import',
+      import.meta.resolve('tsx'),
+      driver,
+      JSON.stringify(this.#options),
+    ];
+    const child = this.host.spawn([...script, ...argv]);
+    child.stderr?.pipe(process.stderr);
+    if (child.stdout === null) throw new Error('no stdout');
+    this.#driver = child;
+    this.#answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    this.#driverPid = (await this.#answers.next()).value as string;
+  }
+
+  /** One operation of the driver. @throws Error with `code` in its text */
+  async call<T = null>(op: string, argument: unknown = null): Promise<T> {
+    this.#driver?.stdin?.write(`${JSON.stringify({ op, argument })}\n`);
+    const line = await this.#answers?.next();
+    if (line === undefined || line.done) throw new Error(`the driver of ${this.nickname} has ended`);
+    const answer = JSON.parse(line.value) as { result: T; error?: string; code?: string };
+    if (answer.error !== undefined) throw new Error(`${answer.code}: ${answer.error}`);
+    return answer.result;
+  }
+
+  /** Ends the process as a crash would. */
+  async crash(): Promise<void> {
+    const ended = once(this.#driver as ChildProcess, 'exit');
+    await this.host.run(['kill', '-9', this.#driverPid]);
+    await ended;
+  }
+
+  state(): Promise<PeerState[]> {
+    return this.call('state');
+  }
+
+  /** Makes a network namespace and attaches it. */
+  async addContainer(ip?: string): Promise<Container> {
+    const number = this.containers.length + 1;
+    const child = this.host.spawn([
+      'unshare',
+      '-n',
+      'sh',
+      '-c',
+      `${noIpv6} && ip link set lo up && echo $$ && exec sleep 1000000`,
+    ]);
+    if (child.stdout === null) throw new Error('no stdout');
+    const [pid] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    const container = {
+      pid: Number(pid),
+      mac: `02:00:00:00:${hex(this.#number)}:${hex(number)}`,
+      ip: ip ?? `10.32.${this.#number}.${number}`,
+    };
+    await this.call('attach', { ...container, cidr: `${container.ip}/12` });
+    this.containers.push(container);
+    return container;
+  }
+
+  /** argv that runs `argv` in a container, on the host. */
+  within({ pid }: Container, argv: readonly string[]): string[] {
+    return ['nsenter', `--net=/proc/${pid}/ns/net`, '--', ...argv];
+  }
+
+  async pings(from: Container, to: Container, count = 1): Promise<boolean> {
+    const argv = ['busybox', 'ping', '-c', String(count), '-W', '1', to.ip];
+    return (await this.host.run(this.within(from, argv))).code === 0;
+  }
+
+  /** Containers, in the form in which other hosts know them. */
+  entries(): RemoteEntry[] {
+    return this.containers.map(({ mac, ip }) => ({ mac, ips: [ip], peer: this.name }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.host[Symbol.asyncDispose]();
+  }
+}
+
+/** Nodes on one underlay, each with its datapath started, one container, and all of them introduced. */
+export class Cluster implements AsyncDisposable {
+  readonly underlay: Underlay;
+  readonly nodes: Node[] = [];
+
+  private constructor(underlay: Underlay) {
+    this.underlay = underlay;
+  }
+
+  /** @param options of each node */
+  static async create(...options: NodeOptions[]): Promise<Cluster> {
+    const cluster = new Cluster(await Underlay.create());
+    try {
+      for (const [i, each] of options.entries()) {
+        const node = await Node.create(cluster.underlay, i + 1, each);
+        cluster.nodes.push(node);
+        if (each.kind === 'ovs') await startOvs(node.host);
+        await node.start();
+        await node.addContainer();
+      }
+      await introduce(cluster.nodes);
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const node of this.nodes) await node[Symbol.asyncDispose]();
+    await this.underlay[Symbol.asyncDispose]();
+  }
+}
+
+/** Starts Open vSwitch in a host's namespaces. */
+export async function startOvs(host: Host): Promise<void> {
+  await host.runOk(['mkdir', '-p', '/run/openvswitch', '/etc/openvswitch']);
+  await host.runOk([
+    'sh',
+    '-c',
+    'rm -f /etc/openvswitch/conf.db; ovsdb-tool create /etc/openvswitch/conf.db',
+  ]);
+  await host.runOk([
+    'ovsdb-server',
+    '/etc/openvswitch/conf.db',
+    '--remote=punix:/run/openvswitch/db.sock',
+    '--detach',
+    '--pidfile',
+    '--no-chdir',
+    '--log-file=/var/log/ovsdb.log',
+  ]);
+  await host.runOk(['ovs-vsctl', '--no-wait', 'init']);
+  await startVswitchd(host);
+}
+
+export async function startVswitchd(host: Host): Promise<void> {
+  await host.runOk([
+    'ovs-vswitchd',
+    'unix:/run/openvswitch/db.sock',
+    '--detach',
+    '--pidfile',
+    '--no-chdir',
+    '--log-file=/var/log/vswitchd.log',
+  ]);
+}
+
+/** The container that every node of a {@link Cluster} has. */
+export function first(node: Node): Container {
+  return node.containers[0] as Container;
+}
+
+/** Tells each node of all others, and of their containers. */
+export async function introduce(nodes: readonly Node[]): Promise<void> {
+  for (const node of nodes) {
+    const others = nodes.filter((other) => other !== node);
+    await node.call(
+      'setPeers',
+      others.map(({ name, nickname, host: { address }, publicKey }) => ({
+        name,
+        nickname,
+        address,
+        publicKey,
+      })),
+    );
+    await node.call(
+      'resetRemote',
+      others.flatMap((other) => other.entries()),
+    );
+  }
+}
+
+/** What passes an interface of a host. */
+export class Capture {
+  readonly #host: Host;
+  readonly #child: ChildProcess;
+  readonly #pid: string;
+  readonly #chunks: Buffer[] = [];
+
+  private constructor(host: Host, child: ChildProcess, pid: string) {
+    this.#host = host;
+    this.#child = child;
+    this.#pid = pid;
+    child.stdout?.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
+  }
+
+  /** Resolves when packets are being captured; `argv` wraps tcpdump, to run it in a container. */
+  static async start(
+    host: Host,
+    link: string,
+    filter: string,
+    wrap: (argv: string[]) => string[] = (argv) => argv,
+  ): Promise<Capture> {
+    const tcpdump = ['tcpdump', '-i', link, '-U', '-w', '-', '--immediate-mode', filter];
+    const child = host.spawn(wrap(['sh', '-c', 'echo $$ >&2; exec "$0" "$@"', ...tcpdump]));
+    if (child.stderr === null) throw new Error('no stderr');
+    const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+    const capture = new Capture(host, child, (await lines.next()).value as string);
+    for (let line = await lines.next(); !line.done; line = await lines.next())
+      if (/listening on/.test(line.value)) return capture;
+    throw new Error('tcpdump has ended');
+  }
+
+  /** @returns the packets, from their Ethernet header on */
+  async stop(): Promise<Buffer[]> {
+    const ended = once(this.#child, 'close');
+    await this.#host.runOk(['kill', '-INT', this.#pid]);
+    await ended;
+    const file = Buffer.concat(this.#chunks);
+    const packets: Buffer[] = [];
+    for (let at = 24; at + 16 <= file.length; ) {
+      const length = file.readUInt32LE(at + 8);
+      packets.push(file.subarray(at + 16, at + 16 + length));
+      at += 16 + length;
+    }
+    return packets;
+  }
+}
+
+function hex(number: number): string {
+  return number.toString(16).padStart(2, '0');
+}

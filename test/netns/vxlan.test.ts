@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { until } from '../support/host.ts';
+import { Capture, Cluster, first, introduce, type Node } from './datapath-lab.ts';
+
+const vxlan = 'udp port 6784';
+
+/** Everything that is programmed on a node, in a form to compare. */
+async function programmed({ host }: Node): Promise<string[]> {
+  const fdb = await host.runOk(['bridge', 'fdb', 'show', 'dev', 'vxlan-6784']);
+  const neighbours = await host.runOk(['ip', 'neigh', 'show', 'dev', 'weave', 'nud', 'permanent']);
+  // The link's own MAC differs each time.
+  const lines = fdb.split('\n').filter((line) => / dst | static/.test(line));
+  return [...lines, ...neighbours.split('\n')]
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .sort();
+}
+
+test('the bridge datapath', async (t) => {
+  await using cluster = await Cluster.create({}, {}, {});
+  const [one, two, three] = cluster.nodes as [Node, Node, Node];
+
+  await t.test('answers ARP at home, and sends unicast to the one host it is for', async () => {
+    const captures = await Promise.all(cluster.nodes.map(({ host }) => Capture.start(host, 'eth0', vxlan)));
+    const quiet = await Capture.start(three.host, 'ethwe', 'not ether multicast', (argv) =>
+      three.within(first(three), argv),
+    );
+    assert.ok(await one.pings(first(one), first(two), 2));
+    const [atOne, atTwo, atThree] = await Promise.all(captures.map((capture) => capture.stop()));
+    assert.deepEqual([atOne?.length, atTwo?.length, atThree?.length], [4, 4, 0]);
+    assert.equal((await quiet.stop()).length, 0);
+  });
+
+  await t.test('floods no unicast to local containers', async () => {
+    const other = await one.addContainer();
+    const capture = await Capture.start(one.host, 'ethwe', 'icmp', (argv) => one.within(other, argv));
+    assert.ok(await one.pings(first(one), first(two), 2));
+    assert.equal((await capture.stop()).length, 0);
+  });
+
+  await t.test('sends no unicast of unknown destination to other hosts', async () => {
+    const capture = await Capture.start(one.host, 'eth0', vxlan);
+    const set = ['ip', 'neigh', 'replace', '10.47.0.1', 'lladdr', '02:00:00:00:ff:ff', 'dev', 'ethwe'];
+    await one.host.runOk(one.within(first(one), set));
+    const nobody = { ...first(two), ip: '10.47.0.1' };
+    assert.equal(await one.pings(first(one), nobody), false);
+    assert.equal((await capture.stop()).length, 0);
+  });
+
+  await t.test('sends ARP for unknown addresses, and multicast, to every host', async () => {
+    const captures = await Promise.all(
+      [two, three].map((node) =>
+        Capture.start(node.host, 'ethwe', 'ether multicast', (argv) => node.within(first(node), argv)),
+      ),
+    );
+    await one.pings(first(one), { ...first(two), ip: '10.47.0.2' });
+    await one.pings(first(one), { ...first(two), ip: '239.1.2.3' });
+    for (const capture of captures) {
+      const types = new Set((await capture.stop()).map((packet) => packet.readUInt16BE(12)));
+      assert.deepEqual([...types].sort(), [0x0800, 0x0806]);
+    }
+  });
+
+  await t.test('tells containers at once of an address that is with another MAC now', async () => {
+    assert.ok(await one.pings(first(one), first(three)));
+    const former = first(three);
+    const mac = '02:00:00:00:03:99';
+    await three.host.runOk(three.within(former, ['ip', 'link', 'set', 'ethwe', 'address', mac]));
+    await one.call('deleteRemote', former.mac);
+    await one.call('putRemote', { mac, ips: [former.ip], peer: three.name });
+    assert.ok(await one.pings(first(one), former), 'the first ping goes to the new MAC');
+    await three.host.runOk(three.within(former, ['ip', 'link', 'set', 'ethwe', 'address', former.mac]));
+    await introduce(cluster.nodes);
+    assert.ok(await one.pings(first(one), former), 'and back');
+  });
+
+  await t.test('knows whether a peer answers', async () => {
+    const stateOf = async (address: string) =>
+      (await one.state()).find(({ peer }) => peer.address === address)?.state;
+    await until('both are established', async () =>
+      (await one.state()).every(({ state, carrier }) => state === 'established' && carrier === 'vxlan'),
+    );
+    await two.host.runOk(['ip', 'link', 'set', 'eth0', 'down']);
+    await until('host2 has failed', async () => (await stateOf(two.host.address)) === 'failed');
+    assert.equal(await stateOf(three.host.address), 'established');
+    await two.host.runOk(['ip', 'link', 'set', 'eth0', 'up']);
+    await until('host2 is established', async () => (await stateOf(two.host.address)) === 'established');
+    await two.host.runOk(['ip', 'route', 'replace', 'default', 'via', '10.250.0.254']);
+    await until('containers ping again', () => one.pings(first(one), first(two)));
+  });
+
+  await t.test('mends what others take away', async () => {
+    const before = await programmed(one);
+    assert.equal(await one.call('mend'), false);
+    await one.host.runOk(['ip', 'link', 'del', 'vxlan-6784']);
+    assert.equal(await one.call('mend'), true);
+    assert.deepEqual(await programmed(one), before);
+    assert.ok(await one.pings(first(one), first(two)));
+  });
+
+  await t.test('goes on without its daemon, which takes over what it finds', async () => {
+    const before = await programmed(one);
+    const index = (await one.host.runOk(['cat', '/sys/class/net/vxlan-6784/ifindex'])).trim();
+    await one.crash();
+    assert.ok(await one.pings(first(one), first(two)));
+    // What came and went meanwhile.
+    await one.host.runOk([
+      'bridge',
+      'fdb',
+      'append',
+      '00:00:00:00:00:00',
+      'dev',
+      'vxlan-6784',
+      'dst',
+      '10.9.9.9',
+    ]);
+    await one.host.runOk([
+      'bridge',
+      'fdb',
+      'add',
+      '02:ff:00:00:00:01',
+      'dev',
+      'vxlan-6784',
+      'dst',
+      '10.9.9.9',
+    ]);
+    await one.host.runOk(['bridge', 'fdb', 'del', first(three).mac, 'dev', 'vxlan-6784', 'master']);
+    await one.host.runOk(['ip', 'neigh', 'del', first(three).ip, 'dev', 'weave']);
+    await one.start();
+    assert.ok((await programmed(one)).length > 0, 'nothing is taken away before the peers are known');
+    await introduce(cluster.nodes);
+    assert.deepEqual(await programmed(one), before);
+    assert.equal((await one.host.runOk(['cat', '/sys/class/net/vxlan-6784/ifindex'])).trim(), index);
+    assert.ok(await one.pings(first(one), first(three)));
+  });
+
+  await t.test('forgets a peer with all that is on it', async () => {
+    const peer = { name: two.name, nickname: two.nickname, address: two.host.address };
+    await one.call('setPeers', [peer]);
+    const left = await programmed(one);
+    assert.ok(left.some((line) => line.includes(two.host.address)));
+    assert.ok(!left.some((line) => line.includes(three.host.address) || line.startsWith(first(three).mac)));
+    assert.equal(await one.pings(first(one), first(three)), false);
+    await introduce(cluster.nodes);
+    assert.ok(await one.pings(first(one), first(three)), 'and takes it up again');
+  });
+
+  await t.test('programs 100,000 entries', async () => {
+    const result = await one.call<{ seconds: number; before: number; after: number }>('many', {
+      count: 100_000,
+      peer: two.name,
+    });
+    const mib = (bytes: number) => Math.round(bytes / 2 ** 20);
+    t.diagnostic(
+      `100,000 entries: ${result.seconds.toFixed(1)} s, ${mib(result.before)} to ${mib(result.after)} MiB`,
+    );
+    const fdb = await one.host.runOk(['bridge', 'fdb', 'show', 'dev', 'vxlan-6784']);
+    assert.equal(fdb.split('\n').filter((line) => line.startsWith('06:')).length, 200_000);
+    const again = await one.call<{ seconds: number }>('many', { count: 100_000, peer: two.name });
+    t.diagnostic(`once more, all of it there: ${again.seconds.toFixed(2)} s`);
+    assert.ok(result.seconds < 60);
+  });
+
+  await t.test('removes all of it', async () => {
+    await one.call('stop');
+    await one.call('remove');
+    const links = await one.host.runOk(['ip', '-o', 'link']);
+    assert.doesNotMatch(links, /vxlan|vethwe-|weave-wg/);
+  });
+});
