@@ -7,9 +7,6 @@ import { type ErrorCode, errorCodes, WeaveError } from '../lib/errors.ts';
 import type { Context } from './command.ts';
 import { waitUntil } from './running.ts';
 
-/** Longest wait for the daemon to be ready, ms. */
-const patience = 120_000;
-
 /** What {@link spawnDaemon} needs beside the configuration. */
 export interface Spawning {
   /** the daemon's main module */
@@ -18,6 +15,8 @@ export interface Spawning {
   log: string;
   env: NodeJS.ProcessEnv;
   control: Context['control'];
+  /** longest wait for the daemon to be ready, ms; default two minutes */
+  patience?: number;
 }
 
 /**
@@ -27,7 +26,7 @@ export interface Spawning {
  */
 export async function spawnDaemon(config: LaunchConfig, how: Spawning): Promise<number> {
   const log = openSync(how.log, 'a', 0o640);
-  const child = spawn(process.execPath, [...process.execArgv, how.file], {
+  const child = spawn(process.execPath, [how.file], {
     cwd: '/',
     detached: true,
     // In the environment and not in the arguments: those every user can read, and there is a password in it.
@@ -58,7 +57,7 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-async function ready(child: ChildProcess, { control, log }: Spawning): Promise<number> {
+async function ready(child: ChildProcess, { control, log, patience = 120_000 }: Spawning): Promise<number> {
   let failure: WeaveError | undefined;
   let report = '';
   const reports = child.stdio[3] as Readable;

@@ -81,6 +81,7 @@ class Parser {
     const [word, nested, ...rest] = end;
     if (word === 'end') return [];
     if (nested === 'if' || nested === 'with') return [this.#branch(nested, rest)];
+    if (nested !== undefined) throw templateError(`unexpected '${nested}' after else`);
     const { nodes, end: last } = this.#block();
     if (last?.[0] !== 'end') throw templateError('{{else}} without {{end}}');
     return nodes;
@@ -124,7 +125,7 @@ function lex(template: string, start: number): { tokens: string[]; end: number }
     }
     // `(…).Field`: the field belongs to the parenthesis only if nothing stands between.
     const attached = tokens.at(-1) === ')' && found[1].startsWith('.') && found[0] === found[1];
-    tokens.push(attached ? `)${found[1]}` : found[1]);
+    tokens.push(attached ? tokens.pop() + found[1] : found[1]);
     at = token.lastIndex;
   }
 }
@@ -141,8 +142,8 @@ function takePipeline(tokens: string[]): Pipeline {
   let declares: string | undefined;
   if (tokens[1] === ':=') declares = tokens.splice(0, 2)[0]?.slice(1);
   const commands: Operand[][] = [[]];
-  while (tokens.length > 0 && tokens[0] !== ')') {
-    const next = tokens.shift() as string;
+  while (tokens[0] !== undefined && !tokens[0].startsWith(')')) {
+    const next = tokens.shift() ?? '';
     if (next === '|') commands.push([]);
     else commands.at(-1)?.push(takeOperand(next, tokens));
   }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { TlsFiles } from '../control/contract.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
@@ -53,8 +53,9 @@ interface NamedFile {
   path: string;
 }
 
+/** The daemon runs in another folder, so the path becomes absolute. */
 function named(flag: string, path: string): NamedFile {
-  return { flag, path };
+  return { flag, path: resolve(path) };
 }
 
 /** Reads the files and tries them: better here than with the first client. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import path, { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { parseArgs } from '../../../src/cli/cli.ts';
 import { launch } from '../../../src/cli/commands/launch.ts';
@@ -193,6 +193,8 @@ test('TLS', async (t) => {
   assert.deepEqual(verified.hosts, ['tcp://0.0.0.0:12375']);
   assert.deepEqual(verified.tls, { verify: true, ...files });
   assert.deepEqual((await parse(`--tls ${flags}`)).tls, { verify: false, ...files, ca: undefined });
+  const relative = `--tls --tlscert ${path.relative('', files.cert)} --tlskey ${path.relative('', files.key)}`;
+  assert.deepEqual((await parse(relative)).tls, { verify: false, ...files, ca: undefined });
   const env = { DOCKER_HOST: 'tcp://10.0.0.1', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder };
   const engine = await parse('', env);
   assert.equal(engine.engine, 'tcp://10.0.0.1:2376');
