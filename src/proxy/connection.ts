@@ -48,7 +48,7 @@ export class Connection {
   #state: 'http' | 'raw' | 'refused' = 'http';
   #dropped = 0;
   #clientEnded = false;
-  #engineConnected = false;
+  #engineConnected: boolean;
   #closing = false;
 
   constructor({ client, engine, interceptor, unreachable, logger }: Parts) {
@@ -70,7 +70,8 @@ export class Connection {
       this.#intercepted?.destroy();
     });
     this.#listen(engine);
-    engine.once('connect', () => {
+    this.#engineConnected = !engine.connecting;
+    engine.once('encrypted' in engine ? 'secureConnect' : 'connect', () => {
       this.#engineConnected = true;
     });
   }

@@ -1,179 +1,183 @@
-import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { chmodSync, chownSync } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TlsFiles } from '../control/contract.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts';
-import { readTls } from './tls.ts';
+import { readTls, type TlsContext } from './tls.ts';
 
-/** How and where to listen. */
-export interface ListenSpec {
-  /** `unix:///path`, `tcp://ip:port`, `ip:port`, `fd://` */
+/** The first file descriptor that systemd passes on. */
+const firstPassed = 3;
+
+/** Where and how to listen. */
+export interface ListenRequest {
+  /** `unix:///path`, `tcp://ip:port`, `ip:port`, `fd://` (all sockets that systemd passes on) */
   hosts: readonly string[];
-  /** on TCP */
-  tls: TlsFiles | null;
-  allowInsecureTcp: boolean;
-  /** socket whose owner, group and mode ours take; undefined: root's, 0660 */
+  /** the engine's own unix socket, whose owner, group and mode ours get; undefined: root and 0660 */
   like: string | undefined;
-  onClient: (client: Socket) => void;
+  /** for TCP */
+  tls: TlsFiles | null;
+  /** TCP without TLS on other addresses than loopback */
+  allowInsecureTcp: boolean;
+  /** a client came */
+  accept: (client: Socket) => void;
 }
 
-/** Something that listens, and where clients find it. */
+/** An open socket. Closing the server also removes a unix socket's file. */
 export interface Listener {
-  server: Server;
-  /** in the form of DOCKER_HOST */
+  /** the form that DOCKER_HOST takes, with the real port */
   address: string;
-  /** path of a socket that was made here */
-  socket: string | undefined;
+  server: Server;
 }
-
-/** First file descriptor that systemd passes on. */
-const firstFd = 3;
 
 /**
- * Listens on every endpoint, or on none.
- * @throws WeaveError ADDRESS_IN_USE, INSECURE_TCP, TLS_CONFIG, USAGE
+ * Listens on all of the hosts, or on none.
+ * @throws WeaveError USAGE, ADDRESS_IN_USE, INSECURE_TCP, TLS_CONFIG, LAUNCH_FAILED
  */
-export async function listenAll(spec: ListenSpec): Promise<Listener[]> {
-  const endpoints = spec.hosts.map((host) => parseEndpoint(host));
-  for (const endpoint of endpoints) refuseInsecure(endpoint, spec);
+export async function listen(request: ListenRequest): Promise<Listener[]> {
+  const endpoints = request.hosts.map((host) => parseEndpoint(host));
+  for (const endpoint of endpoints) checkExposure(endpoint, request);
+  const tls = request.tls ? await serverTls(request.tls) : undefined;
   const listeners: Listener[] = [];
   try {
     for (const endpoint of endpoints) {
-      if (endpoint.kind !== 'fd') listeners.push(await listenOn(endpoint, spec));
-      else for (const fd of passedFds()) listeners.push(await listenFd(fd, spec));
+      if (endpoint.kind === 'unix') listeners.push(await listenUnix(endpoint.path, request));
+      else if (endpoint.kind === 'tcp') listeners.push(await listenTcp(endpoint, tls, request.accept));
+      else for (const fd of passedSockets()) listeners.push(await listenPassed(fd, tls, request));
     }
   } catch (error) {
-    await closeAll(listeners);
+    for (const { server } of listeners) server.close();
     throw error;
   }
   return listeners;
 }
 
-/** Stops listening and removes the sockets that were made; connections go on. */
-export async function closeAll(listeners: readonly Listener[]): Promise<void> {
-  for (const { server, socket } of listeners) {
-    server.close();
-    if (socket !== undefined) rmSync(socket, { force: true });
-  }
-}
-
-function refuseInsecure(endpoint: Endpoint, { tls, allowInsecureTcp }: ListenSpec): void {
-  if (endpoint.kind !== 'tcp' || tls || allowInsecureTcp) return;
-  if (/^(127\.|::1$|localhost$)/.test(endpoint.host)) return;
+function checkExposure(endpoint: Endpoint, { tls, allowInsecureTcp }: ListenRequest): void {
+  if (endpoint.kind !== 'tcp' || tls || allowInsecureTcp || isLoopback(endpoint.host)) return;
   throw new WeaveError(
     'INSECURE_TCP',
-    `${formatEndpoint(endpoint)} would give root on this host to everyone who reaches it; use --tlsverify, a loopback address, or --allow-insecure-tcp if that is meant`,
+    `${formatEndpoint(endpoint)} would give root on this host to whoever reaches it; use --tlsverify, or a unix socket, or say --allow-insecure-tcp`,
   );
 }
 
-async function listenOn(endpoint: Exclude<Endpoint, { kind: 'fd' }>, spec: ListenSpec): Promise<Listener> {
-  const address = formatEndpoint(endpoint);
-  if (endpoint.kind === 'tcp') {
-    const server = spec.tls ? await tlsServer(spec.tls, spec) : plainServer(spec);
-    await listening(server, { host: endpoint.host, port: endpoint.port }, address);
-    return { server, address, socket: undefined };
-  }
-  const { path } = endpoint;
-  mkdirSync(dirname(path), { recursive: true });
-  await removeStale(path, address);
-  const server = plainServer(spec);
-  // Bound under a umask: between bind and chmod anyone could connect. Node binds before `listen` returns.
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);
+}
+
+async function serverTls(files: TlsFiles): Promise<TlsContext & { requestCert: boolean }> {
+  if (!files.cert || !files.key)
+    throw new WeaveError('TLS_CONFIG', 'TLS on the proxy needs --tlscert and --tlskey');
+  if (files.verify && !files.ca)
+    throw new WeaveError('TLS_CONFIG', '--tlsverify needs --tlscacert, the authority of the clients');
+  return { ...(await readTls(files)), requestCert: files.verify };
+}
+
+async function listenUnix(path: string, { like, accept }: ListenRequest): Promise<Listener> {
+  if (path === like)
+    throw new WeaveError('USAGE', `${path} is the engine's own socket; give the proxy another`);
+  await mkdir(dirname(path), { recursive: true });
+  await removeStale(path);
+  const owner = like === undefined ? undefined : await stat(like).catch(() => undefined);
+  const server = createServer({ allowHalfOpen: true }, accept);
+  // Bound at once, and open to nobody else until it is given away.
   const umask = process.umask(0o177);
-  const ready = listening(server, { path }, address);
-  process.umask(umask);
-  await ready;
   try {
-    const { uid, gid, mode } =
-      spec.like === undefined ? { uid: 0, gid: 0, mode: 0o660 } : statSync(spec.like);
-    chownSync(path, uid, gid);
-    chmodSync(path, mode & 0o777);
-  } catch (error) {
-    await closeAll([{ server, address, socket: path }]);
-    throw error;
+    server.listen(path);
+  } finally {
+    process.umask(umask);
   }
-  return { server, address, socket: path };
+  await listening(server, `unix://${path}`);
+  chownSync(path, owner?.uid ?? 0, owner?.gid ?? 0);
+  chmodSync(path, owner ? owner.mode & 0o777 : 0o660);
+  return { address: `unix://${path}`, server };
 }
 
-/** systemd's protocol: LISTEN_PID is us, LISTEN_FDS says how many from fd 3 on. */
-function passedFds(): number[] {
-  const { LISTEN_PID, LISTEN_FDS } = process.env;
-  const count = LISTEN_PID === String(process.pid) ? Number(LISTEN_FDS) : 0;
-  if (!(count > 0)) {
-    throw new WeaveError(
-      'USAGE',
-      'fd:// needs sockets from systemd, and none were passed on; start weavets by its socket unit',
-    );
-  }
-  return Array.from({ length: count }, (_, i) => firstFd + i);
+/** Removes the file of a socket that nobody answers on any more. */
+async function removeStale(path: string): Promise<void> {
+  const file = await stat(path).catch(() => undefined);
+  if (!file) return;
+  if (!file.isSocket())
+    throw new WeaveError('ADDRESS_IN_USE', `${path} exists and is no socket; remove it or choose another -H`);
+  const probe = connect(path);
+  const answered = await once(probe, 'connect').then(
+    () => true,
+    () => false,
+  );
+  probe.destroy();
+  if (answered) throw inUse(`unix://${path}`);
+  await rm(path, { force: true });
 }
 
-async function listenFd(fd: number, spec: ListenSpec): Promise<Listener> {
-  const server = plainServer(spec);
-  await listening(server, { fd } as ListenOptions, `fd ${fd}`);
-  const at = server.address();
-  if (typeof at === 'string') return { server, address: `unix://${at}`, socket: undefined };
-  const endpoint: Endpoint = { kind: 'tcp', host: at?.address ?? '', port: at?.port ?? 0 };
-  refuseInsecure(endpoint, spec);
-  return { server, address: formatEndpoint(endpoint), socket: undefined };
+async function listenTcp(
+  { host, port }: { host: string; port: number },
+  tls: (TlsContext & { requestCert: boolean }) | undefined,
+  accept: (client: Socket) => void,
+): Promise<Listener> {
+  const server = createTcpServer(tls, accept);
+  server.listen({ host, port });
+  await listening(server, formatEndpoint({ kind: 'tcp', host, port }));
+  const bound = server.address() as AddressInfo;
+  return { address: formatEndpoint({ kind: 'tcp', host, port: bound.port }), server };
 }
 
-function plainServer({ onClient }: ListenSpec): Server {
-  return createServer({ allowHalfOpen: true, noDelay: true }, onClient);
+function createTcpServer(
+  tls: (TlsContext & { requestCert: boolean }) | undefined,
+  accept: (client: Socket) => void,
+): Server {
+  // Keep-alive probes find clients whose machine is gone.
+  const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+  return tls
+    ? createTlsServer({ ...options, ...tls, rejectUnauthorized: tls.requestCert }, accept)
+    : createServer(options, accept);
 }
 
-async function tlsServer(files: TlsFiles, { onClient }: ListenSpec): Promise<Server> {
-  const context = await readTls(files);
-  const { verify } = files;
+/** Systemd's sockets: their unit, not --allow-insecure-tcp, says who may come. */
+async function listenPassed(
+  fd: number,
+  tls: (TlsContext & { requestCert: boolean }) | undefined,
+  { accept }: ListenRequest,
+): Promise<Listener> {
+  const plain = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen({ fd });
+  await listening(plain, `file descriptor ${fd}`);
+  const bound = plain.address();
+  if (bound === null || typeof bound === 'string') return { address: `unix://${bound ?? ''}`, server: plain };
+  const address = formatEndpoint({ kind: 'tcp', host: bound.address, port: bound.port });
+  if (!tls) return { address, server: plain };
+  const secure = createTcpServer(tls, accept);
+  plain.removeAllListeners('connection').on('connection', (socket) => secure.emit('connection', socket));
+  return { address, server: plain };
+}
+
+function passedSockets(): number[] {
+  const count = process.env.LISTEN_PID === String(process.pid) ? Number(process.env.LISTEN_FDS) : 0;
+  if (!(count > 0))
+    throw new WeaveError('USAGE', 'fd:// needs sockets from systemd (LISTEN_FDS), and none were passed on');
+  return Array.from({ length: count }, (_, index) => firstPassed + index);
+}
+
+async function listening(server: Server, address: string): Promise<void> {
   try {
-    const server = createTlsServer({
-      ...context,
-      requestCert: verify,
-      rejectUnauthorized: verify,
-      allowHalfOpen: true,
-      noDelay: true,
-    });
-    // A client that does not speak TLS, or shows no certificate, is its own problem.
-    server.on('tlsClientError', () => {});
-    return server.on('secureConnection', onClient);
+    await once(server, 'listening');
   } catch (error) {
-    throw new WeaveError('TLS_CONFIG', `cannot use --tlscert and --tlskey: ${messageOf(error)}`, {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') throw inUse(address, error);
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new WeaveError('USAGE', `this host has not the address of ${address}; choose another -H`, {
+        cause: error,
+      });
+    throw new WeaveError('LAUNCH_FAILED', `cannot listen on ${address}: ${messageOf(error)}`, {
       cause: error,
     });
   }
 }
 
-function listening(server: Server, options: ListenOptions, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        new WeaveError(
-          'ADDRESS_IN_USE',
-          `cannot listen on ${address} (${error.code}); is something else there? -H names another endpoint`,
-          {
-            cause: error,
-          },
-        ),
-      );
-    });
-    server.listen(options, resolve);
-  });
-}
-
-/** A socket that a dead daemon left is removed; one that somebody answers on is not ours to take. */
-function removeStale(path: string, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const probe = connect({ path });
-    probe.once('connect', () => {
-      probe.destroy();
-      reject(
-        new WeaveError('ADDRESS_IN_USE', `somebody listens on ${address} already; -H names another endpoint`),
-      );
-    });
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') rmSync(path, { force: true });
-      resolve();
-    });
-  });
+function inUse(address: string, cause?: unknown): WeaveError {
+  return new WeaveError(
+    'ADDRESS_IN_USE',
+    `somebody else listens on ${address}; stop them or choose another -H`,
+    { cause },
+  );
 }

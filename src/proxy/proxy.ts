@@ -5,65 +5,68 @@ import { Connection } from './connection.ts';
 import type { Handlers } from './contract.ts';
 import { Forwarder } from './forward.ts';
 import { Interceptor } from './intercept.ts';
-import { closeAll, type Listener, listenAll } from './listen.ts';
+import { type Listener, listen } from './listen.ts';
 import { Upstream } from './upstream.ts';
 
-/** What a {@link DockerProxy} is made of. */
+/** What a proxy is made of. */
 export interface ProxyOptions {
-  /** where clients connect: `unix:///path`, `tcp://ip:port`, `ip:port`, `fd://` */
+  /** `unix:///path`, `tcp://ip:port`, `ip:port`, `fd://` */
   hosts: readonly string[];
-  /** DOCKER_HOST of the engine */
+  /** `unix:///path`, `tcp://host:port` */
   engine: string;
   engineTls: TlsFiles | null;
-  /** on TCP endpoints */
+  /** on the proxy's TCP endpoints */
   tls: TlsFiles | null;
   allowInsecureTcp: boolean;
-  /** what is done to the calls that don't just pass */
+  /** routes without one pass through */
   handlers: Handlers;
   logger: Logger;
 }
 
-/** ms that answers on their way have to end before their connections are cut. */
-const grace = 2_000;
-
-/** The proxy in front of the engine. */
+/** The proxy in front of the engine, running. */
 export class DockerProxy {
-  /** In the form of DOCKER_HOST, in the order in which they were asked for. */
+  /** where it listens, in the form that DOCKER_HOST takes */
   readonly addresses: readonly string[];
   readonly #listeners: readonly Listener[];
-  readonly #connections: ReadonlySet<Connection>;
+  readonly #connections: Set<Connection>;
 
-  private constructor(listeners: readonly Listener[], connections: ReadonlySet<Connection>) {
+  private constructor(listeners: readonly Listener[], connections: Set<Connection>) {
     this.addresses = listeners.map(({ address }) => address);
     this.#listeners = listeners;
     this.#connections = connections;
   }
 
-  /** @throws WeaveError ADDRESS_IN_USE, INSECURE_TCP, TLS_CONFIG, USAGE */
+  /** Starts to listen. The engine need not run yet. @throws WeaveError as {@link listen} and {@link Upstream.create} */
   static async start(options: ProxyOptions): Promise<DockerProxy> {
-    const { logger } = options;
+    const { hosts, tls, allowInsecureTcp, logger } = options;
     const upstream = await Upstream.create(options.engine, options.engineTls);
     const interceptor = new Interceptor(options.handlers, new Forwarder(upstream), logger);
     const connections = new Set<Connection>();
-    const onClient = (client: Socket) => {
-      const engine = upstream.connect({ allowHalfOpen: true });
+    const accept = (client: Socket) => {
+      const engine = upstream.connect();
       const { unreachable } = upstream;
       const connection = new Connection({ client, engine, interceptor, unreachable, logger });
       connections.add(connection);
       client.once('close', () => connections.delete(connection));
     };
-    const { endpoint } = upstream;
-    const like = endpoint.kind === 'unix' ? endpoint.path : undefined;
-    return new DockerProxy(await listenAll({ ...options, like, onClient }), connections);
+    const like = upstream.endpoint.kind === 'unix' ? upstream.endpoint.path : undefined;
+    const listeners = await listen({ hosts, like, tls, allowInsecureTcp, accept });
+    return new DockerProxy(listeners, connections);
   }
 
-  /** Stops listening; ends idle connections at once, others with their answer or after a short while. */
-  async close(): Promise<void> {
-    await closeAll(this.#listeners);
+  /**
+   * Takes no more clients and removes its sockets, then ends connections when their requests are answered, and all
+   * that is left when `grace` is aborted; without `grace`, all at once.
+   */
+  async close(grace?: AbortSignal): Promise<void> {
+    const closed = this.#listeners.map(({ server }) => new Promise((resolve) => server.close(resolve)));
+    const destroyAll = () => {
+      for (const connection of this.#connections) connection.destroy();
+    };
+    if (!grace || grace.aborted) destroyAll();
+    grace?.addEventListener('abort', destroyAll, { once: true });
     for (const connection of this.#connections) connection.closeWhenIdle();
-    const end = Date.now() + grace;
-    while (this.#connections.size > 0 && Date.now() < end)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    for (const connection of this.#connections) connection.destroy();
+    await Promise.all(closed);
+    grace?.removeEventListener('abort', destroyAll);
   }
 }

@@ -21,7 +21,7 @@ export class Upstream {
     this.#tls = tls;
     // Kept alive but never kept: the request asks for no `Connection: close`, which the answer would repeat.
     this.agent = Object.assign(new Agent({ keepAlive: true, maxFreeSockets: 0 }), {
-      createConnection: () => this.connect({ allowHalfOpen: false }),
+      createConnection: () => this.#connect(false),
     });
   }
 
@@ -37,8 +37,15 @@ export class Upstream {
     return `Cannot connect to the Docker daemon at ${formatEndpoint(this.endpoint)}. Is the docker daemon running?`;
   }
 
-  /** Opens a connection; errors come as its events. */
-  connect({ allowHalfOpen }: { allowHalfOpen: boolean }): Socket {
+  /**
+   * Opens a connection to be spliced: each way ends on its own, and a write that fails doesn't stop the reading.
+   * Errors come as its events.
+   */
+  connect(): Socket {
+    return readOnAfterFailedWrite(this.#connect(true));
+  }
+
+  #connect(allowHalfOpen: boolean): Socket {
     const { endpoint } = this;
     if (endpoint.kind === 'unix') {
       const local: NetConnectOpts = { path: endpoint.path, ...{ allowHalfOpen } };
