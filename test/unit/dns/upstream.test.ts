@@ -1,0 +1,297 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket, type RemoteInfo } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
+import { once } from 'node:events';
+import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import dns from 'dns-packet';
+import { Upstream, type UpstreamOptions } from '../../../src/dns/upstream.ts';
+import { silent } from '../../../src/lib/log.ts';
+import { until } from '../../support/host.ts';
+import { ask, data, edns, exchange, question, record, serve } from './client.ts';
+
+const port = 5354;
+const names = [
+  ...['--host-record=www.example.com,192.0.2.1,2001:db8::1', '--cname=alias.example.com,www.example.com'],
+  ...['--mx-host=example.com,mail.example.com,10', '--srv-host=_x._tcp.example.com,elsewhere.example.org,80,1,2'],
+  ...['--caa-record=example.com,0,issue,ca.example.net', '--dns-rr=odd.example.com,65280,01:02:ff'],
+  ...['--host-record=short,192.0.2.9', '--ptr-record=1.2.0.192.in-addr.arpa,www.example.com'],
+  ...Array.from({ length: 40 }, (_, i) => `--txt-record=big.example.com,text-number-${i}-of-many`),
+];
+
+/** dnsmasq at 127.0.54.`number`, that knows `names` and nothing else. */
+async function dnsmasq(number: number, ...more: string[]): Promise<AsyncDisposable & { address: string }> {
+  const address = `127.0.54.${number}`;
+  const args = [
+    ...['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--pid-file='],
+    ...[
+      `--listen-address=${address}`,
+      `--port=${port}`,
+      '--bind-interfaces',
+      '--user=root',
+      '--local-ttl=60',
+    ],
+  ];
+  const child = spawn('dnsmasq', [...args, ...more], { stdio: 'inherit' });
+  const ended = once(child, 'exit');
+  await until('dnsmasq answers', () => answers(child, address));
+  const dispose = async () => {
+    child.kill();
+    await ended;
+  };
+  return { address, [Symbol.asyncDispose]: dispose };
+}
+
+async function answers(child: ChildProcess, address: string): Promise<boolean> {
+  assert.equal(child.exitCode, null, 'dnsmasq has ended');
+  const resolver = new Resolver({ timeout: 100, tries: 1 });
+  resolver.setServers([`${address}:${port}`]);
+  // REFUSED is an answer too.
+  const code = await resolver.resolve4('www.example.com').then(
+    () => '',
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+  return code === '' || code === 'EREFUSED';
+}
+
+/** A name server that does with each query what `react` says, and keeps from where they came. */
+async function stub(address: string, react: (query: Buffer, send: (reply: Buffer) => void) => void) {
+  const queries: { packet: Buffer; from: RemoteInfo }[] = [];
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  socket.on('message', (packet, from) => {
+    queries.push({ packet: Buffer.from(packet), from });
+    react(packet, (reply) => socket.send(reply, from.port, from.address));
+  });
+  socket.bind(port, address);
+  await once(socket, 'listening');
+  return { address, queries, [Symbol.dispose]: () => socket.close() };
+}
+
+function replyTo(query: Buffer, flags = 0x8180): Buffer {
+  const reply = Buffer.from(query);
+  reply.writeUInt16BE(flags, 2);
+  return reply;
+}
+
+/** A folder with a resolv.conf of its own. */
+async function resolvConf(...servers: string[]) {
+  const directory = await mkdtemp(join(tmpdir(), 'resolv-'));
+  const path = join(directory, 'resolv.conf');
+  await writeFile(path, servers.map((server) => `nameserver ${server}\n`).join(''));
+  return { directory, path, [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) };
+}
+
+function upstream(path: string, options: Partial<UpstreamOptions> = {}) {
+  const made = new Upstream({ resolvConf: path, own: [], port, timeout: 300, logger: silent, ...options });
+  return Object.assign(made, { [Symbol.dispose]: () => made.close() });
+}
+
+test('records of every type pass unchanged, to the byte', async () => {
+  await using real = await dnsmasq(1, ...names);
+  await using conf = await resolvConf(real.address);
+  using forwarder = upstream(conf.path);
+  await using running = await serve({ upstream: forwarder });
+  const packets = [
+    question('www.example.com'),
+    question('WWW.Example.Com', 'AAAA'),
+    question('alias.example.com'),
+    question('example.com', 'MX', edns(1232, { flags: dns.DNSSEC_OK })),
+    question('_x._tcp.example.com', 'SRV'),
+    question('example.com', 'CAA'),
+    question('1.2.0.192.in-addr.arpa', 'PTR'),
+    question('short'),
+  ];
+  const odd = question('odd.example.com');
+  odd.writeUInt16BE(65_280, odd.length - 4);
+  for (const packet of [...packets, odd]) {
+    for (const transport of ['udp', 'tcp'] as const) {
+      const direct = await exchange(`${real.address}:${port}`, packet, transport);
+      assert.ok((dns.decode(direct).answers?.length ?? 0) > 0);
+      assert.deepEqual(await exchange(running.at, packet, transport), direct);
+    }
+  }
+});
+
+test('a standard resolver sees names of ours, and those of the world; large answers come by TCP', async () => {
+  await using real = await dnsmasq(1, ...names);
+  await using conf = await resolvConf(real.address);
+  using forwarder = upstream(conf.path);
+  await using running = await serve({ upstream: forwarder });
+  running.names.add(record('bbox1', '10.32.0.1'));
+  const resolver = new Resolver();
+  resolver.setServers([running.at]);
+  assert.deepEqual(await resolver.resolve4('bbox1.weave.local'), ['10.32.0.1']);
+  assert.deepEqual(await resolver.resolve4('www.example.com'), ['192.0.2.1']);
+  assert.equal((await resolver.resolveTxt('big.example.com')).length, 40);
+  const cut = await ask(running.at, question('big.example.com', 'TXT'));
+  assert.equal(cut.flag_tc, true);
+});
+
+test('follows the file: written again, replaced by another, a link to another, gone', async () => {
+  await using conf = await resolvConf('192.0.2.1');
+  using forwarder = upstream(conf.path);
+  const shows = (...servers: string[]) =>
+    until(`servers are ${servers}`, () => forwarder.servers.join() === servers.join(), 3_000);
+  assert.deepEqual(forwarder.servers, ['192.0.2.1']);
+  await writeFile(conf.path, 'nameserver 192.0.2.2\n');
+  await shows('192.0.2.2');
+  const other = join(conf.directory, 'other');
+  await writeFile(other, 'nameserver 192.0.2.3\n');
+  await rename(other, conf.path);
+  await shows('192.0.2.3');
+  for (const address of ['192.0.2.4', '192.0.2.5']) {
+    await writeFile(join(conf.directory, address), `nameserver ${address}\n`);
+    await symlink(address, other);
+    await rename(other, conf.path);
+    await shows(address);
+  }
+  await rm(conf.path);
+  await writeFile(join(conf.directory, 'gone'), '');
+  // More than the second for which it is not read again.
+  const start = performance.now();
+  await until('the file was looked for again', () => {
+    assert.deepEqual(forwarder.servers, ['192.0.2.5']);
+    return performance.now() - start > 1_500;
+  });
+  await writeFile(conf.path, '');
+  await shows();
+});
+
+test('takes the first three servers that are not ourselves, as the C library reads them', async () => {
+  await using conf = await resolvConf();
+  await writeFile(
+    conf.path,
+    [
+      '# nameserver 192.0.2.9',
+      'search example.com',
+      'nameserver 172.17.0.1',
+      '  nameserver\t127.0.0.53 ',
+      'nameserver nonsense',
+      'nameserver fe80::1%eth0',
+      ';nameserver 192.0.2.8',
+      'nameserver 2001:db8::53',
+      'nameserver 192.0.2.7',
+      'options ndots:2',
+    ].join('\n'),
+  );
+  using ours = upstream(conf.path, { own: ['172.17.0.1:53'], port: 53 });
+  assert.deepEqual(ours.servers, ['127.0.0.53', 'fe80::1%eth0', '2001:db8::53']);
+  // On another port we are not the one that the file names.
+  using moved = upstream(conf.path, { own: ['172.17.0.1:5353'], port: 53 });
+  assert.equal(moved.servers[0], '172.17.0.1');
+  using everywhere = upstream(conf.path, { own: ['0.0.0.0:53'], port: 53 });
+  assert.deepEqual(everywhere.servers, ['172.17.0.1', 'fe80::1%eth0', '2001:db8::53']);
+});
+
+test('a dead first server: the second answers, and at once from then on', async () => {
+  await using real = await dnsmasq(1, ...names);
+  using mute = await stub('127.0.54.2', () => {});
+  for (const dead of [mute.address, '127.0.54.3']) {
+    for (const transport of ['udp', 'tcp'] as const) {
+      await using conf = await resolvConf(dead, real.address);
+      using forwarder = upstream(conf.path, { timeout: 1_000 });
+      await using running = await serve({ upstream: forwarder });
+      assert.deepEqual(data(await ask(running.at, question('www.example.com'), transport)), ['192.0.2.1']);
+      const start = performance.now();
+      await ask(running.at, question('www.example.com'), transport);
+      assert.ok(performance.now() - start < 900, `${dead} ${transport}`);
+    }
+  }
+  assert.equal(mute.queries.length, 1);
+});
+
+test('a server that refuses or fails: the next one may know; if none does, its refusal is the answer', async () => {
+  await using real = await dnsmasq(1, ...names);
+  using refusing = await stub('127.0.54.2', (query, send) => send(replyTo(query, 0x8185)));
+  await using both = await resolvConf(refusing.address, real.address);
+  await using alone = await resolvConf(refusing.address);
+  using first = upstream(both.path);
+  using second = upstream(alone.path);
+  const good = await first.forward(question('www.example.com'), 'udp');
+  assert.equal(dns.decode(good as Buffer).answers?.length, 1);
+  const refused = await second.forward(question('www.example.com'), 'udp');
+  assert.equal((refused?.[3] ?? 0) & 15, 5);
+  // NXDOMAIN is an answer: the next one is not asked.
+  using denying = await stub('127.0.54.3', (query, send) => send(replyTo(query, 0x8183)));
+  await using third = await resolvConf(denying.address, real.address);
+  using last = upstream(third.path);
+  const denied = await last.forward(question('www.example.com'), 'udp');
+  assert.equal((denied?.[3] ?? 0) & 15, 3);
+});
+
+test('believes only the answer to its very question', async () => {
+  using forger = await stub('127.0.54.2', (query, send) => {
+    const wrongId = replyTo(query);
+    wrongId[0] = (wrongId[0] ?? 0) ^ 0x55;
+    const wrongName = replyTo(query);
+    wrongName[13] = 0x7a;
+    const wrongType = replyTo(query);
+    wrongType[wrongType.length - 3] = 28;
+    const noQuestion = replyTo(query);
+    noQuestion[5] = 0;
+    for (const forged of [wrongId, wrongName, wrongType, noQuestion, query, Buffer.alloc(3)]) send(forged);
+    const right = replyTo(query, 0x8583);
+    right[14] = (right[14] ?? 0) ^ 0x20;
+    send(right);
+  });
+  await using conf = await resolvConf(forger.address);
+  using forwarder = upstream(conf.path);
+  const reply = await forwarder.forward(question('www.example.com'), 'udp');
+  // Only the right one says NXDOMAIN; its question differs in case, which servers may do.
+  assert.equal((reply?.[3] ?? 0) & 15, 3);
+  assert.equal(reply?.readUInt16BE(0), 4711);
+});
+
+test('asks with another id and from another port each time', async () => {
+  using real = await stub('127.0.54.2', (query, send) => send(replyTo(query)));
+  await using conf = await resolvConf(real.address);
+  using forwarder = upstream(conf.path);
+  for (let i = 0; i < 50; i++) {
+    const reply = await forwarder.forward(question('www.example.com'), 'udp');
+    assert.equal(reply?.readUInt16BE(0), 4711);
+  }
+  // Chance gives two of 50 the same id once in 54 runs, and the same port more often; but not five of them.
+  const ids = new Set(real.queries.map(({ packet }) => packet.readUInt16BE(0)));
+  const ports = new Set(real.queries.map(({ from }) => from.port));
+  assert.ok(ids.size > 45 && ports.size > 45, `${ids.size} ids, ${ports.size} ports`);
+});
+
+test('asks servers with IPv6 addresses', async () => {
+  using real = await stub('::1', (query, send) => send(replyTo(query)));
+  await using conf = await resolvConf(real.address);
+  using forwarder = upstream(conf.path);
+  assert.notEqual(await forwarder.forward(question('www.example.com'), 'udp'), null);
+});
+
+test('without servers there is no answer at once; with mute ones, after each has had its time', async () => {
+  using mute = await stub('127.0.54.2', () => {});
+  await using none = await resolvConf();
+  await using one = await resolvConf(mute.address);
+  await using running = await serve({ upstream: upstream(none.path) });
+  const start = performance.now();
+  assert.equal((await ask(running.at, question('www.example.com'))).rcode, 'SERVFAIL');
+  assert.ok(performance.now() - start < 250);
+  using forwarder = upstream(one.path);
+  for (const transport of ['udp', 'tcp'] as const) {
+    assert.equal(await forwarder.forward(question('www.example.com'), transport), null);
+  }
+  using missing = upstream(join(one.directory, 'missing'));
+  assert.deepEqual(missing.servers, []);
+});
+
+test('no more than 1,000 queries wait at once; what is beyond fails at once, and closing ends them all', async () => {
+  using mute = await stub('127.0.54.2', () => {});
+  await using conf = await resolvConf(mute.address);
+  using forwarder = upstream(conf.path, { timeout: 60_000 });
+  const waiting = Array.from({ length: 1_000 }, () => forwarder.forward(question('www.example.com'), 'udp'));
+  assert.equal(await forwarder.forward(question('www.example.com'), 'udp'), null);
+  const tcp = upstream(conf.path, { timeout: 60_000 });
+  const late = tcp.forward(question('www.example.com'), 'tcp');
+  forwarder.close();
+  tcp.close();
+  assert.ok((await Promise.all([...waiting, late])).every((reply) => reply === null));
+  assert.equal(await forwarder.forward(question('www.example.com'), 'udp'), null);
+});
