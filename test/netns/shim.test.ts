@@ -38,6 +38,11 @@ class Started {
     return this.#process.pid ?? 0;
   }
 
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.ended;
+  }
+
   /** Until the kernel holds no event for it any more and it sleeps: so it has seen all, and decided to wait. */
   async asleep(pid = this.pid): Promise<void> {
     const ppoll = process.arch === 'x64' ? '271 ' : '73 ';
@@ -61,6 +66,7 @@ async function netlinkSocket(pid: number): Promise<{ queued: number; drops: numb
 /** A network namespace with a device of the name `other`, and neither ethwe nor anything else. */
 class Namespace implements AsyncDisposable {
   readonly name = `wvs-${randomBytes(3).toString('hex')}`;
+  readonly #started: Started[] = [];
 
   static async create(): Promise<Namespace> {
     const namespace = new Namespace();
@@ -99,14 +105,18 @@ class Namespace implements AsyncDisposable {
     const child = spawn('nsenter', [`--net=/run/netns/${this.name}`, ...drop, ...argv], {
       stdio: ['ignore', 'pipe', 'pipe', ...(options.extraFd ? (['ignore', 'pipe', 'pipe'] as const) : [])],
     });
-    return new Started(child);
+    const started = new Started(child);
+    this.#started.push(started);
+    return started;
   }
 
   shim(mode: ShimMode, ...command: string[]): Started {
     return this.start([shims.file(mode), ...command]);
   }
 
+  /** Ends what still waits, as it does when a test has failed. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#started.map((started) => started.kill()));
     await runOk(['ip', 'netns', 'del', this.name]);
   }
 }
@@ -115,6 +125,9 @@ test('each missing piece keeps it waiting, and what looks like it elsewhere does
   await using ns = await Namespace.create();
   const wait = ns.shim('wait', 'echo', 'ran');
   const multicast = ns.shim('multicast', 'echo', 'ran');
+  const held = () => readdir(`/proc/${multicast.pid}/fd`);
+  await multicast.asleep();
+  const first = await held();
   await ns.ip(
     'address add 10.99.0.1/24 dev other',
     'route add 224.0.0.0/4 dev other metric 9',
@@ -144,12 +157,7 @@ test('each missing piece keeps it waiting, and what looks like it elsewhere does
     await ns.ip(step);
     await multicast.asleep();
   }
-  const held = await readdir(`/proc/${multicast.pid}/fd`);
-  assert.deepEqual(
-    held,
-    ['0', '1', '2', '3', '4'],
-    'it holds its signals and its bell, whatever it has seen',
-  );
+  assert.deepEqual(await held(), first, 'it keeps no more descriptors open, whatever it has seen');
   await ns.ip('route add 224.0.0.0/4 dev ethwe');
   assert.deepEqual(await multicast.ended, { code: 0, signal: null, stdout: 'ran\n', stderr: '' });
 });
@@ -225,7 +233,7 @@ test('a signal ends the wait at once, as PID 1 too, unless the caller ignores it
     process.kill(shim.pid, signal);
     assert.deepEqual(await shim.ended, { code, signal: null, stdout: '', stderr: '' }, signal);
 
-    const unshare = ns.start(['unshare', '--pid', '--fork', shims.file('wait'), 'echo', 'ran'], {
+    const unshare = ns.start(['unshare', '--pid', '--kill-child', shims.file('wait'), 'echo', 'ran'], {
       privileged: true,
     });
     let pid = 0;
