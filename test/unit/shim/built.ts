@@ -46,7 +46,10 @@ export class BuiltShims implements AsyncDisposable {
   static async create(): Promise<BuiltShims> {
     const folder = await TemporaryFolder.create();
     const built = buildShim(['--all', '--out', folder.path]);
-    if (built.status !== 0 || built.stderr !== '') throw new Error(`build-shim said: ${built.stderr}`);
+    if (built.status !== 0 || built.stderr !== '') {
+      await folder[Symbol.asyncDispose]();
+      throw new Error(`build-shim said: ${built.stderr}`);
+    }
     return new BuiltShims(folder);
   }
 
