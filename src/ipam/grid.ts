@@ -1,0 +1,81 @@
+import { formatIp, type Ip4, parseIp } from '../lib/cidr.ts';
+import type { Range } from './space.ts';
+
+/** Addresses whose ownership is one key of the store, so that no two writes can overlap unseen. */
+export const gridSize = 256;
+
+/** First address of the grid cell that has this address. */
+export const cellOf = (ip: Ip4): Ip4 => ip - (ip % gridSize);
+
+/** Key of a cell, in the shared store and in the local one. */
+export const cellKey = (cell: Ip4): string => `block/${formatIp(cell)}`;
+
+/** The cell of a key. */
+export const keyCell = (key: string): Ip4 => parseIp(key.slice('block/'.length));
+
+/** Addresses that one host may give. */
+export interface Part extends Range {
+  /** name of the host */
+  peer: string;
+}
+
+/** Whose each of the 256 addresses of a cell is; undefined: nobody's. */
+export type Slots = (string | undefined)[];
+
+/** Reads a cell: `{"0-127":"<peer>","128-255":"<peer>"}`, offsets from its first address. */
+export function parseCell(cell: Ip4, value: string | undefined): Part[] {
+  return Object.entries(JSON.parse(value ?? '{}') as Record<string, string>).map(([span, peer]) => {
+    const [from = 0, to = 0] = span.split('-').map(Number);
+    return { first: cell + from, last: cell + to, peer };
+  });
+}
+
+/** @returns null, which deletes the key, when all of the cell is nobody's */
+export function formatCell(cell: Ip4, slots: Slots): string | null {
+  const spans = partsOf(cell, slots).map(({ first, last, peer }) => [`${first - cell}-${last - cell}`, peer]);
+  return spans.length === 0 ? null : JSON.stringify(Object.fromEntries(spans));
+}
+
+export function slotsOf(cell: Ip4, parts: readonly Part[]): Slots {
+  const slots: Slots = new Array(gridSize).fill(undefined);
+  for (const { first, last, peer } of parts) slots.fill(peer, first - cell, last - cell + 1);
+  return slots;
+}
+
+/** Gives each address of a cell the owner that `decide` says. @returns how many changed */
+export function rewrite(
+  cell: Ip4,
+  slots: Slots,
+  decide: (owner: string | undefined, ip: Ip4) => string | undefined,
+): number {
+  let changed = 0;
+  for (const [i, before] of slots.entries()) {
+    const after = decide(before, cell + i);
+    if (after !== before) changed++;
+    slots[i] = after;
+  }
+  return changed;
+}
+
+/** Runs of equal owners, ascending. */
+export function partsOf(cell: Ip4, slots: Slots): Part[] {
+  const parts: Part[] = [];
+  for (const [i, peer] of slots.entries()) {
+    if (peer === undefined) continue;
+    const before = parts.at(-1);
+    if (before?.peer === peer && before.last === cell + i - 1) before.last++;
+    else parts.push({ first: cell + i, last: cell + i, peer });
+  }
+  return parts;
+}
+
+/** Joins neighbours of one owner; `parts` ascending. */
+export function merge(parts: Iterable<Part>): Part[] {
+  const merged: Part[] = [];
+  for (const part of parts) {
+    const before = merged.at(-1);
+    if (before?.peer === part.peer && before.last === part.first - 1) before.last = part.last;
+    else merged.push({ ...part });
+  }
+  return merged;
+}

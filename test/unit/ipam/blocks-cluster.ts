@@ -1,0 +1,149 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { WeaveError } from '../../../src/lib/errors.ts';
+import type { Entry, Store, Watcher, Write } from '../../../src/store/store.ts';
+
+/** Numbers from 0 to n - 1, the same for the same seed. */
+export function randomOf(seed: number): (n: number) => number {
+  let state = seed >>> 0;
+  return (n) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) % n;
+  };
+}
+
+interface Watch {
+  prefix: string;
+  watcher: Watcher;
+  signal: AbortSignal;
+  /** Not yet told: in order for a key, in any order among keys. */
+  pending: Map<string, { key: string; value: string | null; revision: number }[]>;
+  stale: boolean;
+}
+
+/** What a store holds, for the views that hosts have of it. */
+export class Rows {
+  readonly rows = new Map<string, { value: string; revision: number }>();
+  readonly views = new Set<View>();
+  #revision = 0;
+
+  list(prefix: string): Entry[] {
+    return [...this.rows]
+      .filter(([key]) => key.startsWith(prefix))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, row]) => ({ key, ...row }));
+  }
+
+  apply(writes: readonly Write[]): boolean {
+    const met = writes.every(
+      ({ key, expect }) => expect === undefined || (this.rows.get(key)?.revision ?? 0) === expect,
+    );
+    if (!met) return false;
+    const revision = ++this.#revision;
+    for (const { key, value } of writes) {
+      if (value === null) this.rows.delete(key);
+      else this.rows.set(key, { value, revision });
+      for (const view of this.views) view.heard({ key, value, revision });
+    }
+    return true;
+  }
+}
+
+/**
+ * One host's way to a store, with what networks do: calls take their time; when cut they fail, and a commit that
+ * failed was done, was not done, or will be done later; changes come late and mixed, and after a cut as a reset.
+ */
+export class View implements Store {
+  readonly #rows: Rows;
+  readonly #random: (n: number) => number;
+  readonly #watches = new Set<Watch>();
+  cut = false;
+  /** The host has crashed: nothing returns any more. */
+  dead = false;
+
+  constructor(rows: Rows, random: (n: number) => number) {
+    this.#rows = rows;
+    this.#random = random;
+    rows.views.add(this);
+  }
+
+  get(key: string): Promise<Entry | undefined> {
+    return this.#call(() => {
+      const row = this.#rows.rows.get(key);
+      return row && { key, ...row };
+    });
+  }
+
+  list(prefix: string): Promise<Entry[]> {
+    return this.#call(() => this.#rows.list(prefix));
+  }
+
+  async commit(writes: readonly Write[]): Promise<boolean> {
+    if (this.cut) {
+      const fate = this.#random(3);
+      if (fate === 0) this.#rows.apply(writes);
+      if (fate === 1) void this.#pause(60).then(() => this.#rows.apply(writes));
+    }
+    return this.#call(() => this.#rows.apply(writes));
+  }
+
+  async watch(prefix: string, watcher: Watcher, signal: AbortSignal): Promise<void> {
+    const watch = { prefix, watcher, signal, pending: new Map(), stale: true };
+    this.#watches.add(watch);
+    while (watch.stale && !signal.aborted && !this.dead) {
+      await this.#pause(3);
+      this.#tell(watch);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#rows.views.delete(this);
+  }
+
+  heard(change: { key: string; value: string | null; revision: number }): void {
+    for (const watch of this.#watches) {
+      if (!change.key.startsWith(watch.prefix)) continue;
+      watch.pending.set(change.key, [...(watch.pending.get(change.key) ?? []), change]);
+      void this.#pause(8).then(() => this.#tell(watch));
+    }
+  }
+
+  heal(): void {
+    this.cut = false;
+    for (const watch of this.#watches) void this.#pause(8).then(() => this.#tell(watch));
+  }
+
+  #tell(watch: Watch): void {
+    if (watch.signal.aborted) this.#watches.delete(watch);
+    else if (this.cut) watch.stale = true;
+    else if (watch.stale) {
+      watch.stale = false;
+      watch.pending.clear();
+      watch.watcher.reset(this.#rows.list(watch.prefix));
+    } else {
+      const keys = [...watch.pending.keys()];
+      const key = keys[this.#random(Math.max(keys.length, 1))];
+      const queue = watch.pending.get(key ?? '');
+      const change = queue?.shift();
+      if (queue?.length === 0) watch.pending.delete(key as string);
+      if (change && !this.dead) watch.watcher.change(change);
+    }
+  }
+
+  async #call<T>(answer: () => T): Promise<T> {
+    await this.#pause(3);
+    if (this.dead) return new Promise(() => {});
+    if (this.cut) throw new WeaveError('STORE_UNAVAILABLE', 'cut off');
+    const result = answer();
+    await this.#pause(3);
+    if (this.dead) return new Promise(() => {});
+    // Done, but the answer is lost.
+    if (this.cut) throw new WeaveError('STORE_UNAVAILABLE', 'cut off');
+    return result;
+  }
+
+  async #pause(most: number): Promise<void> {
+    for (let n = this.#random(most + 1); n > 0; n--) await turn();
+  }
+}
