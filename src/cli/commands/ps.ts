@@ -1,6 +1,6 @@
 import { WeaveError } from '../../lib/errors.ts';
+import { table } from '../../lib/table.ts';
 import { command, flag } from '../command.ts';
-import { table } from '../output.ts';
 
 export const ps = command({
   name: 'ps',

@@ -12,7 +12,8 @@ export const report = command({
   async run({ words, f: template }, { control, out }) {
     noWords(words);
     // Parsed before the daemon is asked: a mistake in it should show even when nothing runs.
-    const render = template === undefined ? undefined : (await import('../template.ts')).compile(template);
+    const render =
+      template === undefined ? undefined : (await import('../../control/template.ts')).compile(template);
     const all = await control.call('report', {});
     out(render === undefined ? JSON.stringify(all, null, 4) : render(all));
   },

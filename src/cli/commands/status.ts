@@ -1,16 +1,7 @@
-import type { Report } from '../../control/contract.ts';
+import { overview, topics } from '../../control/status-text.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { command } from '../command.ts';
-import * as lines from '../status-lines.ts';
 import { didYouMean } from '../suggest.ts';
-
-const topics: Record<string, (report: Report) => string[]> = {
-  targets: lines.targets,
-  connections: lines.connections,
-  peers: lines.peers,
-  dns: lines.dns,
-  ipam: lines.ipam,
-};
 
 export const status = command({
   name: 'status',
@@ -22,7 +13,7 @@ export const status = command({
   ],
   async run({ words }, { control, out }) {
     const [topic, ...more] = words;
-    const render = topic === undefined ? lines.overview : Object.hasOwn(topics, topic) && topics[topic];
+    const render = topic === undefined ? overview : Object.hasOwn(topics, topic) && topics[topic];
     if (!render || more.length > 0) {
       throw new WeaveError(
         'USAGE',

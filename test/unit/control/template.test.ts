@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { compile } from '../../../src/cli/template.ts';
-import { report } from './support.ts';
+import { compile } from '../../../src/control/template.ts';
+import { report } from '../cli/support.ts';
 
 const data = {
   Name: 'n',

@@ -1,5 +1,14 @@
-import type { Report } from '../control/contract.ts';
-import { table } from './output.ts';
+import { table } from '../lib/table.ts';
+import type { Report } from './contract.ts';
+
+/** What `status` has beside the overview, by the word that asks for it. */
+export const topics: Record<string, (report: Report) => string[]> = {
+  targets,
+  connections,
+  peers,
+  dns,
+  ipam,
+};
 
 /** The blocks of `status`, a blank line between them, labels right-aligned to the colon. */
 export function overview(report: Report): string[] {
@@ -62,12 +71,12 @@ function proxyBlock(proxy: NonNullable<Report['Proxy']>): Block {
 }
 
 /** A line for each address that we connect to. */
-export function targets({ Router: router }: Report): string[] {
+function targets({ Router: router }: Report): string[] {
   return [...(router.Targets ?? [])];
 }
 
 /** Direction, `IP:PORT`, state, what carries it and the peer. */
-export function connections({ Router: router }: Report): string[] {
+function connections({ Router: router }: Report): string[] {
   return table(
     (router.Connections ?? []).map(({ Outbound, Address, State, Info }) => [
       Outbound ? '->' : '<-',
@@ -79,12 +88,12 @@ export function connections({ Router: router }: Report): string[] {
 }
 
 /** `NAME(NICKNAME)`, a line for each. */
-export function peers({ Router: router }: Report): string[] {
+function peers({ Router: router }: Report): string[] {
   return router.Peers.map(peerText);
 }
 
 /** Name without our domain, address, container, peer. */
-export function dns({ DNS: dns }: Report): string[] {
+function dns({ DNS: dns }: Report): string[] {
   if (dns === null) return [];
   const suffix = `.${dns.Domain}`;
   return table(
@@ -98,7 +107,7 @@ export function dns({ DNS: dns }: Report): string[] {
 }
 
 /** How much of the range each peer owns; only of our own share we know how much is in use. */
-export function ipam({ IPAM: ipam, Router: router }: Report): string[] {
+function ipam({ IPAM: ipam, Router: router }: Report): string[] {
   if (ipam === null) return [];
   const owners = new Map<string, { size: number; label: string; known: boolean }>();
   for (const { Peer, Nickname, Size, IsKnownPeer } of ipam.Entries) {
