@@ -228,7 +228,7 @@ export class Connection {
 
   #targetEnd(target: Duplex): void {
     if (this.#state === 'raw') this.#client.end();
-    else if (this.#exchange ? this.#exchange.target === target : target === this.#engine) this.#finish();
+    else if (!this.#exchange || this.#exchange.target === target) this.#finish();
   }
 
   #targetClose(target: Duplex): void {

@@ -34,7 +34,8 @@ export class Forwarder {
     delete request.headers['transfer-encoding'];
     delete request.headers.expect;
     delete request.headers.connection;
-    request.headers['content-length'] = String(body.length);
+    delete request.headers['content-length'];
+    if (body.length > 0 || request.method !== 'GET') request.headers['content-length'] = String(body.length);
     request.url = originForm(request.url ?? '/');
     // Stands in for the client's answer, whose end would cut the request short.
     const response = new ServerResponse(request);

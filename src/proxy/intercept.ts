@@ -58,7 +58,9 @@ export class Interceptor {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // What Node would add and the engine does not.
     response.sendDate = false;
+    if (response.shouldKeepAlive) response.removeHeader('Connection');
     try {
       const call = this.#call(request);
       const handler = call && this.#handler(call.route);
@@ -91,7 +93,8 @@ export class Interceptor {
       route,
       method,
       target,
-      headers: request.headers,
+      // Its own: the forwarder fits the request's to the body.
+      headers: { ...request.headers },
       signal,
       body: readOnce,
       forward: async (changed) => this.#forwarder.forward(request, changed ?? (await readOnce())),
@@ -130,8 +133,6 @@ async function sendAnswer(
   if (old) response.shouldKeepAlive = false;
   const own = old ? /^(connection|keep-alive|transfer-encoding)$/i : /^(connection|keep-alive)$/i;
   const headers = answer.headers.filter(([name]) => !own.test(name)).flat();
-  // Node would add one, which the engine does not.
-  if (response.shouldKeepAlive) response.removeHeader('Connection');
   response.writeHead(answer.status, answer.statusText, headers);
   response.flushHeaders();
   await pipeline(answer.stream, response);

@@ -19,9 +19,10 @@ export class Upstream {
   ) {
     this.endpoint = endpoint;
     this.#tls = tls;
-    // Kept alive but never kept: the request asks for no `Connection: close`, which the answer would repeat.
-    this.agent = Object.assign(new Agent({ keepAlive: true, maxFreeSockets: 0 }), {
+    // Kept alive, yet never kept: so no request says `Connection: close`, which the answer would repeat.
+    this.agent = Object.assign(new Agent({ keepAlive: true }), {
       createConnection: () => this.#connect(false),
+      keepSocketAlive: () => false,
     });
   }
 
