@@ -82,8 +82,10 @@ export function createContainer(options: CreateOptions, { images, provision, log
     const reference = config.string('Image');
     if (reference === '') return { entrypoint: undefined, cmd: [], env: [], labels: {} };
     const platform = call.route.query.get('platform') || undefined;
-    const { status, body } = await images.imageInspect(reference, platform);
-    return status === 200 ? toImage(body) : undefined;
+    let found = await images.imageInspect(reference, platform);
+    // Create takes more spellings of a platform than inspect does; then its entrypoint is that of the usual one.
+    if (found.status === 400 && platform) found = await images.imageInspect(reference);
+    return found.status === 200 ? toImage(found.body) : undefined;
   }
 
   /** Sets the hostname unless there is one. @returns the hostname; `''` if the engine will make it up */

@@ -24,6 +24,8 @@ interface Setting {
   dnsAddress?: string | null;
   target?: string;
   engine?: Engine;
+  /** platforms that image inspect refuses as no platforms */
+  unread?: string[];
 }
 
 async function create(body: unknown, setting: Setting = {}) {
@@ -36,6 +38,7 @@ async function create(body: unknown, setting: Setting = {}) {
       images: {
         imageInspect: async (reference, platform) => {
           asked.push([reference, platform]);
+          if (platform && setting.unread?.includes(platform)) return { status: 400, body: '{}' };
           const config = looks ? looks.shift() : image;
           if (config === undefined) return { status: 404, body: '{"message":"no such image"}' };
           return { status: 200, body: JSON.stringify({ Id: 'sha256:1', Config: config }) };
@@ -270,6 +273,16 @@ test('the image is that of the platform', async () => {
   assert.deepEqual((await create({ Image: 'i' }, { target: '/containers/create?platform=' })).asked, [
     ['i', undefined],
   ]);
+});
+
+test('a platform that only create can read does not hide the image', async () => {
+  const target = '/containers/create?platform=x86_64';
+  const { call, asked } = await create({ Image: 'i' }, { target, unread: ['x86_64'] });
+  assert.deepEqual(asked, [
+    ['i', 'x86_64'],
+    ['i', undefined],
+  ]);
+  assert.deepEqual((JSON.parse(sent(call)) as Created).Cmd, ['sh']);
 });
 
 test('a container without an image', async () => {
