@@ -23,13 +23,14 @@ const vsctl = ['ovs-vsctl', '--timeout=10'] as const;
  */
 export async function ensureOvs(ip: IpBatch, mtu: number): Promise<void> {
   await checkRuns();
-  await ensureBridge(mtu);
+  const type = await ensureBridge(mtu);
   await ip.runOk([
     ...(linkExists(ovsPort) ? [] : [`link add ${ovsPort} type veth peer name ${ovsPortPeer}`]),
     `link set ${vxlanLink} nomaster`,
     ...[ovsPort, ovsPortPeer, ovsBridge].map((link) => `link set ${link} mtu ${mtu} up`),
   ]);
   for (const link of [ovsPort, ovsPortPeer, ovsBridge]) await noRouterAdvertisements(link);
+  if (type === 'netdev') await noOffload();
   for (const port of [ovsPortPeer, vxlanLink]) await ensurePort(port);
 }
 
@@ -51,8 +52,8 @@ async function checkRuns(): Promise<void> {
     throw new WeaveError('TOOL_FAILED', `ovs-vswitchd does not answer; ${start}: ${daemon.stderr.trim()}`);
 }
 
-async function ensureBridge(mtu: number): Promise<void> {
-  // The kernel's datapath where the kernel has it, as in Weave Net; else Open vSwitch's own.
+/** @returns the kernel's datapath where the kernel has it, as in Weave Net; else Open vSwitch's own */
+async function ensureBridge(mtu: number): Promise<'system' | 'netdev'> {
   const type = existsSync('/sys/module/openvswitch') ? 'system' : 'netdev';
   const there = await run([...vsctl, 'get', 'Bridge', ovsBridge, 'datapath_type']);
   const stale = there.code === 0 && there.stdout.trim() !== type;
@@ -63,12 +64,31 @@ async function ensureBridge(mtu: number): Promise<void> {
     ...(remake ? ['add-br', ovsBridge, '--', 'set', 'Bridge', ovsBridge, `datapath_type=${type}`, '--'] : []),
     ...['set', 'Interface', ovsBridge, `mtu_request=${mtu}`],
   ]);
+  return type;
 }
 
-/** A port of which Open vSwitch has another index than the kernel is one of a link that went. */
+/**
+ * Open vSwitch's own datapath reads frames from sockets, as they are: the kernel must have put in the checksums, and
+ * must neither leave segments for a card to cut nor put received ones together.
+ */
+async function noOffload(): Promise<void> {
+  await runOk(['ethtool', '-K', ovsPort, 'tx', 'off']);
+  await runOk(['ethtool', '-K', vxlanLink, 'gro', 'off']);
+}
+
+/**
+ * A port is kept as long as its link is the one that it was made for. Open vSwitch's own idea of the link's index does
+ * not tell: it follows the name, while its socket stays on the link that went.
+ */
 async function ensurePort(port: string): Promise<void> {
-  const index = await readFile(`/sys/class/net/${port}/ifindex`, 'utf8');
-  const known = await run([...vsctl, 'get', 'Interface', port, 'ifindex']);
-  if (known.code === 0 && known.stdout.trim() === index.trim()) return;
-  await runOk([...vsctl, '--if-exists', 'del-port', port, '--', 'add-port', ovsBridge, port]);
+  const index = (await readFile(`/sys/class/net/${port}/ifindex`, 'utf8')).trim();
+  const known = await run([...vsctl, 'get', 'Interface', port, 'external_ids:weavets-ifindex']);
+  if (known.code === 0 && known.stdout.trim().replaceAll('"', '') === index) return;
+  // One after the other: it would take both in one transaction for no change.
+  await runOk([...vsctl, '--if-exists', 'del-port', port]);
+  await runOk([
+    ...vsctl,
+    ...['add-port', ovsBridge, port],
+    ...['--', 'set', 'Interface', port, `external_ids:weavets-ifindex=${index}`],
+  ]);
 }

@@ -28,6 +28,9 @@ const rules = { trusted: 6783, encrypted: 6784, refused: 6785 } as const;
 const table = 6784;
 const sealedTraffic = `ipproto udp dport ${heartbeatPort}-${vxlanPort}`;
 
+/** Nobody uses it: without any address on a link, the kernel's reverse path check refuses what comes in by it. */
+const ownAddress = '169.254.67.84/32';
+
 const userspaceSocket = `/var/run/wireguard/${wireguardLink}.sock`;
 /** ms */
 const startTimeout = 10_000;
@@ -102,7 +105,8 @@ export class Wireguard {
   }
 
   async #startLink(): Promise<void> {
-    if (linkExists(wireguardLink) && !(await isKernelLink())) await removeUserspaceLink();
+    this.#child = undefined;
+    if (!linkExists(wireguardLink) || !(await isKernelLink())) await removeUserspaceLink();
     const made =
       linkExists(wireguardLink) ||
       (await run(['ip', 'link', 'add', wireguardLink, 'type', 'wireguard'])).code === 0;
@@ -134,7 +138,7 @@ export class Wireguard {
       await delay(10);
     }
     child.once('exit', (code, signal) => {
-      if (this.#stopped.signal.aborted) return;
+      if (this.#child !== child || this.#stopped.signal.aborted) return;
       this.#options.logger.warn({ code, signal }, 'wireguard-go has ended; it is started again');
       void this.#lock.run(wireguardLink, () => this.#restart());
     });
@@ -162,23 +166,15 @@ export class Wireguard {
     } finally {
       await rm(file, { force: true });
     }
-    const routes = await queryJson<{ dst: string }>([
-      'ip',
-      'route',
-      'show',
-      'table',
-      'all',
-      'dev',
-      wireguardLink,
-    ]);
     const wanted = new Set(this.#peers.map(({ address }) => address));
-    const gone = routes.map(({ dst }) => dst).filter((dst) => !wanted.has(dst));
+    const gone = (await listRoutes()).filter((address) => !wanted.has(address));
     await inBatch([
       `link set ${wireguardLink} mtu ${mtu} up`,
-      ...gone.map((dst) => `route del ${dst} dev ${wireguardLink} table ${table}`),
+      `addr replace ${ownAddress} dev ${wireguardLink} scope link`,
+      ...gone.map((address) => `route del ${address} dev ${wireguardLink} table ${table}`),
       ...[...wanted].map((address) => `route replace ${address} dev ${wireguardLink} table ${table}`),
     ]);
-    // A peer's address is on the way to another link too: strict reverse paths would refuse it here.
+    // A peer's address is behind another link too: a strict check of reverse paths would refuse it here.
     await writeFile(`/proc/sys/net/ipv4/conf/${wireguardLink}/rp_filter`, '2');
   }
 
@@ -232,6 +228,14 @@ async function listRules(): Promise<Rule[]> {
   );
 }
 
+/** Addresses that are routed to the link. */
+async function listRoutes(): Promise<string[]> {
+  // Of all tables: the one is an error to ask for until it has a route.
+  const argv = ['ip', '-4', 'route', 'show', 'table', 'all', 'dev', wireguardLink] as const;
+  const routes = await queryJson<{ dst: string; table?: string }>(argv);
+  return routes.filter((route) => route.table === String(table)).map(({ dst }) => dst);
+}
+
 /** Refusal comes first and stays: there is no moment in which traffic goes in clear. */
 async function ensureRules(trustedSubnets: readonly Cidr[]): Promise<void> {
   const there = (await listRules()).map(({ priority }) => priority);
@@ -268,10 +272,11 @@ async function isKernelLink(): Promise<boolean> {
 /** wireguard-go ends when its link goes, and takes its socket with it; a new one must come after that. */
 async function removeUserspaceLink(): Promise<void> {
   const alive = (await run(['wg', 'show', wireguardLink, 'public-key'])).code === 0;
-  await run(['ip', 'link', 'del', wireguardLink]);
+  if (linkExists(wireguardLink)) await runOk(['ip', 'link', 'del', wireguardLink]);
   const end = performance.now() + startTimeout;
   while (alive && existsSync(userspaceSocket)) {
-    if (performance.now() > end) throw new WeaveError('TOOL_FAILED', 'the former wireguard-go does not end');
+    if (performance.now() > end)
+      throw new WeaveError('TOOL_FAILED', 'the former wireguard-go does not end; end it by hand');
     await delay(10);
   }
   await rm(userspaceSocket, { force: true });

@@ -184,15 +184,15 @@ export class Cluster implements AsyncDisposable {
 
 /** Starts Open vSwitch in a host's namespaces. */
 export async function startOvs(host: Host): Promise<void> {
-  await host.runOk(['mkdir', '-p', '/run/openvswitch', '/etc/openvswitch']);
+  await host.runOk(['mkdir', '-p', '/run/openvswitch']);
   await host.runOk([
     'sh',
     '-c',
-    'rm -f /etc/openvswitch/conf.db; ovsdb-tool create /etc/openvswitch/conf.db',
+    'rm -f /run/openvswitch/conf.db; ovsdb-tool create /run/openvswitch/conf.db',
   ]);
   await host.runOk([
     'ovsdb-server',
-    '/etc/openvswitch/conf.db',
+    '/run/openvswitch/conf.db',
     '--remote=punix:/run/openvswitch/db.sock',
     '--detach',
     '--pidfile',
@@ -217,6 +217,23 @@ export async function startVswitchd(host: Host): Promise<void> {
 /** The container that every node of a {@link Cluster} has. */
 export function first(node: Node): Container {
   return node.containers[0] as Container;
+}
+
+/** Sends zeros by TCP between the first containers of two nodes. @returns bytes received */
+export async function transfer({
+  from,
+  to,
+  bytes,
+}: {
+  from: Node;
+  to: Node;
+  bytes: number;
+}): Promise<number> {
+  const listen = ['sh', '-c', 'timeout 30 socat -u TCP-LISTEN:7000 STDOUT | wc -c'];
+  const received = to.host.runOk(to.within(first(to), listen));
+  const send = `head -c ${bytes} /dev/zero | timeout 30 socat -u STDIN TCP:${first(to).ip}:7000,retry=100,interval=0.1`;
+  await from.host.runOk(from.within(first(from), ['sh', '-c', send]));
+  return Number(await received);
 }
 
 /** Tells each node of all others, and of their containers. */

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+import { Cidr } from '../../src/lib/cidr.ts';
+import { guardRules } from '../../src/net/wireguard.ts';
+import { until } from '../support/host.ts';
+import { Capture, Cluster, first, introduce, type Node, transfer } from './datapath-lab.ts';
+
+const marker = 'a payload to be looked for';
+
+/** Sends `marker` by UDP from the first container of a node to that of another. */
+async function sendMarker(from: Node, to: Node): Promise<void> {
+  const argv = ['socat', '-u', 'STDIN', `UDP:${first(to).ip}:7000`];
+  await from.host.run(from.within(first(from), argv), { input: marker });
+}
+
+/** What a host's eth0 sees while `deed` is done. */
+async function seen({ host }: Node, deed: () => Promise<unknown>): Promise<Buffer[]> {
+  const capture = await Capture.start(host, 'eth0', 'udp');
+  await deed();
+  return capture.stop();
+}
+
+/** A VXLAN datagram with a broadcast frame of this network, from a host of the underlay that is no peer. */
+const forge = `
+  const frame = Buffer.from('08000000${(6784).toString(16).padStart(6, '0')}00' + 'ffffffffffff020000000201' + '0'.repeat(100), 'hex');
+  const socket = require('node:dgram').createSocket('udp4');
+  socket.send(frame, 6784, '10.250.0.1', () => socket.close());
+`;
+
+const shows = (packets: Buffer[]) => packets.some((packet) => packet.includes(marker));
+/** UDP destination ports of packets */
+const ports = (packets: Buffer[]) => [...new Set(packets.map((packet) => packet.readUInt16BE(36)))];
+
+test('in clear, a capture on the underlay shows the payload', async () => {
+  await using cluster = await Cluster.create({}, {});
+  const [one, two] = cluster.nodes as [Node, Node];
+  const packets = await seen(one, async () => {
+    assert.ok(await one.pings(first(one), first(two)));
+    await sendMarker(one, two);
+  });
+  assert.ok(shows(packets));
+});
+
+test('the encrypted datapath', async (t) => {
+  const trustedSubnets = ['10.250.0.3/32'];
+  const options = { mtu: 1370, trustedSubnets };
+  // The third trusts the two, and is trusted.
+  const third = { mtu: 1370, trustedSubnets: ['10.250.0.0/30'] };
+  await using cluster = await Cluster.create(options, options, third);
+  const [one, two, three] = cluster.nodes as [Node, Node, Node];
+
+  await t.test('carries everything, and shows nothing on the underlay', async () => {
+    await two.call('stop');
+    await two.crash();
+    await two.start();
+    await introduce(cluster.nodes);
+    const packets = await seen(one, async () => {
+      await until('containers ping', () => one.pings(first(one), first(two)));
+      await sendMarker(one, two);
+      await one.pings(first(one), { ...first(two), ip: '10.47.0.1' });
+    });
+    assert.ok(!shows(packets));
+    const toTwo = packets.filter((packet) => packet.subarray(26, 34).includes(Buffer.from([10, 250, 0, 2])));
+    assert.ok(toTwo.length > 4);
+    assert.deepEqual(ports(toTwo), [6785]);
+    const bytes = 5_000_000;
+    assert.equal(await transfer({ from: one, to: two, bytes }), bytes);
+  });
+
+  await t.test('goes plain to trusted subnets', async () => {
+    const packets = await seen(three, async () => {
+      assert.ok(await one.pings(first(one), first(three)));
+      await sendMarker(one, three);
+    });
+    assert.ok(shows(packets));
+    const carriers = (await one.state()).map(({ carrier }) => carrier);
+    assert.deepEqual(carriers, ['encrypted wireguard', 'vxlan']);
+  });
+
+  await t.test('knows that peers answer', async () => {
+    await until('all are established', async () =>
+      (await one.state()).every(({ state }) => state === 'established'),
+    );
+  });
+
+  await t.test('sends nothing in clear while WireGuard is down, and starts it again', async () => {
+    const pid = await userspacePid(one);
+    const packets = await seen(one, async () => {
+      await one.host.run(['kill', '-9', pid]);
+      for (let i = 0; i < 3; i++) await sendMarker(one, two);
+    });
+    assert.ok(!shows(packets));
+    assert.ok(
+      !ports(packets.filter((packet) => packet.includes(Buffer.from([10, 250, 0, 2])))).includes(6784),
+    );
+    await until('a new process carries on', () => one.pings(first(one), first(two)));
+    assert.notEqual(await userspacePid(one), pid);
+  });
+
+  await t.test('keeps its key, and the peers their sessions, over a crash of the daemon', async () => {
+    const before = one.publicKey;
+    await one.crash();
+    assert.ok(await one.pings(first(one), first(two)), 'without a daemon');
+    await one.start();
+    assert.equal(one.publicKey, before);
+    await introduce(cluster.nodes);
+    await until('containers ping', () => one.pings(first(one), first(two)));
+    assert.equal((await one.host.shell('pgrep -xc wireguard-go')).stdout.trim(), '1');
+  });
+
+  await t.test('hears no VXLAN in clear but from trusted subnets', async () => {
+    const script = [
+      '*filter',
+      ...guardRules([Cidr.parse('10.250.0.3/32')]).map((rule) => `-A INPUT ${rule}`),
+      'COMMIT',
+      '',
+    ];
+    await one.host.runOk(['iptables-restore'], { input: script.join('\n') });
+    const saved = await one.host.runOk(['iptables-save', '-t', 'filter']);
+    for (const rule of guardRules([Cidr.parse('10.250.0.3/32')]))
+      assert.ok(saved.includes(`-A INPUT ${rule}\n`), rule);
+    const received = async () =>
+      readFileSync(one.host.path('/sys/class/net/vxlan-6784/statistics/rx_packets'), 'utf8');
+    const before = await received();
+    await two.host.runOk(['ip', 'rule', 'del', 'pref', '6784']);
+    await two.host.runOk(['ip', 'rule', 'del', 'pref', '6785']);
+    await two.host.runOk([process.execPath, '-e', forge]);
+    assert.equal(await received(), before);
+    await one.host.runOk(['iptables', '-F', 'INPUT']);
+    await two.host.runOk([process.execPath, '-e', forge]);
+    assert.notEqual(await received(), before, 'without the rules it would have been heard');
+    await one.host.runOk(['iptables-restore'], { input: script.join('\n') });
+    assert.ok(await one.pings(first(one), first(three)));
+  });
+
+  await t.test('does not talk to a peer without a key', async () => {
+    const { name, nickname, host } = two;
+    await one.call('setPeers', [{ name, nickname, address: host.address }]);
+    const [state] = await one.state();
+    assert.equal(state?.state, 'failed');
+    assert.match(state?.text ?? '', /no encryption key/);
+    assert.equal(await one.pings(first(one), first(two)), false);
+  });
+
+  await t.test('removes all of it', async () => {
+    await one.call('stop');
+    assert.equal((await one.host.shell('pgrep -xc wireguard-go')).stdout.trim(), '0');
+    await one.call('remove');
+    assert.doesNotMatch(await one.host.runOk(['ip', '-o', 'link']), /vxlan|weave-wg/);
+    assert.doesNotMatch(await one.host.runOk(['ip', 'rule']), /6784/);
+  });
+});
+
+async function userspacePid({ host }: Node): Promise<string> {
+  return (await host.shell('pgrep -x wireguard-go')).stdout.trim();
+}
