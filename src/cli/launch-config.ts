@@ -152,10 +152,10 @@ function parseHttpAddress(args: Args<typeof launchOptions>, env: NodeJS.ProcessE
   const given = args['http-addr'] ?? env.WEAVE_HTTP_ADDR;
   if (given === undefined || given === 'off' || given === '') return null;
   const address = parseIpPort('--http-addr', given);
-  if (address.startsWith('127.')) return address;
+  if (/^(127\.|\[::1\])/.test(address) || args['allow-insecure-tcp']) return address;
   throw new WeaveError(
     'INSECURE_TCP',
-    `--http-addr ${address} would let others control this host; it must be on 127.0.0.1`,
+    `--http-addr ${address} would let others control this host; use 127.0.0.1, or say --allow-insecure-tcp`,
   );
 }
 

@@ -37,13 +37,22 @@ export class Attachments {
   readonly #naming: Naming;
   readonly #mtu: number;
   readonly #logger: Logger;
+  readonly #onAttached: (seconds: number) => void;
   readonly #attached = new Map<string, Attachment>();
 
-  constructor(fields: { ip: IpBatch; naming: Naming; mtu: number; logger: Logger }) {
+  constructor(fields: {
+    ip: IpBatch;
+    naming: Naming;
+    mtu: number;
+    logger: Logger;
+    /** told how long each took */
+    onAttached: (seconds: number) => void;
+  }) {
     this.#ip = fields.ip;
     this.#naming = fields.naming;
     this.#mtu = fields.mtu;
     this.#logger = fields.logger;
+    this.#onAttached = fields.onAttached;
   }
 
   get(id: string): Attachment | undefined {
@@ -71,8 +80,9 @@ export class Attachments {
       const mac = macOf(id);
       await attachVeth(this.#ip, { pid, mac, cidrs, mtu: this.#mtu, multicast: choice.multicastRoute });
       this.#attached.set(id, { info, mac, cidrs });
-      const ms = Math.round(performance.now() - began);
-      this.#logger.info({ container: id.slice(0, 12), name, cidrs, ms }, 'attached');
+      const ms = performance.now() - began;
+      this.#onAttached(ms / 1000);
+      this.#logger.info({ container: id.slice(0, 12), name, cidrs, ms: Math.round(ms) }, 'attached');
     } catch (error) {
       await this.#naming.clear(id);
       // A command that ends at once takes its namespace along.

@@ -3,7 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LaunchConfig } from '../control/contract.ts';
 import { paths } from '../control/contract.ts';
+import { apiListener, startApiServer } from '../control/http.ts';
+import { splitAddress } from '../control/http-listen.ts';
 import { ControlServer } from '../control/server.ts';
+import { startStatusServer } from '../control/status-server.ts';
 import { NameTable } from '../dns/names.ts';
 import { DnsServer } from '../dns/server.ts';
 import { Upstream } from '../dns/upstream.ts';
@@ -25,6 +28,7 @@ import { LmdbStore } from '../store/lmdb.ts';
 import { Attacher } from './attacher.ts';
 import { Attachments } from './attachments.ts';
 import { Exposer } from './exposer.ts';
+import { Metrics } from './metrics.ts';
 import { Naming } from './naming.ts';
 import { createOperations } from './operations.ts';
 import { Overrides } from './overrides.ts';
@@ -38,8 +42,8 @@ import { StartWatch } from './start-watch.ts';
 const vxlanOverhead = 50;
 /** ms between looks at what others may have changed: flushed firewalls, links left behind. */
 const tendInterval = 5_000;
-/** Ports of the status server, of VXLAN, and of etcd: not for containers. */
-const closedPorts = [6782, 6784, 2379, 2380];
+/** Ports of VXLAN and of etcd: not for containers. */
+const closedPorts = [6784, 2379, 2380];
 
 /** weavets' version, of package.json. */
 export const version = (
@@ -82,7 +86,13 @@ export async function runParts(
     const mtu = config.mtu ?? underlay.mtu - vxlanOverhead;
     const bridge = await ensureBridge(ip, { mtu, mac: peer });
     const { dockerBridge } = config;
-    const firewall = new Firewall({ dockerBridge, dns: config.dns, closedPorts });
+    const ownPorts = [config.statusAddress, config.httpAddress].flatMap((address) =>
+      address === null ? [] : splitAddress(address).port,
+    );
+    const firewall = new Firewall({
+      ...{ dockerBridge, dns: config.dns },
+      closedPorts: [...new Set([...ownPorts, ...closedPorts])],
+    });
 
     const range = Cidr.parse(config.ipallocRange);
     const defaultSubnet =
@@ -97,7 +107,11 @@ export async function runParts(
     const exposer = new Exposer({ allocator, store, firewall, ip, naming });
     await exposer.restore();
 
-    const attachments = new Attachments({ ip, naming, mtu, logger });
+    const metrics: Metrics = new Metrics({
+      ...{ version, report: () => report(), attachments: () => attachments.list().length },
+    });
+    const onAttached = (seconds: number) => metrics.attached(seconds);
+    const attachments = new Attachments({ ip, naming, mtu, logger, onAttached });
     const attacher = new Attacher({
       engine,
       allocator,
@@ -109,6 +123,7 @@ export async function runParts(
     });
 
     let ready = false;
+    let proxy: DockerProxy | undefined;
     const report = () =>
       makeReport({
         ...{ version, ready, config, peer, allocator, names },
@@ -120,10 +135,17 @@ export async function runParts(
       ...{ attacher, attachments, exposer, naming, names, engine, config, report, stop, version, dnsIp },
       bridgeMac: bridge.address,
     });
-    const control = await ControlServer.listen(paths.control, operations, { logger });
+    const httpParts = {
+      ...{ report, metrics, dnsDomain: config.dnsDomain, dnsIp },
+      ...{ addresses: allocator, containers: engine, names: naming, exposer },
+    };
+    const control = await ControlServer.listen(paths.control, operations, {
+      ...{ logger, fallback: apiListener(httpParts, logger) },
+    });
     undo.push(() => control.close());
+    await startHttp();
 
-    const proxy = config.proxy ? await startProxy() : undefined;
+    if (config.proxy) proxy = await startProxy();
 
     const tending = setInterval(() => {
       Promise.all([firewall.ensure(), attachments.sweep()]).then(
@@ -161,6 +183,18 @@ export async function runParts(
       });
       undo.push(() => server.close());
       return { address: server.address, upstream };
+    }
+
+    async function startHttp() {
+      const { httpAddress, statusAddress, allowInsecureTcp } = config;
+      if (httpAddress !== null) {
+        const api = await startApiServer({ address: httpAddress, allowInsecureTcp }, httpParts, logger);
+        undo.push(() => api.close());
+      }
+      if (statusAddress !== null) {
+        const status = await startStatusServer(statusAddress, { report, metrics }, logger);
+        undo.push(() => status.close());
+      }
     }
 
     async function startProxy() {

@@ -1,0 +1,40 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+
+/** What programs on this host call it; `unix` is what some clients of unix sockets send. */
+const localNames: readonly string[] = ['localhost', '127.0.0.1', '[::1]', 'unix'];
+
+/** True for an address that only this host can reach; IPv6 without brackets. */
+export function isLoopback(ip: string): boolean {
+  return ip === '::1' || ip.startsWith('127.');
+}
+
+/**
+ * Which names a request may call a server by. A web page whose name was made to point at this host calls it by that
+ * name, which is how it is told. A server for other hosts also goes by every address, as no name can pose as one.
+ * @param ip that the server listens on; undefined: a unix socket
+ */
+export function ourHosts(ip?: string): (name: string) => boolean {
+  if (ip === undefined || isLoopback(ip)) return (name) => localNames.includes(name) || name === ip;
+  const own = hostname().toLowerCase();
+  return (name) => localNames.includes(name) || name === own || isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0;
+}
+
+/** Why this request is not let in: it came by a foreign name, or from a page of another site. undefined: it is. */
+export function refusal(
+  headers: IncomingHttpHeaders,
+  isOurHost: (name: string) => boolean,
+): string | undefined {
+  const { host = '', origin } = headers;
+  const [, name = ''] = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::\d+)?$/i.exec(host) ?? [];
+  if (!isOurHost(name.toLowerCase())) {
+    return `'${host}' in the Host header is not this server; call it localhost or by its address`;
+  }
+  if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
+    return `pages of ${origin} may not use this server`;
+  }
+  const site = headers['sec-fetch-site'] ?? 'none';
+  if (site !== 'none' && site !== 'same-origin') return 'pages of other sites may not use this server';
+  return undefined;
+}
