@@ -25,23 +25,26 @@ export class Forwarder {
   }
 
   /**
-   * Sends a request with this body.
+   * Sends a request with this body in place of its own, or with its own, as read before.
    * @returns the engine's answer once its head has come
    * @throws WeaveError ENGINE_UNREACHABLE
    */
-  forward(request: IncomingMessage, body: Buffer): Promise<EngineAnswer> {
-    // The body is here in whole and plain, however it came.
-    delete request.headers['transfer-encoding'];
-    delete request.headers.expect;
-    delete request.headers.connection;
-    delete request.headers['content-length'];
-    if (body.length > 0 || request.method !== 'GET') request.headers['content-length'] = String(body.length);
+  forward(request: IncomingMessage, body: { own: Buffer } | { changed: Buffer }): Promise<EngineAnswer> {
+    const bytes = 'own' in body ? body.own : body.changed;
+    const { headers } = request;
+    // The body is here already, and the connection is another.
+    delete headers.expect;
+    delete headers.connection;
+    // The engine tells an empty body in chunks from none; so they stay chunks, if they are the client's.
+    if ('changed' in body) delete headers['transfer-encoding'];
+    if (!headers['transfer-encoding']) headers['content-length'] = String(bytes.length);
+    if (bytes.length === 0 && request.method === 'GET') delete headers['content-length'];
     request.url = originForm(request.url ?? '/');
     // Stands in for the client's answer, whose end would cut the request short.
     const response = new ServerResponse(request);
     return new Promise((resolve, reject) => {
       this.#waiting.set(request, (answer) => resolve(engineAnswer(answer)));
-      const buffer = Readable.from([body], { objectMode: false });
+      const buffer = Readable.from([bytes], { objectMode: false });
       this.#proxy.web(request, response, { buffer }, (cause) => {
         // Without an answer; after one, the error comes from its stream too.
         const reached = (cause as NodeJS.ErrnoException).code === 'ECONNRESET';

@@ -97,7 +97,8 @@ export class Interceptor {
       headers: { ...request.headers },
       signal,
       body: readOnce,
-      forward: async (changed) => this.#forwarder.forward(request, changed ?? (await readOnce())),
+      forward: async (changed) =>
+        this.#forwarder.forward(request, changed ? { changed } : { own: await readOnce() }),
     };
   }
 }
