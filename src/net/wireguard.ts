@@ -83,7 +83,12 @@ export class Wireguard {
     const left = await keysOfLink();
     const wireguard = new Wireguard(left ?? makeKeys(), options);
     await ensureRules(options.trustedSubnets);
-    await wireguard.#startLink();
+    try {
+      await wireguard.#startLink();
+    } catch (error) {
+      await wireguard.stop();
+      throw error;
+    }
     return wireguard;
   }
 
