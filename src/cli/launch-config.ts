@@ -53,7 +53,7 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
     name: args.name === undefined ? null : parseName(args.name),
     nickname: args.nickname ?? hostname(),
     datapath: parseOneOf('--datapath', args.datapath ?? 'bridge', ['bridge', 'ovs']),
-    store: parseStore(args.store ?? 'lmdb'),
+    store: parseStore(args.store, parsePeers(args.words)),
     password: args.password || env.WEAVE_PASSWORD || null,
     trustedSubnets: (args['trusted-subnets'] ?? '')
       .split(',')
@@ -189,9 +189,15 @@ function parseName(text: string): string {
   );
 }
 
-function parseStore(text: string): string {
+/** Other hosts without a store mean the etcd that runs on them. */
+function parseStore(given: string | undefined, peers: readonly string[]): string {
+  const text = given ?? (peers.length > 0 ? `etcd://${peers.map(withEtcdPort).join(',')}` : 'lmdb');
   if (text === 'lmdb' || /^etcd:\/\/[^,:/\s]+:\d+(,[^,:/\s]+:\d+)*$/.test(text)) return text;
   throw new WeaveError('USAGE', `--store: '${text}' is neither lmdb nor etcd://HOST:PORT,HOST:PORT…`);
+}
+
+function withEtcdPort(peer: string): string {
+  return /:\d+$/.test(peer) ? peer : `${peer}:2379`;
 }
 
 function parseNumber(flag: string, text: string, { min, max }: { min: number; max: number }): number {

@@ -13,6 +13,7 @@ import type { StartWatch } from './start-watch.ts';
 /** What the attacher needs of the engine. */
 interface Engine {
   inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerInfo | undefined>;
+  remove(id: string): Promise<void>;
   list(options: { all: boolean }): Promise<{ id: string; name: string; running: boolean }[]>;
 }
 
@@ -65,12 +66,18 @@ export class Attacher {
    * shows. What it can't have is an error now, before anything was started.
    * @returns undefined: not one of ours
    */
-  async begin(idOrName: string, signal: AbortSignal) {
+  async begin(idOrName: string, signal?: AbortSignal) {
     const info = await this.#engine.inspect(idOrName, signal);
     if (info === undefined || !this.#isOurs(info) || !this.#decide(info).attach) return undefined;
     const { id } = info;
     const early = new AbortController();
-    await this.#addresses(info);
+    try {
+      await this.#addresses(info);
+    } catch (error) {
+      // As the engine does with one that can't start; `docker run --rm` waits for it.
+      if (info.autoRemove) await this.#engine.remove(id);
+      throw error;
+    }
     const attached = this.#attachEarly(info, early.signal);
     return {
       id,
@@ -98,7 +105,9 @@ export class Attacher {
   /** True for a container that waits by the shim, and is attached. */
   async shimmed(idOrName: string): Promise<boolean> {
     const info = await this.#engine.inspect(idOrName);
-    return info !== undefined && this.#hasShim(info) && this.#attachments.get(info.id) !== undefined;
+    if (info === undefined || !this.#hasShim(info)) return false;
+    await this.settled(info.id);
+    return this.#attachments.get(info.id) !== undefined;
   }
 
   /** The first address of an attached container, as an inspect answer tells it. */

@@ -36,6 +36,7 @@ export class Attachments {
   readonly #ip: IpBatch;
   readonly #naming: Naming;
   readonly #mtu: number;
+  readonly #changed: (id: string) => void;
   readonly #logger: Logger;
   readonly #onAttached: (seconds: number) => void;
   readonly #attached = new Map<string, Attachment>();
@@ -44,13 +45,16 @@ export class Attachments {
     ip: IpBatch;
     naming: Naming;
     mtu: number;
-    logger: Logger;
+    /** told of each container that was attached, or whose addresses changed */
+    changed: (id: string) => void;
     /** told how long each took */
     onAttached: (seconds: number) => void;
+    logger: Logger;
   }) {
     this.#ip = fields.ip;
     this.#naming = fields.naming;
     this.#mtu = fields.mtu;
+    this.#changed = fields.changed;
     this.#logger = fields.logger;
     this.#onAttached = fields.onAttached;
   }
@@ -80,6 +84,7 @@ export class Attachments {
       const mac = macOf(id);
       await attachVeth(this.#ip, { pid, mac, cidrs, mtu: this.#mtu, multicast: choice.multicastRoute });
       this.#attached.set(id, { info, mac, cidrs });
+      this.#changed(id);
       const ms = performance.now() - began;
       this.#onAttached(ms / 1000);
       this.#logger.info({ container: id.slice(0, 12), name, cidrs, ms: Math.round(ms) }, 'attached');
@@ -104,6 +109,7 @@ export class Attachments {
     await removeAddresses(info.pid, leaving);
     this.#attached.set(info.id, { info, mac, cidrs: staying });
     await this.#naming.set(info, staying);
+    this.#changed(info.id);
   }
 
   /** The container does not run any more, or is to be left alone. */

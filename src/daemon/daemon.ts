@@ -13,6 +13,7 @@ import { Upstream } from '../dns/upstream.ts';
 import { EngineClient } from '../docker/client.ts';
 import { followEvents } from '../docker/events.ts';
 import { Allocator } from '../ipam/allocator.ts';
+import { Blocks } from '../ipam/blocks.ts';
 import { wholeSpace } from '../ipam/space.ts';
 import { Cidr } from '../lib/cidr.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -22,15 +23,20 @@ import { bridgeName, ensureBridge } from '../net/bridge.ts';
 import { Firewall } from '../net/firewall.ts';
 import { findUnderlay } from '../net/host.ts';
 import { IpBatch } from '../net/ip.ts';
+import { datapathMtu } from '../net/vxlan.ts';
+import { guardRules } from '../net/wireguard.ts';
 import { createHandlers } from '../proxy/handlers.ts';
 import { DockerProxy } from '../proxy/proxy.ts';
 import { LmdbStore } from '../store/lmdb.ts';
 import { Attacher } from './attacher.ts';
 import { Attachments } from './attachments.ts';
-import { Exposer } from './exposer.ts';
+import { Cluster } from './cluster.ts';
+import { agreeOnSettings } from './cluster-settings.ts';
+import { Exposer, exposeOwner } from './exposer.ts';
 import { Metrics } from './metrics.ts';
 import { Naming } from './naming.ts';
 import { createOperations } from './operations.ts';
+import { connectStore, makeDatapath, sealOf } from './overlay.ts';
 import { Overrides } from './overrides.ts';
 import { peerName } from './peer.ts';
 import { checkRange, checkTools, dockerBridgeAddress } from './preflight.ts';
@@ -38,12 +44,10 @@ import { makeReport } from './report.ts';
 import { installShims } from './shims.ts';
 import { StartWatch } from './start-watch.ts';
 
-/** Bytes that VXLAN over IPv4 adds: outer Ethernet, IP, UDP and VXLAN headers. */
-const vxlanOverhead = 50;
 /** ms between looks at what others may have changed: flushed firewalls, links left behind. */
 const tendInterval = 5_000;
-/** Ports of VXLAN and of etcd: not for containers. */
-const closedPorts = [6784, 2379, 2380];
+/** Ports of the heartbeat, VXLAN, WireGuard and etcd: not for containers. */
+const closedPorts = [6783, 6784, 6785, 2379, 2380];
 
 /** weavets' version, of package.json. */
 export const version = (
@@ -83,7 +87,8 @@ export async function runParts(
     const ip = new IpBatch();
     undo.push(() => ip.close());
     const underlay = await findUnderlay();
-    const mtu = config.mtu ?? underlay.mtu - vxlanOverhead;
+    const encrypted = config.password !== null;
+    const mtu = datapathMtu({ underlay: underlay.mtu, asked: config.mtu, kind: config.datapath, encrypted });
     const bridge = await ensureBridge(ip, { mtu, mac: peer });
     const { dockerBridge } = config;
     const ownPorts = [config.statusAddress, config.httpAddress].flatMap((address) =>
@@ -92,15 +97,27 @@ export async function runParts(
     const firewall = new Firewall({
       ...{ dockerBridge, dns: config.dns },
       closedPorts: [...new Set([...ownPorts, ...closedPorts])],
+      input: encrypted ? guardRules(config.trustedSubnets.map((subnet) => Cidr.parse(subnet))) : [],
     });
 
     const range = Cidr.parse(config.ipallocRange);
     const defaultSubnet =
       config.ipallocDefaultSubnet === null ? range : Cidr.parse(config.ipallocDefaultSubnet);
-    const allocator = await Allocator.load({ range, defaultSubnet, store, space: wholeSpace });
+    const shared = await connectStore(config, logger);
+    if (shared) undo.push(() => shared.close());
+    const seal = await sealOf(config);
+    if (shared) await agreeOnSettings(config, { shared, local: store, seal });
+    const blocks = shared && (await Blocks.start({ shared, local: store, peer, range, signal, logger }));
+    const allocator = await Allocator.load({ range, defaultSubnet, store, space: blocks ?? wholeSpace });
+    blocks?.attach(allocator);
+    const datapath = makeDatapath(config, { underlay, mtu, runDir: paths.run, logger });
+    await datapath?.start();
+    undo.push(() => datapath?.stop());
 
     const names = new NameTable();
-    const naming = new Naming(names, config.dnsDomain, peer);
+    let cluster: Cluster | undefined;
+    const changed = (id: string) => cluster?.changed(id);
+    const naming = new Naming(names, { domain: config.dnsDomain, origin: peer, changed });
     const dns = await startDns();
     const dnsIp = dns?.address.split(':')[0] ?? null;
 
@@ -111,7 +128,7 @@ export async function runParts(
       ...{ version, report: () => report(), attachments: () => attachments.list().length },
     });
     const onAttached = (seconds: number) => metrics.attached(seconds);
-    const attachments = new Attachments({ ip, naming, mtu, logger, onAttached });
+    const attachments = new Attachments({ ip, naming, mtu, changed, onAttached, logger });
     const attacher = new Attacher({
       engine,
       allocator,
@@ -122,17 +139,35 @@ export async function runParts(
       logger,
     });
 
+    if (shared && datapath && underlay.address !== undefined) {
+      const linkOf = (id: string) => {
+        const attachment = attachments.get(id);
+        const exposed = id === exposeOwner ? exposer.list() : [];
+        const ips = [...(attachment?.cidrs ?? []), ...exposed].map(({ address }) => address);
+        const mac = attachment?.mac ?? (exposed.length > 0 ? bridge.address : null);
+        const own = names.list({ containerId: id, origin: peer });
+        return mac === null && own.length === 0 ? undefined : { mac, ips, names: own };
+      };
+      const self = { name: peer, nickname: config.nickname, address: underlay.address };
+      cluster = Cluster.join({ shared, datapath, names, seal, self, version, linkOf, signal, logger });
+      if (exposer.list().length > 0) changed(exposeOwner);
+    }
+
     let ready = false;
     let proxy: DockerProxy | undefined;
     const report = () =>
       makeReport({
         ...{ version, ready, config, peer, allocator, names },
+        parts: blocks?.owners() ?? null,
+        peers: cluster?.peers() ?? [],
+        states: datapath?.state() ?? [],
         upstream: dns?.upstream.servers ?? [],
         dnsAddress: dns?.address ?? null,
         proxyAddresses: proxy?.addresses ?? [],
       });
     const operations = createOperations({
       ...{ attacher, attachments, exposer, naming, names, engine, config, report, stop, version, dnsIp },
+      blocks,
       bridgeMac: bridge.address,
     });
     const httpParts = {
@@ -148,7 +183,7 @@ export async function runParts(
     if (config.proxy) proxy = await startProxy();
 
     const tending = setInterval(() => {
-      Promise.all([firewall.ensure(), attachments.sweep()]).then(
+      Promise.all([firewall.ensure(), attachments.sweep(), datapath?.mend()]).then(
         ([mended]) => mended && logger.warn('firewall rules of ours had gone; they are back'),
         (error: unknown) => logger.error({ reason: messageOf(error) }, 'cannot tend the host network'),
       );

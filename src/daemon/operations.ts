@@ -2,6 +2,7 @@ import type { LaunchConfig, PsEntry, Report, WhyEntry } from '../control/contrac
 import type { Handlers } from '../control/server.ts';
 import { type NameTable, qualify } from '../dns/names.ts';
 import type { EngineClient } from '../docker/client.ts';
+import type { Blocks } from '../ipam/blocks.ts';
 import type { Cidr } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { Attacher } from './attacher.ts';
@@ -22,6 +23,8 @@ export interface Parts {
   engine: EngineClient;
   config: LaunchConfig;
   bridgeMac: string;
+  /** undefined: this host is alone */
+  blocks: Blocks | undefined;
   /** null: DNS is off */
   dnsIp: string | null;
   version: string;
@@ -114,7 +117,16 @@ export function createOperations(parts: Parts): Handlers {
     dnsArgs: async () => ({
       args: parts.dnsIp === null ? [] : [`--dns=${parts.dnsIp}`, `--dns-search=${config.dnsDomain}`],
     }),
-    rmpeer: async () => ({ lines: [] }),
+    rmpeer: async ({ peers }) => {
+      const lines: string[] = [];
+      for (const peer of peers) {
+        const { Peers } = parts.report().Router;
+        const name = Peers.find(({ NickName }) => NickName === peer)?.Name ?? peer;
+        const count = (await parts.blocks?.removePeer(name)) ?? 0;
+        lines.push(`${count} IPs taken over from ${peer}`);
+      }
+      return { lines };
+    },
     connect: async () => ({}),
     forget: async () => ({}),
     prime: async () => ({}),

@@ -1,6 +1,10 @@
-import type { LaunchConfig, Report } from '../control/contract.ts';
+import type { Connection, LaunchConfig, Report } from '../control/contract.ts';
 import type { NameTable } from '../dns/names.ts';
 import type { Allocator } from '../ipam/allocator.ts';
+import type { Part } from '../ipam/grid.ts';
+import { formatIp } from '../lib/cidr.ts';
+import type { PeerEndpoint, PeerState } from '../net/datapath.ts';
+import { vxlanPort } from '../net/vxlan.ts';
 
 /** What a report is made of. */
 export interface ReportSources {
@@ -13,12 +17,22 @@ export interface ReportSources {
   upstream: readonly string[];
   dnsAddress: string | null;
   proxyAddresses: readonly string[];
+  /** whose the parts of the range are; null: all of it is this host's */
+  parts: readonly Part[] | null;
+  /** the other hosts */
+  peers: readonly PeerEndpoint[];
+  /** how things stand with them */
+  states: readonly PeerState[];
 }
 
 /** All that the daemon knows, in the shape that Weave Net's scripts read. */
 export function makeReport(sources: ReportSources): Report {
   const { config, peer, allocator, names } = sources;
   const { size } = allocator.range;
+  const nicknames = new Map(sources.peers.map(({ name, nickname }) => [name, nickname]));
+  nicknames.set(peer, config.nickname);
+  const parts = sources.parts ?? [{ first: allocator.range.first, last: allocator.range.last, peer }];
+  const connections = sources.states.map(toConnection);
   return {
     Ready: sources.ready,
     Version: sources.version,
@@ -30,9 +44,14 @@ export function makeReport(sources: ReportSources): Report {
       Port: 6784,
       Encryption: config.password !== null,
       PeerDiscovery: true,
-      Peers: [{ Name: peer, NickName: config.nickname, UID: 0, Version: 1, Connections: null }],
-      Connections: null,
-      Targets: null,
+      Peers: [
+        { Name: peer, NickName: config.nickname, UID: 0, Version: 1, Connections: connections },
+        ...sources.peers.map(({ name, nickname }) => {
+          return { Name: name, NickName: nickname, UID: 0, Version: 1, Connections: null };
+        }),
+      ],
+      Connections: connections,
+      Targets: config.store === 'lmdb' ? null : config.store.replace('etcd://', '').split(','),
       TrustedSubnets: config.trustedSubnets,
       MACs: null,
     },
@@ -41,15 +60,13 @@ export function makeReport(sources: ReportSources): Report {
       RangeNumIPs: size,
       ActiveIPs: allocator.active,
       DefaultSubnet: allocator.defaultSubnet.toString(),
-      Entries: [
-        {
-          Token: allocator.range.address,
-          Size: size,
-          Peer: peer,
-          Nickname: config.nickname,
-          IsKnownPeer: true,
-        },
-      ],
+      Entries: parts.map((part) => ({
+        Token: formatIp(part.first),
+        Size: part.last - part.first + 1,
+        Peer: part.peer,
+        Nickname: nicknames.get(part.peer) ?? '',
+        IsKnownPeer: nicknames.has(part.peer),
+      })),
     },
     DNS:
       sources.dnsAddress === null
@@ -68,4 +85,9 @@ export function makeReport(sources: ReportSources): Report {
           },
     Proxy: config.proxy ? { Addresses: [...sources.proxyAddresses] } : null,
   };
+}
+
+function toConnection({ peer, state, carrier, text }: PeerState): Connection {
+  const info = `${carrier} ${peer.name}(${peer.nickname})${text === '' ? '' : ` ${text}`}`;
+  return { Address: `${peer.address}:${vxlanPort}`, Outbound: true, State: state, Info: info };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { paths } from '../control/contract.ts';
 import { messageOf } from '../lib/errors.ts';
 import { removeBridge } from '../net/bridge.ts';
+import { removeDatapath } from '../net/datapath.ts';
 import { removeRules } from '../net/firewall.ts';
 import { IpBatch } from '../net/ip.ts';
 
@@ -13,6 +14,7 @@ import { IpBatch } from '../net/ip.ts';
 export async function resetHost(): Promise<string[]> {
   const ip = new IpBatch();
   const steps = [
+    () => removeDatapath(),
     () => removeBridge(ip),
     () => removeRules(),
     () => removeFolder(paths.state),

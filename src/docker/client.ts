@@ -69,6 +69,11 @@ export class EngineClient {
     await this.#call(async () => (await this.dockerode()).getContainer(id).kill());
   }
 
+  /** Removes a container with its anonymous volumes. */
+  async remove(id: string): Promise<void> {
+    await this.#call(async () => (await this.dockerode()).getContainer(id).remove({ force: true, v: true }));
+  }
+
   /** The engine's API version that we speak, `1.41`. */
   version(): Promise<string> {
     this.#version ??= this.#negotiate().catch((error: unknown) => {
@@ -145,7 +150,7 @@ interface InspectBody {
     Env: string[] | null;
     Labels: Record<string, string> | null;
   };
-  HostConfig: { NetworkMode: string; ExtraHosts: string[] | null };
+  HostConfig: { NetworkMode: string; ExtraHosts: string[] | null; AutoRemove?: boolean };
   Mounts?: { Source?: string; Destination: string }[];
 }
 
@@ -158,6 +163,7 @@ function toContainerInfo(body: InspectBody): ContainerInfo {
     pid: State.Pid,
     // A container that waits to be restarted says Running with pid 0.
     running: State.Running && State.Pid > 0,
+    autoRemove: HostConfig.AutoRemove ?? false,
     networkMode: HostConfig.NetworkMode,
     hostname: Config.Domainname ? `${Config.Hostname}.${Config.Domainname}` : Config.Hostname,
     env: Config.Env ?? [],

@@ -7,6 +7,8 @@ export interface ContainerInfo {
   /** of the container's first process, in the engine's pid namespace; 0 if it does not run */
   pid: number;
   running: boolean;
+  /** --rm */
+  autoRemove: boolean;
   /** HostConfig.NetworkMode */
   networkMode: string;
   /** Config.Hostname and, if set, a dot and Config.Domainname */

@@ -18,6 +18,8 @@ export interface FirewallOptions {
   dns: boolean;
   /** TCP and UDP ports that containers may not reach on the host: control, store, VXLAN */
   closedPorts: readonly number[];
+  /** further rules of WEAVE-INPUT, behind the others */
+  input: readonly string[];
 }
 
 /** An address by which the host takes part, with what containers may do through it. */
@@ -57,7 +59,7 @@ export class Firewall {
   }
 
   #tables(): Table[] {
-    const { dockerBridge, dns, closedPorts } = this.#options;
+    const { dockerBridge, dns, closedPorts, input } = this.#options;
     const from = `-i ${dockerBridge}`;
     return [
       {
@@ -74,6 +76,7 @@ export class Firewall {
                 ),
               ),
             ),
+            ...input,
           ],
           'WEAVE-FORWARD': [
             // Containers reach each other over the weave network, not around it.

@@ -43,6 +43,13 @@ test('an address that another container has', async () => {
   assert.notEqual(code, 0);
   assert.match(stderr, /10\.32\.5\.5 is already in use by container [0-9a-f]{12}/);
   assert.equal(await host.docker('ps', '--format', '{{.Names}}'), 'first');
+  // One that is to remove itself is gone, as when the engine can't start it; the client waits for that.
+  const brief = await host.run([
+    ...['docker', '-H', 'unix:///var/run/weave/weave.sock', 'run', '--rm', '--name', 'brief'],
+    ...['-e', 'WEAVE_CIDR=10.32.5.5/24', 'busybox', 'true'],
+  ]);
+  assert.equal(brief.code, 125, brief.stderr);
+  assert.equal(await host.docker('ps', '-aq', '--filter', 'name=brief'), '');
   assert.match(await host.docker('exec', 'first', 'ip', 'addr', 'show', 'ethwe'), /10\.32\.5\.5\/24/);
 });
 

@@ -199,13 +199,18 @@ test('close ends what is under way with an answer', async (t) => {
   const { server, path } = await serve(t, {
     prime: async (_input, signal) => {
       events.emit('began');
-      await once(signal, 'abort');
+      if (!signal.aborted) await once(signal, 'abort');
       throw signal.reason;
     },
   });
   const call = new ControlClient(path).call('prime', {});
+  // Keeps its connection open, if it may.
+  const other = post(path, '/op/prime', '{}');
   await began;
+  const start = performance.now();
   await Promise.all([server.close(), assert.rejects(call, { code: 'NOT_RUNNING' })]);
+  assert.equal((await other).status, 500);
+  assert.ok(performance.now() - start < 3_000);
   await assert.rejects(stat(path), { code: 'ENOENT' });
 });
 

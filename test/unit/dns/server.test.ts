@@ -373,8 +373,10 @@ test('close ends clients, drops answers that come late, and frees the port', asy
   const udp = createSocket('udp4');
   udp.send(question('example.com'), Number(port), host);
   await reached;
+  const start = performance.now();
   await running.server.close();
   await closed;
+  assert.ok(performance.now() - start < 5_000, 'waited for a client that idles');
   answer(null);
   udp.close();
   await using again = await serve({ port: Number(port) });

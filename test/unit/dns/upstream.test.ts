@@ -16,7 +16,10 @@ import { ask, data, edns, exchange, question, record, serve } from './client.ts'
 const port = 5354;
 const names = [
   ...['--host-record=www.example.com,192.0.2.1,2001:db8::1', '--cname=alias.example.com,www.example.com'],
-  ...['--mx-host=example.com,mail.example.com,10', '--srv-host=_x._tcp.example.com,elsewhere.example.org,80,1,2'],
+  ...[
+    '--mx-host=example.com,mail.example.com,10',
+    '--srv-host=_x._tcp.example.com,elsewhere.example.org,80,1,2',
+  ],
   ...['--caa-record=example.com,0,issue,ca.example.net', '--dns-rr=odd.example.com,65280,01:02:ff'],
   ...['--host-record=short,192.0.2.9', '--ptr-record=1.2.0.192.in-addr.arpa,www.example.com'],
   ...Array.from({ length: 40 }, (_, i) => `--txt-record=big.example.com,text-number-${i}-of-many`),
