@@ -37,6 +37,16 @@ if [ "${1:-}" = --test ]; then
   need openssl openssl
   need curl curl
   need git git
+  need docker-compose docker-compose
+  need etcd etcd-server
+  need ovs-vswitchd openvswitch-switch
+  need wg wireguard-tools
+  need wireguard-go wireguard-go
+  need ethtool ethtool
+  need iperf3 iperf3
+  need dig bind9-dnsutils
+  need bridge iproute2
+  need setpriv util-linux
 fi
 if [ ${#packages[@]} -gt 0 ]; then
   command -v apt-get >/dev/null 2>&1 || die "cannot install ${packages[*]}: no apt-get here; install them by hand and try again"

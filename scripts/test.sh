@@ -7,7 +7,7 @@ unset DOCKER_HOST ORIG_DOCKER_HOST DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_
 bash scripts/setup.sh --test
 npm run --silent check
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(test/rules test/unit test/netns test/docker)
+[ ${#targets[@]} -gt 0 ] || targets=(test/rules test/unit test/netns test/docker test/cluster)
 mapfile -t files < <(find "${targets[@]}" -name '*.test.ts' | sort)
 [ ${#files[@]} -gt 0 ] || { echo "no tests in ${targets[*]}" >&2; exit 1; }
 # Two engines side by side are what two cores carry.
