@@ -39,6 +39,7 @@ if [ "${1:-}" = --test ]; then
   need git git
   need docker-compose docker-compose
   need etcd etcd-server
+  need etcdctl etcd-client
   need ovs-vswitchd openvswitch-switch
   need wg wireguard-tools
   need wireguard-go wireguard-go
