@@ -115,7 +115,7 @@ function complain(error: unknown, name: string, how: { json: boolean; context: C
     return;
   }
   err(`weavets: ${messageOf(error)} (${code})`);
-  if (code === 'INTERNAL' && error instanceof Error && error.stack !== undefined) err(error.stack);
+  if (!(error instanceof WeaveError) && error instanceof Error && error.stack !== undefined) err(error.stack);
   if (code !== 'USAGE') return;
   const command = commands.find((candidate) => candidate.name === name);
   if (command === undefined) err(`usage: weavets COMMAND [flags] …\ncommands: ${commandNames.join(' ')}`);

@@ -21,7 +21,7 @@ export class ControlClient {
   }
 
   /**
-   * @throws WeaveError as the daemon threw it; NOT_RUNNING if there is no daemon or it ended midway;
+   * @throws WeaveError as the daemon threw it; NOT_RUNNING if there is no daemon or it ended midway; INTERNAL if it hangs;
    * NOT_ROOT if the socket may not be opened; the signal's reason if it aborts
    */
   async call<K extends Operation>(
@@ -40,7 +40,7 @@ export class ControlClient {
       options.signal?.throwIfAborted();
       if (timeout?.aborted) {
         const message = `weavets did not answer '${operation}' within ${options.timeoutMs} ms; see ${paths.log}`;
-        throw new WeaveError('NOT_RUNNING', message, { cause: error });
+        throw new WeaveError('INTERNAL', message, { cause: error });
       }
       throw explain(error, operation);
     }

@@ -5,10 +5,10 @@ import { printAddresses } from '../output.ts';
 export const detach = command({
   name: 'detach',
   operands: '[ADDR…] CONTAINER',
-  about: 'Take addresses, or all of them, from a running container, and print them',
+  about: 'Take addresses, or that of the default subnet, from a running container, and print them',
   examples: [
-    ['weavets detach bbox1', 'all that it has'],
-    ['weavets detach net:10.2.2.0/24 bbox1', 'only those of this subnet'],
+    ['weavets detach bbox1', 'the one of the default subnet; with the last address the interface goes, too'],
+    ['weavets detach net:10.2.2.0/24 bbox1', 'those of this subnet'],
   ],
   async run({ words }, { control, out }) {
     const { before, container } = lastIsContainer(words);

@@ -5,8 +5,8 @@ import { printAddresses } from '../output.ts';
 export const hide = command({
   name: 'hide',
   operands: '[ADDR…]',
-  about: 'Take addresses, or all of them, from this host, and print them',
-  examples: [['weavets hide', 'all that expose gave']],
+  about: 'Take addresses, or that of the default subnet, from this host, and print them',
+  examples: [['weavets hide', 'undoes `weavets expose`']],
   async run({ words }, { control, out }) {
     words.forEach(parseRequest);
     const { addresses } = await control.call('hide', { requests: words });

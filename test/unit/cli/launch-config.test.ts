@@ -59,7 +59,7 @@ test('the defaults', async () => {
 test('every flag', async () => {
   const cases: [line: string, change: Partial<LaunchConfig>][] = [
     [
-      '-H unix:///a.sock -H=127.0.0.1:1 h2',
+      '-H unix:///a.sock -H=127.0.0.1:1 --store lmdb h2',
       { hosts: ['unix:///a.sock', 'tcp://127.0.0.1:1'], peers: ['h2'] },
     ],
     ['-H tcp://localhost', { hosts: ['tcp://127.0.0.1:12375'] }],
@@ -101,7 +101,7 @@ test('every flag', async () => {
     ['--http-addr 127.0.0.1:6784', { httpAddress: '127.0.0.1:6784' }],
     ['--store etcd://h1:2379,h2:2379', { store: 'etcd://h1:2379,h2:2379' }],
     ['--datapath ovs', { datapath: 'ovs' }],
-    ['10.0.0.2 host3:6783', { peers: ['10.0.0.2', 'host3:6783'] }],
+    ['10.0.0.2 host3:6783', { store: 'etcd://10.0.0.2:2379,host3:6783', peers: ['10.0.0.2', 'host3:6783'] }],
   ];
   for (const [line, change] of cases) assert.deepEqual(await parse(line), { ...defaults, ...change }, line);
 });

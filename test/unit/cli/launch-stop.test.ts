@@ -110,3 +110,13 @@ test('stop warns when this shell still sends docker to the proxy', async (t) => 
   const again = await weavets(['stop'], how, { DOCKER_HOST: 'unix:///var/run/weave/weave.sock' });
   assert.equal(again.err, `${warning}weavets is not running\n`);
 });
+
+test('a daemon that hangs is neither stopped nor not running', async (t) => {
+  const how = await host(t, 'serve');
+  const pid = await spawnDaemon(config, how);
+  process.kill(pid, 'SIGSTOP');
+  const stopped = await weavets(['stop'], how);
+  process.kill(pid, 'SIGCONT');
+  assert.equal(stopped.code, 1);
+  assert.match(stopped.err, /^weavets: weavets did not answer 'ping' within 5000 ms; see .*\(INTERNAL\)\n$/);
+});

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { Host, until, weavets } from '../support/host.ts';
+
+let host: Host;
+before(async () => {
+  host = await Host.create();
+});
+after(() => host[Symbol.asyncDispose]());
+
+/** Pids of the daemons that run on the host. */
+async function daemons(): Promise<string[]> {
+  const { stdout } = await host.run(['pgrep', '-f', 'daemon/main.js']);
+  return stdout.split('\n').filter(Boolean);
+}
+
+test('launch prints the pid of the daemon; stop ends it; both can be repeated', async () => {
+  const launched = await host.weavets('launch');
+  assert.deepEqual([launched.code, launched.stderr], [0, '']);
+  assert.deepEqual(await daemons(), [launched.stdout.trim()]);
+
+  const again = await host.weavets('launch');
+  assert.deepEqual([again.code, again.stdout], [1, '']);
+  assert.match(again.stderr, /^weavets: weavets is already running \(pid \d+\).*\(ALREADY_RUNNING\)\n$/);
+
+  assert.deepEqual(await host.weavets('stop'), { code: 0, stdout: '', stderr: '' });
+  assert.deepEqual(await daemons(), []);
+  assert.deepEqual(await host.weavets('stop'), { code: 0, stdout: '', stderr: 'weavets is not running\n' });
+});
+
+test('a daemon that was killed is not running, and launch starts another', async () => {
+  const pid = (await host.weavets('launch')).stdout.trim();
+  await host.runOk(['kill', '-9', pid]);
+  await until('the daemon is gone', async () => (await daemons()).length === 0);
+  const env = await host.weavets('env');
+  assert.deepEqual([env.code, env.stdout], [1, '']);
+  assert.equal((await host.weavets('launch')).code, 0);
+  assert.match((await host.weavets('status')).stdout, /^ {8}Service: proxy$/m);
+  assert.equal((await host.weavets('stop')).code, 0);
+});
+
+test('a daemon that cannot start says why, and is gone', async () => {
+  await host.runOk(['ip', 'route', 'add', '10.40.0.0/16', 'dev', 'eth0']);
+  const launched = await host.weavets('launch');
+  await host.runOk(['ip', 'route', 'del', '10.40.0.0/16', 'dev', 'eth0']);
+  assert.deepEqual([launched.code, launched.stdout], [1, '']);
+  assert.match(launched.stderr, /10\.40\.0\.0\/16.*--ipalloc-range.*\(RANGE_OVERLAPS\)\n$/);
+  assert.deepEqual(await daemons(), []);
+});
+
+test('launch that is interrupted leaves no daemon', async () => {
+  const launching = host.spawn([weavets, 'launch']);
+  const ended = new Promise((resolve) => launching.once('close', resolve));
+  await until('the daemon has started', async () => (await daemons()).length === 1);
+  const { stdout } = await host.run(['pgrep', '-f', '--', `${weavets} launch`]);
+  await host.runOk(['kill', '-INT', stdout.trim()]);
+  await ended;
+  assert.deepEqual(await daemons(), []);
+});
+
+test('in a shell: docker goes to the proxy and back, and the password is in no argument', async () => {
+  await host.weavets('launch', '--password', 's3cret');
+  const { stdout, stderr } = await host.shell(`
+    export DOCKER_CONTEXT=nosuch DOCKER_TLS_VERIFY=1
+    eval $(${weavets} env)
+    eval $(${weavets} env)
+    docker run --name bbox1 -d busybox sleep 1000 >/dev/null && ${weavets} ps bbox1
+    ${weavets} dns-lookup bbox1
+    eval $(${weavets} env --restore)
+    echo "$DOCKER_CONTEXT $DOCKER_TLS_VERIFY \${DOCKER_HOST-unset} \${ORIG_DOCKER_HOST-unset}"
+    ps ax -o args | grep -c '[s]3cret'`);
+  assert.equal(stderr, '');
+  const [ps, lookup, variables, leaks] = stdout.split('\n');
+  assert.match(ps ?? '', /^[0-9a-f]{12} ([0-9a-f]{2}:){5}[0-9a-f]{2} 10\.32\.0\.1\/12$/);
+  assert.deepEqual([lookup, variables, leaks], ['10.32.0.1', 'nosuch 1 unset unset', '0']);
+  assert.equal((await host.weavets('reset')).code, 0);
+  assert.equal((await host.weavets('reset')).code, 0);
+  assert.equal((await host.run(['ip', 'link', 'show', 'weave'])).code, 1);
+});
