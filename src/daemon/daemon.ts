@@ -39,7 +39,7 @@ import { createOperations } from './operations.ts';
 import { connectStore, makeDatapath, sealOf } from './overlay.ts';
 import { Overrides } from './overrides.ts';
 import { peerName } from './peer.ts';
-import { checkRange, checkTools, dockerBridgeAddress } from './preflight.ts';
+import { checkRange, checkTools, dockerBridgeAddress, openSysctls } from './preflight.ts';
 import { makeReport } from './report.ts';
 import { installShims } from './shims.ts';
 import { StartWatch } from './start-watch.ts';
@@ -73,6 +73,7 @@ export async function runParts(
     await mkdir(paths.run, { recursive: true });
     await mkdir(paths.state, { recursive: true, mode: 0o755 });
     await checkTools();
+    await openSysctls();
 
     const store = LmdbStore.open(join(paths.state, 'store'));
     undo.push(() => store.close());

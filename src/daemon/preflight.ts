@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { LaunchConfig } from '../control/contract.ts';
 import { Cidr } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
+import { runOk } from '../lib/exec.ts';
 import type { Logger } from '../lib/log.ts';
 import { addressOf, overlappingRoute } from '../net/host.ts';
 
@@ -27,6 +28,18 @@ export async function checkTools(): Promise<void> {
       );
     });
   }
+}
+
+/**
+ * Makes /proc/sys writable where it is not: the engine mounts it read-only in containers, this daemon's too, and the
+ * settings of a container's link are there. The mount is the container's own; the host's stays as it is.
+ */
+export async function openSysctls(): Promise<void> {
+  const writable = await access('/proc/sys/net/ipv4/ip_forward', constants.W_OK).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'EROFS',
+  );
+  if (!writable) await runOk(['mount', '-o', 'remount,bind,rw', '/proc/sys']);
 }
 
 /** Refuses a default range that a route of the host overlaps; of one that was asked for it only warns. */

@@ -18,7 +18,7 @@ put() { # put FILE: with the libraries it needs, links followed
     cp -L "$file" "$target"
   done
 }
-for tool in node env sh ip nsenter sysctl iptables-save iptables-restore iptables; do put "$(command -v "$tool")"; done
+for tool in node env sh ip nsenter mount sysctl iptables-save iptables-restore iptables; do put "$(command -v "$tool")"; done
 for module in $(find /usr/lib/*/xtables -name '*.so'); do put "$module"; done
 tar -C "$dir" -c . | docker -H unix:///var/run/docker.sock import \
   -c 'ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin' -c 'ENTRYPOINT ["weavets"]' -c 'CMD ["launch", "--foreground"]' - weavets >/dev/null
