@@ -38,24 +38,28 @@ async function playLine(host: Host, socket: string, line: string): Promise<strin
 }
 
 function neutral(text: string, prefix: string): string {
-  return text
-    .replaceAll(prefix, '@')
-    .replaceAll(/(path-stat: ).*/g, '$1…')
-    .replaceAll('/var/run/weave/weave.sock', 'SOCKET')
-    .replaceAll('/var/run/docker.sock', 'SOCKET')
-    .replaceAll(/\b[0-9a-f]{64}\b/g, 'ID64')
-    .replaceAll(/\b[0-9a-f]{12}\b/g, 'ID12')
-    .replaceAll(/\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)/g, 'TIME')
-    .replaceAll(
-      /"(SystemTime|Containers\w*|NGoroutines|NFd|Created|NEventsListener|NetworkSettings|MemTotal|Images|Size|SharedSize|LastUsedAt)":("[^"]*"|\d+|-\d+)/g,
-      '"$1":N',
-    )
-    .replaceAll(
-      /"(total_usage|usage|system_cpu_usage|online_cpus|current|rx_\w+|tx_\w+|value|percpu_usage|max_usage|usage_in_\w+|throttled_time)":(\[[^\]]*\]|\d+)/g,
-      '"$1":N',
-    )
-    .replaceAll(
-      /"(networks|memory_stats|blkio_stats|stats|pids_stats|cpu_stats|precpu_stats)":\{.*/g,
-      '"$1":…',
-    );
+  return (
+    text
+      .replaceAll(prefix, '@')
+      // What `script` feeds to the terminal at the end of its own input, echoed or not as the moment has it.
+      .replaceAll(/\^[@D][\b]*/g, '')
+      .replaceAll(/(path-stat: ).*/g, '$1…')
+      .replaceAll('/var/run/weave/weave.sock', 'SOCKET')
+      .replaceAll('/var/run/docker.sock', 'SOCKET')
+      .replaceAll(/\b[0-9a-f]{64}\b/g, 'ID64')
+      .replaceAll(/\b[0-9a-f]{12}\b/g, 'ID12')
+      .replaceAll(/\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)/g, 'TIME')
+      .replaceAll(
+        /"(SystemTime|Containers\w*|NGoroutines|NFd|Created|NEventsListener|NetworkSettings|MemTotal|Images|Size|SharedSize|LastUsedAt)":("[^"]*"|\d+|-\d+)/g,
+        '"$1":N',
+      )
+      .replaceAll(
+        /"(total_usage|usage|system_cpu_usage|online_cpus|current|rx_\w+|tx_\w+|value|percpu_usage|max_usage|usage_in_\w+|throttled_time)":(\[[^\]]*\]|\d+)/g,
+        '"$1":N',
+      )
+      .replaceAll(
+        /"(networks|memory_stats|blkio_stats|stats|pids_stats|cpu_stats|precpu_stats)":\{.*/g,
+        '"$1":…',
+      )
+  );
 }
