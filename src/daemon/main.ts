@@ -25,7 +25,10 @@ const reportFd = 3;
 
 async function main(): Promise<void> {
   try {
-    await runDaemon(JSON.parse(process.env.WEAVETS_CONFIG ?? '') as LaunchConfig);
+    const config = JSON.parse(process.env.WEAVETS_CONFIG ?? '') as LaunchConfig;
+    // There may be a password in it, which the tools that we run have no use for.
+    delete process.env.WEAVETS_CONFIG;
+    await runDaemon(config);
     process.exit(0);
   } catch (error) {
     const code = error instanceof WeaveError ? error.code : 'INTERNAL';
