@@ -19,5 +19,5 @@ const proxy = await DockerProxy.start({
   handlers,
   logger: createLogger('info'),
 });
-console.log(proxy.addresses.join(' '));
+console.log(process.pid);
 process.once('SIGTERM', () => void proxy.close(AbortSignal.timeout(2000)));

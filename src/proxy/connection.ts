@@ -34,6 +34,8 @@ export interface Parts {
  * engine answers a hijack before it reads any of the stream, so nothing waits for each other.
  */
 export class Connection {
+  /** The client's side is closed. */
+  readonly closed: Promise<void>;
   readonly #client: Socket;
   readonly #engine: Socket;
   readonly #interceptor: Interceptor;
@@ -64,10 +66,13 @@ export class Connection {
       this.#intercepted?.resume();
     });
     client.on('error', (error) => logger.debug({ err: error }, 'client connection failed'));
-    client.on('close', () => {
-      this.#gone.abort();
-      engine.destroy();
-      this.#intercepted?.destroy();
+    this.closed = new Promise((resolve) => {
+      client.on('close', () => {
+        this.#gone.abort();
+        engine.destroy();
+        this.#intercepted?.destroy();
+        resolve();
+      });
     });
     this.#listen(engine);
     this.#engineConnected = !engine.connecting;

@@ -17,7 +17,7 @@ export function parseEndpoint(text: string, port = defaultPort): Endpoint {
   if (/^fd:\/\/\*?$/.test(text)) return { kind: 'fd' };
   const path = /^(?:unix:\/\/)?(\/.+)$/.exec(text)?.[1];
   if (path !== undefined) return { kind: 'unix', path };
-  const tcp = /^(?:(?:tcp|https?):\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([^:/[\]]*))(?::(\d{1,5}))?\/?$/.exec(text);
+  const tcp = /^(?:(?:tcp|https?):\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]*))(?::(\d{1,5}))?\/?$/.exec(text);
   const given = tcp?.[3] === undefined ? port : Number(tcp[3]);
   if (!tcp || text === '' || given > 65_535)
     throw new WeaveError('USAGE', `'${text}' is no endpoint; write unix:///path, tcp://ip:port or ip:port`);

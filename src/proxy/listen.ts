@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { chmodSync, chownSync } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
@@ -31,6 +31,8 @@ export interface Listener {
   /** the form that DOCKER_HOST takes, with the real port */
   address: string;
   server: Server;
+  /** all that are open on it */
+  sockets: ReadonlySet<Socket>;
 }
 
 /**
@@ -92,7 +94,7 @@ async function listenUnix(path: string, { like, accept }: ListenRequest): Promis
   await listening(server, `unix://${path}`);
   chownSync(path, owner?.uid ?? 0, owner?.gid ?? 0);
   chmodSync(path, owner ? owner.mode & 0o777 : 0o660);
-  return { address: `unix://${path}`, server };
+  return listener(`unix://${path}`, server);
 }
 
 /** Removes the file of a socket that nobody answers on any more. */
@@ -120,7 +122,7 @@ async function listenTcp(
   server.listen({ host, port });
   await listening(server, formatEndpoint({ kind: 'tcp', host, port }));
   const bound = server.address() as AddressInfo;
-  return { address: formatEndpoint({ kind: 'tcp', host, port: bound.port }), server };
+  return listener(formatEndpoint({ kind: 'tcp', host, port: bound.port }), server);
 }
 
 function createTcpServer(
@@ -143,12 +145,28 @@ async function listenPassed(
   const plain = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen({ fd });
   await listening(plain, `file descriptor ${fd}`);
   const bound = plain.address();
-  if (bound === null || typeof bound === 'string') return { address: `unix://${bound ?? ''}`, server: plain };
+  if (bound === null || typeof bound === 'string') return listener(`unix://${await pathOf(fd)}`, plain);
   const address = formatEndpoint({ kind: 'tcp', host: bound.address, port: bound.port });
-  if (!tls) return { address, server: plain };
+  if (!tls) return listener(address, plain);
   const secure = createTcpServer(tls, accept);
   plain.removeAllListeners('connection').on('connection', (socket) => secure.emit('connection', socket));
-  return { address, server: plain };
+  return listener(address, plain);
+}
+
+function listener(address: string, server: Server): Listener {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return { address, server, sockets };
+}
+
+/** Path of a unix socket that is known by its file descriptor only. */
+async function pathOf(fd: number): Promise<string> {
+  const inode = /\d+/.exec(await readlink(`/proc/self/fd/${fd}`))?.[0];
+  const table = await readFile('/proc/self/net/unix', 'utf8');
+  return new RegExp(` ${inode} (/.*)$`, 'm').exec(table)?.[1] ?? '';
 }
 
 function passedSockets(): number[] {

@@ -47,7 +47,7 @@ export class DockerProxy {
       const { unreachable } = upstream;
       const connection = new Connection({ client, engine, interceptor, unreachable, logger });
       connections.add(connection);
-      client.once('close', () => connections.delete(connection));
+      void connection.closed.then(() => connections.delete(connection));
     };
     const like = upstream.endpoint.kind === 'unix' ? upstream.endpoint.path : undefined;
     const listeners = await listen({ hosts, like, tls, allowInsecureTcp, accept });
@@ -58,15 +58,17 @@ export class DockerProxy {
    * Takes no more clients and removes its sockets, then ends connections when their requests are answered, and all
    * that is left when `grace` is aborted; without `grace`, all at once.
    */
-  async close(grace?: AbortSignal): Promise<void> {
+  async close(grace: AbortSignal = AbortSignal.abort()): Promise<void> {
     const closed = this.#listeners.map(({ server }) => new Promise((resolve) => server.close(resolve)));
-    const destroyAll = () => {
-      for (const connection of this.#connections) connection.destroy();
-    };
-    if (!grace || grace.aborted) destroyAll();
-    grace?.addEventListener('abort', destroyAll, { once: true });
+    const over = new Promise<unknown>((resolve) => {
+      if (grace.aborted) resolve(undefined);
+      else grace.addEventListener('abort', resolve, { once: true });
+    });
     for (const connection of this.#connections) connection.closeWhenIdle();
+    await Promise.race([over, Promise.all([...this.#connections].map((connection) => connection.closed))]);
+    for (const connection of this.#connections) connection.destroy();
+    // Clients in the middle of TLS's handshake are no connections yet.
+    for (const { sockets } of this.#listeners) for (const socket of sockets) socket.destroy();
     await Promise.all(closed);
-    grace?.removeEventListener('abort', destroyAll);
   }
 }

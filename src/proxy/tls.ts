@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import type { TlsFiles } from '../control/contract.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 
@@ -17,7 +18,15 @@ export async function readTls(files: TlsFiles): Promise<TlsContext> {
     read('--tlscert', files.cert),
     read('--tlskey', files.key),
   ]);
-  return { ca, cert, key, minVersion: 'TLSv1.2' };
+  const context: TlsContext = { ca, cert, key, minVersion: 'TLSv1.2' };
+  try {
+    createSecureContext(context);
+  } catch (cause) {
+    throw new WeaveError('TLS_CONFIG', `the TLS files can't be used together: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  return context;
 }
 
 async function read(flag: string, file: string | undefined): Promise<Buffer | undefined> {
