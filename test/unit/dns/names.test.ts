@@ -92,7 +92,8 @@ test('finds and removes among 100,000 names without looking through them', () =>
     assert.equal(names.remove({ containerId }), 1);
   }
   // Looking through them all would take 10^10 steps: minutes.
-  assert.ok(performance.now() - start < 10_000);
+  const took = performance.now() - start;
+  assert.ok(took < 10_000, `took ${took} ms`);
   assert.equal(names.size, 0);
 });
 

@@ -112,7 +112,7 @@ test('records of every type pass unchanged, to the byte', async () => {
   for (const packet of [...packets, odd]) {
     for (const transport of ['udp', 'tcp'] as const) {
       const direct = await exchange(`${real.address}:${port}`, packet, transport);
-      assert.ok((dns.decode(direct).answers?.length ?? 0) > 0);
+      assert.notEqual(dns.decode(direct).answers?.length, 0);
       assert.deepEqual(await exchange(running.at, packet, transport), direct);
     }
   }
@@ -276,7 +276,7 @@ test('without servers there is no answer at once; with mute ones, after each has
   await using running = await serve({ upstream: upstream(none.path) });
   const start = performance.now();
   assert.equal((await ask(running.at, question('www.example.com'))).rcode, 'SERVFAIL');
-  assert.ok(performance.now() - start < 250);
+  assert.ok(performance.now() - start < 250, 'waited for nobody');
   using forwarder = upstream(one.path);
   for (const transport of ['udp', 'tcp'] as const) {
     assert.equal(await forwarder.forward(question('www.example.com'), transport), null);
@@ -295,6 +295,6 @@ test('no more than 1,000 queries wait at once; what is beyond fails at once, and
   const late = tcp.forward(question('www.example.com'), 'tcp');
   forwarder.close();
   tcp.close();
-  assert.ok((await Promise.all([...waiting, late])).every((reply) => reply === null));
+  assert.deepEqual(new Set(await Promise.all([...waiting, late])), new Set([null]));
   assert.equal(await forwarder.forward(question('www.example.com'), 'udp'), null);
 });
