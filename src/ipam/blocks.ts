@@ -200,6 +200,7 @@ export class Blocks implements Space {
 
   /** Gives another host half of the longest free run that it could use; the last address of it whole. */
   async #offer(asker: string, range: Range): Promise<void> {
+    await this.#ledger.settleAll();
     for (let run = this.#longestFree(range); run; run = this.#longestFree(range)) {
       const cell = cellOf(run.first);
       const from = run.first + Math.floor((run.last - run.first + 1) / 2);

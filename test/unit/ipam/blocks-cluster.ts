@@ -59,6 +59,8 @@ export class View implements Store {
   readonly #random: (n: number) => number;
   readonly #watches = new Set<Watch>();
   cut = false;
+  /** Now and then a commit fails even so. */
+  flaky = true;
   /** The host has crashed: nothing returns any more. */
   dead = false;
 
@@ -80,19 +82,22 @@ export class View implements Store {
   }
 
   async commit(writes: readonly Write[]): Promise<boolean> {
-    if (this.cut) {
-      const fate = this.#random(3);
-      if (fate === 0) this.#rows.apply(writes);
-      if (fate === 1) void this.#pause(60).then(() => this.#rows.apply(writes));
+    if (!this.cut && !(this.flaky && this.#random(8) === 0)) {
+      return this.#call(() => this.#rows.apply(writes));
     }
-    return this.#call(() => this.#rows.apply(writes));
+    const fate = this.#random(3);
+    if (fate === 0) this.#rows.apply(writes);
+    if (fate === 1) void this.#pause(60).then(() => this.#rows.apply(writes));
+    return this.#call(() => {
+      throw new WeaveError('STORE_UNAVAILABLE', 'no answer');
+    });
   }
 
   async watch(prefix: string, watcher: Watcher, signal: AbortSignal): Promise<void> {
     const watch = { prefix, watcher, signal, pending: new Map(), stale: true };
     this.#watches.add(watch);
     while (watch.stale && !signal.aborted && !this.dead) {
-      await this.#pause(3);
+      await this.#pause(5);
       this.#tell(watch);
     }
   }
@@ -132,11 +137,11 @@ export class View implements Store {
   }
 
   async #call<T>(answer: () => T): Promise<T> {
-    await this.#pause(3);
+    await this.#pause(5);
     if (this.dead) return new Promise(() => {});
     if (this.cut) throw new WeaveError('STORE_UNAVAILABLE', 'cut off');
     const result = answer();
-    await this.#pause(3);
+    await this.#pause(5);
     if (this.dead) return new Promise(() => {});
     // Done, but the answer is lost.
     if (this.cut) throw new WeaveError('STORE_UNAVAILABLE', 'cut off');
