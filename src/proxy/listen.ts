@@ -9,6 +9,8 @@ import { messageOf, WeaveError } from '../lib/errors.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts';
 import { readTls, type TlsContext } from './tls.ts';
 
+/** Clients that may wait to be taken, as dockerd lets them; the kernel's somaxconn bounds it. */
+const backlog = 4096;
 /** The first file descriptor that systemd passes on. */
 const firstPassed = 3;
 
@@ -87,7 +89,7 @@ async function listenUnix(path: string, { like, accept }: ListenRequest): Promis
   // Bound at once, and open to nobody else until it is given away.
   const umask = process.umask(0o177);
   try {
-    server.listen(path);
+    server.listen({ path, backlog });
   } finally {
     process.umask(umask);
   }
@@ -119,7 +121,7 @@ async function listenTcp(
   accept: (client: Socket) => void,
 ): Promise<Listener> {
   const server = createTcpServer(tls, accept);
-  server.listen({ host, port });
+  server.listen({ host, port, backlog });
   await listening(server, formatEndpoint({ kind: 'tcp', host, port }));
   const bound = server.address() as AddressInfo;
   return listener(formatEndpoint({ kind: 'tcp', host, port: bound.port }), server);
@@ -142,7 +144,7 @@ async function listenPassed(
   tls: (TlsContext & { requestCert: boolean }) | undefined,
   { accept }: ListenRequest,
 ): Promise<Listener> {
-  const plain = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen({ fd });
+  const plain = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen({ fd, backlog });
   await listening(plain, `file descriptor ${fd}`);
   const bound = plain.address();
   if (bound === null || typeof bound === 'string') return listener(`unix://${await pathOf(fd)}`, plain);
