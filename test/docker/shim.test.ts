@@ -55,13 +55,12 @@ test('in every kind of container the command runs once the network is there, and
       ...['run', '-d', '--name', name, ...shimmed(shims, mode), ...options],
       ...[image, ...(command ?? ['echo', 'ran'])],
     );
-  for (const kind of kinds) await start('multicast', kind);
-  for (const { name } of kinds) {
+  for (const [i, kind] of kinds.entries()) {
+    const { name } = kind;
+    await start('multicast', kind);
     assert.equal(await host.docker('inspect', '-f', '{{.State.Running}}', name), 'true', `${name} waits`);
     assert.equal(await host.docker('logs', name), '', `${name} waits`);
-  }
-  for (const [i, { name }] of kinds.entries()) await attach(host, name, `test${i}`);
-  for (const { name } of kinds) {
+    await attach(host, name, `test${i}`);
     assert.equal(await host.docker('wait', name), '0', name);
     const { stdout, stderr } = await host.run(['docker', 'logs', name]);
     assert.deepEqual([stdout, stderr], ['ran\n', ''], name);
