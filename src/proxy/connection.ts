@@ -6,6 +6,7 @@ import { Exchange } from './exchange.ts';
 import { HeadReader, parseRequest } from './head.ts';
 import type { Interceptor } from './intercept.ts';
 import { match } from './routes.ts';
+import type { EngineConnection } from './upstream.ts';
 
 /** Bytes of further requests that are kept while one is answered; then the client is read no more. */
 const maxHeld = 64 * 1024;
@@ -15,8 +16,8 @@ const maxDropped = 1024 * 1024;
 /** What a {@link Connection} is made of. */
 export interface Parts {
   client: Socket;
-  /** a connection to the engine for this client alone, open or being opened; half open is allowed on both */
-  engine: Socket;
+  /** for this client alone; half open is allowed on both */
+  engine: EngineConnection;
   interceptor: Interceptor;
   /** what to answer when the engine can't be reached */
   unreachable: string;
@@ -42,7 +43,8 @@ export class Connection {
   readonly #unreachable: string;
   readonly #logger: Logger;
   readonly #heads = new HeadReader();
-  readonly #gone = new AbortController();
+  /** of intercepted calls */
+  #gone: AbortController | undefined;
   #intercepted: Duplex | undefined;
   #exchange: Exchange | undefined;
   #held: Buffer[] = [];
@@ -55,28 +57,34 @@ export class Connection {
 
   constructor({ client, engine, interceptor, unreachable, logger }: Parts) {
     this.#client = client;
-    this.#engine = engine;
+    const { socket, reads } = engine;
+    this.#engine = socket;
     this.#interceptor = interceptor;
     this.#unreachable = unreachable;
     this.#logger = logger;
     client.on('data', (bytes: Buffer) => this.#fromClient(bytes));
     client.on('end', () => this.#clientEnd());
     client.on('drain', () => {
-      engine.resume();
+      socket.resume();
       this.#intercepted?.resume();
     });
     client.on('error', (error) => logger.debug({ err: error }, 'client connection failed'));
     this.closed = new Promise((resolve) => {
       client.on('close', () => {
-        this.#gone.abort();
-        engine.destroy();
+        this.#gone?.abort();
+        socket.destroy();
         this.#intercepted?.destroy();
         resolve();
       });
     });
-    this.#listen(engine);
-    this.#engineConnected = !engine.connecting;
-    engine.once('encrypted' in engine ? 'secureConnect' : 'connect', () => {
+    reads.take = (bytes) => {
+      this.#fromTarget(socket, bytes);
+      // What the kernel has not taken yet is still to be written from there.
+      return client.writableLength === 0;
+    };
+    this.#listen(socket);
+    this.#engineConnected = !socket.connecting;
+    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => {
       this.#engineConnected = true;
     });
   }
@@ -92,7 +100,6 @@ export class Connection {
   }
 
   #listen(target: Duplex): void {
-    target.on('data', (bytes: Buffer) => this.#fromTarget(target, bytes));
     target.on('drain', () => this.#resumeClient());
     target.on('end', () => this.#targetEnd(target));
     target.on('close', () => this.#targetClose(target));
@@ -156,8 +163,11 @@ export class Connection {
 
   #toInterceptor(): Duplex {
     if (!this.#intercepted || this.#intercepted.destroyed || this.#intercepted.readableEnded) {
-      this.#intercepted = this.#interceptor.connect(this.#gone.signal);
-      this.#listen(this.#intercepted);
+      this.#gone ??= new AbortController();
+      const intercepted = this.#interceptor.connect(this.#gone.signal);
+      intercepted.on('data', (bytes: Buffer) => this.#fromTarget(intercepted, bytes));
+      this.#listen(intercepted);
+      this.#intercepted = intercepted;
     }
     return this.#intercepted;
   }
@@ -226,8 +236,9 @@ export class Connection {
    */
   #passEnd(): void {
     if (!this.#clientEnded || this.#held.length > 0) return;
+    if (this.#state === 'http' && !this.#exchange) return this.#finish();
     const target = this.#exchange?.target ?? this.#engine;
-    if (target !== this.#engine) this.#gone.abort();
+    if (target !== this.#engine) this.#gone?.abort();
     if (target === this.#engine || !this.#exchange?.body.done) target.end();
   }
 

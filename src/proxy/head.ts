@@ -53,7 +53,8 @@ export class HeadReader {
     this.#length += buffer.length - start;
     if (this.#length > maxHead) throw tooLong();
     this.#last = buffer[buffer.length - 1] ?? this.#last;
-    if (start < buffer.length) this.#parts.push(buffer.subarray(start));
+    // A copy: the buffer is read into again.
+    if (start < buffer.length) this.#parts.push(Buffer.from(buffer.subarray(start)));
     return undefined;
   }
 }

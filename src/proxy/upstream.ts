@@ -1,10 +1,17 @@
 import { Agent } from 'node:http';
-import { connect as connectPlain, isIP, type NetConnectOpts, type Socket } from 'node:net';
+import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { TlsFiles } from '../control/contract.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts';
+import { Reads } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
+
+/** A connection to the engine, open or being opened. What it reads comes to `reads`, not as events. */
+export interface EngineConnection {
+  socket: Socket;
+  reads: Reads;
+}
 
 /** The engine behind the proxy: opens connections to it. */
 export class Upstream {
@@ -21,7 +28,7 @@ export class Upstream {
     this.#tls = tls;
     // Kept alive, yet never kept: so no request says `Connection: close`, which the answer would repeat.
     this.agent = Object.assign(new Agent({ keepAlive: true }), {
-      createConnection: () => this.#connect(false),
+      createConnection: () => readOnAfterFailedWrite(this.#connect({})),
       keepSocketAlive: () => false,
     });
   }
@@ -42,18 +49,19 @@ export class Upstream {
    * Opens a connection to be spliced: each way ends on its own, and a write that fails doesn't stop the reading.
    * Errors come as its events.
    */
-  connect(): Socket {
-    return readOnAfterFailedWrite(this.#connect(true));
+  connect(): EngineConnection {
+    const reads = new Reads();
+    return {
+      socket: readOnAfterFailedWrite(this.#connect({ allowHalfOpen: true, onread: reads.options })),
+      reads,
+    };
   }
 
-  #connect(allowHalfOpen: boolean): Socket {
+  #connect(options: { allowHalfOpen?: boolean; onread?: OnReadOpts }): Socket {
     const { endpoint } = this;
-    if (endpoint.kind === 'unix') {
-      const local: NetConnectOpts = { path: endpoint.path, ...{ allowHalfOpen } };
-      return readOnAfterFailedWrite(connectPlain(local));
-    }
+    if (endpoint.kind === 'unix') return connectPlain({ path: endpoint.path, ...options });
     const { host, port } = endpoint;
-    if (!this.#tls) return readOnAfterFailedWrite(connectPlain({ host, port, allowHalfOpen, noDelay: true }));
+    if (!this.#tls) return connectPlain({ host, port, noDelay: true, ...options });
     const { verify, ...files } = this.#tls;
     const servername = isIP(host) ? undefined : host;
     const target: ConnectionOptions = {
@@ -62,10 +70,9 @@ export class Upstream {
       servername,
       ...files,
       rejectUnauthorized: verify,
-      ...{ allowHalfOpen },
+      ...options,
     };
-    const socket = connectTls(target);
-    return socket.setNoDelay(true);
+    return connectTls(target).setNoDelay(true);
   }
 }
 
