@@ -19,29 +19,44 @@ interface Member {
   process: ChildProcess | undefined;
 }
 
-/** A real etcd on loopback: `await using etcd = await Etcd.start()`. Ends, by pid, and leaves nothing behind. */
+/** How to start an {@link Etcd}. */
+export interface EtcdOptions {
+  members?: 1 | 3;
+  /** clients must show a certificate as {@link Etcd.pem} has it */
+  tls?: boolean;
+  /** s that a token lasts, from when it was given; absent: as long as it is used */
+  tokenSeconds?: number;
+  /** a network namespace by name, and an address there; default: this process's, 127.0.0.1 */
+  at?: { netns: string; address: string };
+}
+
+/** A real etcd: `await using etcd = await Etcd.start()`. Ends, by pid, and leaves nothing behind. */
 export class Etcd implements AsyncDisposable {
   readonly folder: string;
   /** paths of the certificates, with TLS */
   readonly #files: Pem | undefined;
   readonly #members: Member[];
+  readonly #inside: readonly string[];
+  #user: string | undefined;
 
-  private constructor(folder: string, members: Member[], files: Pem | undefined) {
+  private constructor(folder: string, members: Member[], files: Pem | undefined, inside: readonly string[]) {
     this.folder = folder;
     this.#members = members;
     this.#files = files;
+    this.#inside = inside;
   }
 
-  /** With `tls`, clients must show a certificate as {@link pem} has it. */
-  static async start({ members: size = 1, tls = false }: { members?: 1 | 3; tls?: boolean } = {}) {
+  static async start({ members: size = 1, tls = false, tokenSeconds, at }: EtcdOptions = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'weavets-etcd-'));
     const ports = await freePorts(size * 2);
-    const files = tls ? await certificates(folder) : undefined;
+    const { netns, address = '127.0.0.1' } = at ?? {};
+    const files = tls ? await certificates(folder, address) : undefined;
     const scheme = tls ? 'https' : 'http';
-    const peerOf = (i: number) => `http://127.0.0.1:${ports[size + i]}`;
+    const peerOf = (i: number) => `http://${address}:${ports[size + i]}`;
+    const token = tokenSeconds === undefined ? [] : ['--auth-token', await signedToken(folder, tokenSeconds)];
     const cluster = Array.from({ length: size }, (_, i) => `m${i}=${peerOf(i)}`).join(',');
     const members = Array.from({ length: size }, (_, i): Member => {
-      const client = `${scheme}://127.0.0.1:${ports[i]}`;
+      const client = `${scheme}://${address}:${ports[i]}`;
       return {
         name: `m${i}`,
         client,
@@ -50,31 +65,32 @@ export class Etcd implements AsyncDisposable {
           ...['--name', `m${i}`, '--data-dir', join(folder, `m${i}`), '--log-level', 'error'],
           ...['--listen-client-urls', client, '--advertise-client-urls', client],
           ...['--listen-peer-urls', peerOf(i), '--initial-advertise-peer-urls', peerOf(i)],
-          ...['--initial-cluster', cluster],
-          ...(files
-            ? [
-                '--cert-file',
-                files.cert,
-                '--key-file',
-                files.key,
-                '--trusted-ca-file',
-                files.ca,
-                '--client-cert-auth',
-              ]
-            : []),
+          ...['--initial-cluster', cluster, ...token],
+          ...(files ? ['--cert-file', files.cert, '--key-file', files.key] : []),
+          ...(files ? ['--trusted-ca-file', files.ca, '--client-cert-auth'] : []),
         ],
       };
     });
-    const etcd = new Etcd(folder, members, files);
+    const etcd = new Etcd(
+      folder,
+      members,
+      files,
+      netns === undefined ? [] : ['nsenter', `--net=/run/netns/${netns}`],
+    );
     for (let i = 0; i < size; i++) etcd.launch(i);
     await etcd.healthy();
     return etcd;
   }
 
+  /** Paths of what a client needs with TLS. */
+  get files(): Pem {
+    if (!this.#files) throw new Error('this etcd was started without tls');
+    return this.#files;
+  }
+
   /** What a client needs with TLS, as PEM texts. */
   get pem(): Pem {
-    if (!this.#files) throw new Error('this etcd was started without tls');
-    const { ca, cert, key } = this.#files;
+    const { ca, cert, key } = this.files;
     return { ca: readFileSync(ca, 'utf8'), cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
   }
 
@@ -85,7 +101,20 @@ export class Etcd implements AsyncDisposable {
   /** Starts a member, with the data that it left. */
   launch(index = 0): void {
     const member = this.#members[index] as Member;
-    member.process = spawn('etcd', member.argv, { stdio: 'ignore' });
+    const [file = 'etcd', ...args] = [...this.#inside, 'etcd', ...member.argv];
+    member.process = spawn(file, args, { stdio: 'ignore' });
+  }
+
+  /** From now on there are users: `weavets`, with this password, may have what is under `/weavets/`, and nobody else. */
+  async enableUsers(password: string): Promise<void> {
+    await this.ctl('user', 'add', 'root:secret');
+    await this.ctl('user', 'add', `weavets:${password}`);
+    await this.ctl('role', 'add', 'weavets');
+    await this.ctl('role', 'grant-permission', 'weavets', '--prefix=true', 'readwrite', '/weavets/');
+    await this.ctl('user', 'grant-role', 'root', 'root');
+    await this.ctl('user', 'grant-role', 'weavets', 'weavets');
+    await this.ctl('auth', 'enable');
+    this.#user = 'root:secret';
   }
 
   /** Sends a signal; of SIGKILL it waits for the end. */
@@ -110,18 +139,15 @@ export class Etcd implements AsyncDisposable {
 
   /** Runs etcdctl. @returns its standard output */
   ctl(...args: string[]): Promise<string> {
-    return runOk(['etcdctl', ...this.#flags(), ...args], { env: { ...process.env, ETCDCTL_API: '3' } });
+    return runOk(this.#ctl(...args), { env: { ...process.env, ETCDCTL_API: '3' } });
   }
 
   /** Resolves when every member that runs serves. */
   async healthy(): Promise<void> {
     for (;;) {
-      const { code } = await run(
-        ['etcdctl', ...this.#flags(), '--command-timeout', '1s', 'endpoint', 'health'],
-        {
-          env: { ...process.env, ETCDCTL_API: '3' },
-        },
-      );
+      const { code } = await run(this.#ctl('--command-timeout', '1s', 'endpoint', 'health'), {
+        env: { ...process.env, ETCDCTL_API: '3' },
+      });
       if (code === 0) return;
     }
   }
@@ -131,13 +157,17 @@ export class Etcd implements AsyncDisposable {
     rmSync(this.folder, { recursive: true });
   }
 
-  #flags(): string[] {
+  #ctl(...args: string[]): [string, ...string[]] {
     const alive = this.#members.filter(({ process }) => process).map(({ client }) => client);
     const files = this.#files;
+    const [file = 'etcdctl', ...before] = [...this.#inside, 'etcdctl'];
     return [
-      '--endpoints',
-      alive.join(','),
+      file,
+      ...before,
+      ...['--endpoints', alive.join(',')],
       ...(files ? ['--cacert', files.ca, '--cert', files.cert, '--key', files.key] : []),
+      ...(this.#user === undefined ? [] : ['--user', this.#user]),
+      ...args,
     ];
   }
 }
@@ -151,11 +181,11 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 /** A CA, and a certificate of it that serves for both sides. */
-async function certificates(folder: string): Promise<Pem> {
+async function certificates(folder: string, address: string): Promise<Pem> {
   const at = (name: string) => join(folder, name);
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout'];
   const issue = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-copy_extensions', 'copy'];
-  const name = ['-subj', '/CN=weavets', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const name = ['-subj', '/CN=weavets', '-addext', `subjectAltName=IP:${address}`];
   await runOk([
     'openssl',
     'req',
@@ -170,4 +200,12 @@ async function certificates(folder: string): Promise<Pem> {
   await runOk(['openssl', 'req', ...key, at('key.pem'), '-out', at('request.pem'), ...name]);
   await runOk(['openssl', 'x509', '-req', '-in', at('request.pem'), ...issue, '-out', at('cert.pem')]);
   return { ca: at('ca.pem'), cert: at('cert.pem'), key: at('key.pem') };
+}
+
+/** What `--auth-token` takes for tokens that end at their time, used or not. */
+async function signedToken(folder: string, seconds: number): Promise<string> {
+  const [key, pub] = [join(folder, 'token.key'), join(folder, 'token.pub')];
+  await runOk(['openssl', 'genrsa', '-out', key, '2048']);
+  await runOk(['openssl', 'rsa', '-in', key, '-pubout', '-out', pub]);
+  return `jwt,priv-key=${key},pub-key=${pub},sign-method=RS256,ttl=${seconds}s`;
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTo, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../../../src/lib/errors.ts';
@@ -7,6 +9,7 @@ import { silent } from '../../../src/lib/log.ts';
 import { EtcdStore } from '../../../src/store/etcd.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { Etcd } from '../../support/etcd.ts';
+import { until } from '../../support/host.ts';
 
 const connect = (etcd: Etcd, leaseSeconds = 10) =>
   EtcdStore.connect({ endpoints: etcd.endpoints, leaseSeconds, logger: silent });
@@ -55,6 +58,42 @@ class Follower {
 
   [Symbol.dispose](): void {
     this.#stop.abort();
+  }
+}
+
+/** The way to a member. What passed it when it was lost gets no answer any more, and no error. */
+class Way implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async to(endpoint: string): Promise<Way> {
+    const { hostname, port } = new URL(endpoint);
+    const way = new Way(createServer());
+    way.#server.on('connection', (near) => {
+      const far = connectTo(Number(port), hostname);
+      for (const socket of [near, far]) way.#sockets.add(socket.on('error', () => {}));
+      near.pipe(far).pipe(near);
+    });
+    way.#server.listen(0, '127.0.0.1');
+    await once(way.#server, 'listening');
+    return way;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  lose(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await once(this.#server.close(), 'close');
   }
 }
 
@@ -204,13 +243,7 @@ test('TLS with client certificates, and user and password; a wrong one is told',
   const plain = await EtcdStore.connect({ endpoints: etcd.endpoints, tls, logger: silent });
   await plain.commit([{ key: 'x', value: '1' }]);
   await plain.close();
-  await etcd.ctl('user', 'add', 'root:secret');
-  await etcd.ctl('user', 'add', 'weavets:pass');
-  await etcd.ctl('role', 'add', 'weavets');
-  await etcd.ctl('role', 'grant-permission', 'weavets', '--prefix=true', 'readwrite', '/weavets/');
-  await etcd.ctl('user', 'grant-role', 'root', 'root');
-  await etcd.ctl('user', 'grant-role', 'weavets', 'weavets');
-  await etcd.ctl('auth', 'enable');
+  await etcd.enableUsers('pass');
   const options = { endpoints: etcd.endpoints, tls, user: 'weavets', logger: silent };
   const store = await EtcdStore.connect({ ...options, password: 'pass' });
   using seen = await Follower.of(store, '');
@@ -229,6 +262,54 @@ test('TLS with client certificates, and user and password; a wrong one is told',
   const bare = await EtcdStore.connect({ endpoints: etcd.endpoints, tls: { ca: tls.ca }, logger: silent });
   assert.equal(bare.status, 'disconnected');
   await bare.close();
+});
+
+test('users: tokens that expire, users that are changed, and users that come later', async (t) => {
+  await using etcd = await Etcd.start({ tokenSeconds: 2 });
+  const options = { endpoints: etcd.endpoints, logger: silent };
+  const [named, bare] = await Promise.all([
+    EtcdStore.connect({ ...options, user: 'weavets', password: 'pass' }),
+    EtcdStore.connect(options),
+  ]);
+  t.after(() => Promise.all([named.close(), bare.close()]));
+  assert.equal(named.status, 'connected', 'a name has no effect where there are no users');
+  using seen = await Follower.of(named, 'k/');
+  await etcd.enableUsers('pass');
+  await assert.rejects(
+    bare.get('k/0'),
+    (e) => hasCode(e, 'STORE_UNAVAILABLE') && /user name/.test(e.message),
+  );
+  await until('the nameless is out', () => bare.status === 'disconnected');
+
+  await named.commit([{ key: 'k/0', value: '0', leased: true }]);
+  const { resets } = seen;
+  await delay(2_500);
+  // Many calls find out at once.
+  const keys = Array.from({ length: 20 }, (_, i) => `k/${i}`);
+  await Promise.all(keys.map((key) => named.commit([{ key, value: '1', leased: true }])));
+  await seen.until('all', () => seen.now.size === 20);
+  // A token also counts for the users that there were when it was given, and for no others.
+  await etcd.ctl('user', 'add', 'another:pass');
+  assert.equal((await named.list('k/')).length, 20);
+  await delay(2_500);
+  using late = await Follower.of(named, 'k/');
+  assert.equal(late.now.size, 20);
+  assert.equal(seen.resets, resets, 'the session has gone on');
+});
+
+test('connections that went dead without a word are left behind, by a login too', async (t) => {
+  await using etcd = await Etcd.start();
+  await etcd.enableUsers('pass');
+  await using way = await Way.to(etcd.endpoints[0] as string);
+  const access = { user: 'weavets', password: 'pass', leaseSeconds: 2, logger: silent };
+  const store = await EtcdStore.connect({ endpoints: [way.endpoint], ...access });
+  t.after(() => store.close());
+  using seen = await Follower.of(store, '');
+  way.lose();
+  await seen.until('a reset', () => seen.resets > 1);
+  assert.equal(await store.commit([{ key: 'x', value: '1' }]), true);
+  way.lose();
+  await seen.until('another reset', () => seen.resets > 2);
 });
 
 test('more than 4 MiB under one prefix, and no more than 128 writes in a commit', async () => {
