@@ -7,6 +7,7 @@ import type { Args } from './command.ts';
 import { parseEndpoint } from './endpoint.ts';
 import type { launchOptions } from './launch-options.ts';
 import { parsePeers } from './peers.ts';
+import { parseEtcdLogin, parseStore } from './store-config.ts';
 import { engineTls, proxyTls } from './tls-files.ts';
 
 const defaultRange = '10.32.0.0/12';
@@ -23,6 +24,8 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
   const engine = parseEngine(env, hosts);
   const range = parseRange(args['ipalloc-range'] ?? defaultRange);
   const subnet = args['ipalloc-default-subnet'];
+  const etcd = parseEtcdLogin(args, env);
+  const peers = parsePeers(args.words);
   return {
     hosts,
     engine,
@@ -53,13 +56,14 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
     name: args.name === undefined ? null : parseName(args.name),
     nickname: args.nickname ?? hostname(),
     datapath: parseOneOf('--datapath', args.datapath ?? 'bridge', ['bridge', 'ovs']),
-    store: parseStore(args.store, parsePeers(args.words)),
+    store: parseStore(args.store ?? (env.WEAVE_STORE || undefined), { peers, etcd }),
+    etcd,
     password: args.password || env.WEAVE_PASSWORD || null,
     trustedSubnets: (args['trusted-subnets'] ?? '')
       .split(',')
       .filter((text) => text !== '')
       .map((text) => parseSubnet('--trusted-subnets', text).toString()),
-    peers: parsePeers(args.words),
+    peers,
     resume: args.resume ?? false,
     host: args.host === undefined ? null : parseHostAddress(args.host),
     logLevel: parseOneOf<LogLevel>(
@@ -187,17 +191,6 @@ function parseName(text: string): string {
     'USAGE',
     `--name: '${text}' is not the MAC of one interface; write it like 0e:1d:12:1a:1a:88`,
   );
-}
-
-/** Other hosts without a store mean the etcd that runs on them. */
-function parseStore(given: string | undefined, peers: readonly string[]): string {
-  const text = given ?? (peers.length > 0 ? `etcd://${peers.map(withEtcdPort).join(',')}` : 'lmdb');
-  if (text === 'lmdb' || /^etcd:\/\/[^,:/\s]+:\d+(,[^,:/\s]+:\d+)*$/.test(text)) return text;
-  throw new WeaveError('USAGE', `--store: '${text}' is neither lmdb nor etcd://HOST:PORT,HOST:PORT…`);
-}
-
-function withEtcdPort(peer: string): string {
-  return /:\d+$/.test(peer) ? peer : `${peer}:2379`;
 }
 
 function parseNumber(flag: string, text: string, { min, max }: { min: number; max: number }): number {

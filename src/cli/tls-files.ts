@@ -47,6 +47,28 @@ export function engineTls(engine: string, env: NodeJS.ProcessEnv): TlsFiles | nu
   return checked({ verify: true, ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') });
 }
 
+/** TLS towards etcd, as etcdctl has it; undefined: none. @throws WeaveError TLS_CONFIG */
+export function etcdTls(files: {
+  cacert?: string;
+  cert?: string;
+  key?: string;
+}): Pick<TlsFiles, 'ca' | 'cert' | 'key'> | undefined {
+  const { cacert, cert, key } = files;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new WeaveError('TLS_CONFIG', '--etcd-cert and --etcd-key go together; name both, or none');
+  }
+  if (cacert === undefined && cert === undefined) return undefined;
+  const file = (flag: string, path: string | undefined) =>
+    path === undefined ? undefined : named(flag, path);
+  const { verify, ...paths } = checked({
+    verify: true,
+    ca: file('--etcd-cacert', cacert),
+    cert: file('--etcd-cert', cert),
+    key: file('--etcd-key', key),
+  });
+  return paths;
+}
+
 /** A file and the flag that a message must name. */
 interface NamedFile {
   flag: string;
@@ -59,17 +81,17 @@ function named(flag: string, path: string): NamedFile {
 }
 
 /** Reads the files and tries them: better here than with the first client. */
-function checked(files: { verify: boolean; ca?: NamedFile; cert: NamedFile; key: NamedFile }): TlsFiles {
+function checked(files: { verify: boolean; ca?: NamedFile; cert?: NamedFile; key?: NamedFile }): TlsFiles {
   const ca = files.ca && read(files.ca);
-  const cert = read(files.cert);
-  const key = read(files.key);
+  const cert = files.cert && read(files.cert);
+  const key = files.key && read(files.key);
   try {
     createSecureContext({ ca, cert, key });
   } catch (error) {
     const paths = [files.ca, files.cert, files.key].flatMap((file) => file?.path ?? []).join(', ');
     throw new WeaveError('TLS_CONFIG', `${paths} do not fit together: ${messageOf(error)}`, { cause: error });
   }
-  return { verify: files.verify, ca: files.ca?.path, cert: files.cert.path, key: files.key.path };
+  return { verify: files.verify, ca: files.ca?.path, cert: files.cert?.path, key: files.key?.path };
 }
 
 function read({ flag, path }: NamedFile): Buffer {

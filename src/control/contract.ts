@@ -21,6 +21,15 @@ export interface TlsFiles {
   key?: string;
 }
 
+/** Files of TLS towards etcd, and who we are there. */
+export interface EtcdLogin {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  user?: string;
+  password?: string;
+}
+
 /** All that `launch` decides: parsed and checked by the command line, then handed to the daemon as JSON. */
 export interface LaunchConfig {
   /** Proxy endpoints: `unix:///path`, `tcp://ip:port` */
@@ -69,8 +78,10 @@ export interface LaunchConfig {
   name: string | null;
   nickname: string;
   datapath: 'bridge' | 'ovs';
-  /** `lmdb` or `etcd://h1:2379,h2:2379` */
+  /** `lmdb` or `etcd://h1:2379,h2:2379`; `etcds://` with TLS */
   store: string;
+  /** how etcd lets us in; null: all are let in */
+  etcd: EtcdLogin | null;
   password: string | null;
   trustedSubnets: string[];
   /** Other hosts to connect to: `ip` or `ip:port` */

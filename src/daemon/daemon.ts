@@ -43,6 +43,7 @@ import { checkRange, checkTools, dockerBridgeAddress, openSysctls } from './pref
 import { makeReport } from './report.ts';
 import { installShims } from './shims.ts';
 import { StartWatch } from './start-watch.ts';
+import { resumeStore, Targets } from './targets.ts';
 
 /** ms between looks at what others may have changed: flushed firewalls, links left behind. */
 const tendInterval = 5_000;
@@ -60,7 +61,7 @@ export const version = (
  * @param onReady called once everything serves, and what runs already is attached
  */
 export async function runParts(
-  config: LaunchConfig,
+  given: LaunchConfig,
   {
     logger,
     signal,
@@ -77,6 +78,7 @@ export async function runParts(
 
     const store = LmdbStore.open(join(paths.state, 'store'));
     undo.push(() => store.close());
+    const config = await resumeStore(given, store);
     const peer = await peerName(store, config.name);
 
     const engine = new EngineClient({ url: config.engine, tls: config.engineTls });
@@ -87,7 +89,7 @@ export async function runParts(
 
     const ip = new IpBatch();
     undo.push(() => ip.close());
-    const underlay = await findUnderlay();
+    const underlay = await findUnderlay(config.host ?? undefined);
     const encrypted = config.password !== null;
     const mtu = datapathMtu({ underlay: underlay.mtu, asked: config.mtu, kind: config.datapath, encrypted });
     const bridge = await ensureBridge(ip, { mtu, mac: peer });
@@ -106,6 +108,7 @@ export async function runParts(
       config.ipallocDefaultSubnet === null ? range : Cidr.parse(config.ipallocDefaultSubnet);
     const shared = await connectStore(config, logger);
     if (shared) undo.push(() => shared.close());
+    const targets = await Targets.of(config, store, shared);
     const seal = await sealOf(config);
     if (shared) await agreeOnSettings(config, { shared, local: store, seal });
     const blocks = shared && (await Blocks.start({ shared, local: store, peer, range, signal, logger }));
@@ -160,6 +163,7 @@ export async function runParts(
       makeReport({
         ...{ version, ready, config, peer, allocator, names },
         parts: blocks?.owners() ?? null,
+        targets: targets.list(),
         peers: cluster?.peers() ?? [],
         states: datapath?.state() ?? [],
         upstream: dns?.upstream.servers ?? [],
@@ -168,7 +172,7 @@ export async function runParts(
       });
     const operations = createOperations({
       ...{ attacher, attachments, exposer, naming, names, engine, config, report, stop, version, dnsIp },
-      blocks,
+      ...{ blocks, targets },
       bridgeMac: bridge.address,
     });
     const httpParts = {

@@ -26,8 +26,10 @@ const reportFd = 3;
 async function main(): Promise<void> {
   try {
     const config = JSON.parse(process.env.WEAVETS_CONFIG ?? '') as LaunchConfig;
-    // There may be a password in it, which the tools that we run have no use for.
-    delete process.env.WEAVETS_CONFIG;
+    // Passwords, which the tools that we run have no use for.
+    for (const variable of ['WEAVETS_CONFIG', 'WEAVE_PASSWORD', 'ETCDCTL_USER', 'ETCDCTL_PASSWORD']) {
+      delete process.env[variable];
+    }
     await runDaemon(config);
     process.exit(0);
   } catch (error) {

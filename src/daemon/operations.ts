@@ -9,6 +9,7 @@ import type { Attacher } from './attacher.ts';
 import type { Attachments } from './attachments.ts';
 import { type Exposer, exposeOwner } from './exposer.ts';
 import type { Naming } from './naming.ts';
+import type { Targets } from './targets.ts';
 
 /** Owner of names that belong to no container. */
 const externOwner = 'weave:extern';
@@ -25,6 +26,7 @@ export interface Parts {
   bridgeMac: string;
   /** undefined: this host is alone */
   blocks: Blocks | undefined;
+  targets: Targets;
   /** null: DNS is off */
   dnsIp: string | null;
   version: string;
@@ -127,8 +129,14 @@ export function createOperations(parts: Parts): Handlers {
       }
       return { lines };
     },
-    connect: async () => ({}),
-    forget: async () => ({}),
+    connect: async ({ peers, replace }) => {
+      await parts.targets.connect(peers, replace);
+      return {};
+    },
+    forget: async ({ peers }) => {
+      await parts.targets.forget(peers);
+      return {};
+    },
     prime: async () => ({}),
   };
 }

@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import type { LaunchConfig } from '../control/contract.ts';
 import { Cidr } from '../lib/cidr.ts';
-import { WeaveError } from '../lib/errors.ts';
+import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { membersOf } from '../lib/members.ts';
 import { Datapath } from '../net/datapath.ts';
 import type { Underlay } from '../net/host.ts';
 import { KeySeal } from '../net/seal.ts';
@@ -28,11 +30,26 @@ export function makeDatapath(
   return new Datapath({ kind: config.datapath, vni, address, mtu, encryption, logger });
 }
 
-/** The cluster's store; undefined on a host that is alone. @throws WeaveError STORE_UNAVAILABLE, later, by its calls */
+/** The cluster's store; undefined on a host that is alone. @throws WeaveError TLS_CONFIG; STORE_UNAVAILABLE by its calls */
 export async function connectStore(config: LaunchConfig, logger: Logger): Promise<EtcdStore | undefined> {
   if (config.store === 'lmdb') return undefined;
-  const hosts = config.store.replace('etcd://', '').split(',');
-  return EtcdStore.connect({ endpoints: hosts.map((host) => `http://${host}`), logger });
+  const { ca, cert, key, user, password } = config.etcd ?? {};
+  const tls = { ca: await pem(ca), cert: await pem(cert), key: await pem(key) };
+  const [scheme = ''] = config.store.split(':');
+  const endpoints = membersOf(config.store).map((member) => etcdEndpoint(scheme, member));
+  return EtcdStore.connect({ endpoints, tls, user, password, logger });
+}
+
+/** `http(s)://HOST:PORT` of a member, as the store's scheme has it. */
+export function etcdEndpoint(scheme: string, member: string): string {
+  return `${scheme === 'etcds' ? 'https' : 'http'}://${member}`;
+}
+
+async function pem(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new WeaveError('TLS_CONFIG', `cannot read ${path}: ${messageOf(cause)}`, { cause });
+  });
 }
 
 /** What seals the hosts' keys; null without a password. */

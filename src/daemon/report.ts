@@ -19,6 +19,8 @@ export interface ReportSources {
   proxyAddresses: readonly string[];
   /** whose the parts of the range are; null: all of it is this host's */
   parts: readonly Part[] | null;
+  /** `host:port` of the members of etcd */
+  targets: readonly string[];
   /** the other hosts */
   peers: readonly PeerEndpoint[];
   /** how things stand with them */
@@ -51,7 +53,7 @@ export function makeReport(sources: ReportSources): Report {
         }),
       ],
       Connections: connections,
-      Targets: config.store === 'lmdb' ? null : config.store.replace('etcd://', '').split(','),
+      Targets: [...sources.targets],
       TrustedSubnets: config.trustedSubnets,
       MACs: null,
     },

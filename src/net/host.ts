@@ -1,4 +1,5 @@
 import { Cidr, isIp } from '../lib/cidr.ts';
+import { WeaveError } from '../lib/errors.ts';
 import { bridgeName } from './bridge.ts';
 import { queryJson } from './ip.ts';
 
@@ -46,10 +47,18 @@ export async function cidrsOf(link: string): Promise<Cidr[]> {
   return info.map(({ local, prefixlen }) => Cidr.parse(`${local}/${prefixlen}`));
 }
 
-/** The interface that other hosts are reached by: the default route's. */
-export async function findUnderlay(): Promise<Underlay> {
+/**
+ * The interface that other hosts are reached by: the one with the given address, else the default route's.
+ * @throws WeaveError USAGE when no interface that is up has the given address
+ */
+export async function findUnderlay(given?: string): Promise<Underlay> {
   const [route] = await queryJson<Route>(['ip', '-4', 'route', 'show', 'default']);
   const links = await queryJson<AddressedLink>(['ip', '-4', 'addr', 'show', 'up']);
+  if (given !== undefined) {
+    const link = links.find(({ addr_info }) => addr_info.some(({ local }) => local === given));
+    if (link) return { address: given, mtu: link.mtu };
+    throw new WeaveError('USAGE', `--host: no interface of this host that is up has the address ${given}`);
+  }
   const link = links.find(({ ifname }) => ifname === route?.dev);
   const address = route?.prefsrc ?? link?.addr_info.find(({ scope }) => scope === 'global')?.local;
   return { address, mtu: link?.mtu ?? 1500 };

@@ -40,6 +40,7 @@ const maxWrites = 128;
 export class EtcdStore implements Store {
   readonly #options: EtcdOptions;
   readonly #root: string;
+  #endpoints: readonly string[];
   readonly #lease: EtcdLease;
   readonly #watches = new Set<EtcdWatch>();
   readonly #waiting = new Set<() => void>();
@@ -50,6 +51,7 @@ export class EtcdStore implements Store {
 
   private constructor(options: EtcdOptions) {
     this.#options = options;
+    this.#endpoints = options.endpoints;
     this.#root = options.prefix ?? '/weavets/';
     this.#lease = new EtcdLease(options.leaseSeconds ?? 10);
   }
@@ -74,6 +76,13 @@ export class EtcdStore implements Store {
   /** True while this host's leased keys are sure to stand. */
   get leaseAlive(): boolean {
     return this.#lease.alive;
+  }
+
+  /** Goes to these members from now on; at least one. A session with another ends. */
+  setEndpoints(endpoints: readonly string[]): void {
+    this.#endpoints = endpoints;
+    const session = this.#session;
+    if (session && !endpoints.includes(session.endpoint)) session.end(new Error('another etcd is wanted'));
   }
 
   async get(key: string): Promise<Entry | undefined> {
@@ -134,11 +143,12 @@ export class EtcdStore implements Store {
   }
 
   async #run(): Promise<void> {
-    const { endpoints, logger } = this.#options;
+    const { logger } = this.#options;
     const closing = this.#closing.signal;
-    const start = Math.floor(Math.random() * endpoints.length);
+    const start = Math.floor(Math.random() * this.#endpoints.length);
     let failures = 0;
     for (let turn = start; !closing.aborted; turn++) {
+      const endpoints = this.#endpoints;
       const session = new EtcdSession(endpoints[turn % endpoints.length] as string, this.#options);
       try {
         await this.#serve(session);

@@ -44,6 +44,7 @@ const defaults: LaunchConfig = {
   nickname: hostname(),
   datapath: 'bridge',
   store: 'lmdb',
+  etcd: null,
   password: null,
   trustedSubnets: [],
   peers: [],
@@ -100,6 +101,12 @@ test('every flag', async () => {
     ['--status-addr off', { statusAddress: null }],
     ['--http-addr 127.0.0.1:6784', { httpAddress: '127.0.0.1:6784' }],
     ['--store etcd://h1:2379,h2:2379', { store: 'etcd://h1:2379,h2:2379' }],
+    ['--store etcd://h1,10.0.0.1:4001', { store: 'etcd://h1:2379,10.0.0.1:4001' }],
+    ['--store etcds://h1', { store: 'etcds://h1:2379' }],
+    [
+      '--store etcd://h1 --etcd-user a:b:c',
+      { store: 'etcd://h1:2379', etcd: { user: 'a', password: 'b:c' } },
+    ],
     ['--datapath ovs', { datapath: 'ovs' }],
     ['10.0.0.2 host3:6783', { store: 'etcd://10.0.0.2:2379,host3:6783', peers: ['10.0.0.2', 'host3:6783'] }],
   ];
@@ -116,6 +123,12 @@ test('the environment', async () => {
     ],
     [{ DOCKER_BRIDGE: 'br7' }, { dockerBridge: 'br7' }],
     [{ WEAVE_MTU: '8916' }, { mtu: 8916 }],
+    [{ WEAVE_STORE: 'etcd://h1:2379' }, { store: 'etcd://h1:2379' }],
+    [
+      { WEAVE_STORE: 'etcds://h1', ETCDCTL_USER: 'a', ETCDCTL_PASSWORD: 'p' },
+      { store: 'etcds://h1:2379', etcd: { user: 'a', password: 'p' } },
+    ],
+    [{ ETCDCTL_USER: 'a', ETCDCTL_CACERT: '/no/such/file' }, {}],
     [{ WEAVE_STATUS_ADDR: '0.0.0.0:6782' }, { statusAddress: '0.0.0.0:6782' }],
     [{ WEAVE_HTTP_ADDR: '127.0.0.1:6784' }, { httpAddress: '127.0.0.1:6784' }],
     [{ WEAVE_DEBUG: '1' }, { logLevel: 'debug' }],
@@ -151,6 +164,11 @@ test('what is wrong is refused with the name of the flag', async () => {
     ['--log-level loud', /^--log-level: 'loud' is none of debug, info, warning, error/],
     ['--datapath pigeon', /^--datapath: /],
     ['--store redis', /^--store: /],
+    ['--store etcd://a@b:1', /^--store: /],
+    ['--etcd-user a:b', /^--etcd-… without an etcd has no effect/],
+    ['--store etcd://h1 --etcd-user a', /^--etcd-user: there is no password of a/],
+    ['--store etcd://h1 --etcd-cert c', /^--etcd-cert and --etcd-key go together/, 'TLS_CONFIG'],
+    ['--store etcd://h1 --etcd-cacert /none', /^--etcd-cacert: cannot read \/none/, 'TLS_CONFIG'],
     ['--trusted-subnets 10.0.0.0', /^--trusted-subnets: /],
     ['--status-addr 6782', /^--status-addr: /],
     ['--http-addr 0.0.0.0:6784', /^--http-addr 0\.0\.0\.0:6784 would let others control/, 'INSECURE_TCP'],
@@ -195,6 +213,10 @@ test('TLS', async (t) => {
   assert.deepEqual((await parse(`--tls ${flags}`)).tls, { verify: false, ...files, ca: undefined });
   const relative = `--tls --tlscert ${path.relative('', files.cert)} --tlskey ${path.relative('', files.key)}`;
   assert.deepEqual((await parse(relative)).tls, { verify: false, ...files, ca: undefined });
+  const etcd = `h1 --etcd-cacert ${files.ca} --etcd-cert ${files.cert} --etcd-key ${files.key}`;
+  const secured = await parse(etcd);
+  assert.equal(secured.store, 'etcds://h1:2379');
+  assert.deepEqual(secured.etcd, files);
   const env = { DOCKER_HOST: 'tcp://10.0.0.1', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder };
   const engine = await parse('', env);
   assert.equal(engine.engine, 'tcp://10.0.0.1:2376');
