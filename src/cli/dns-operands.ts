@@ -1,6 +1,7 @@
 import type { Operations } from '../control/contract.ts';
 import { isIp } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
+import { checkName } from '../lib/names.ts';
 
 /**
  * `[IP…] CONTAINER [-h FQDN]` or `IP… -h FQDN`: the last word is a container unless it is an address.
@@ -19,5 +20,6 @@ export function parseDnsOperands(
   if (container === null && fqdn === undefined) {
     throw new WeaveError('USAGE', 'addresses without a container need a name: -h FQDN');
   }
+  if (fqdn !== undefined) checkName('-h', fqdn);
   return { container, ips, fqdn: fqdn ?? null };
 }

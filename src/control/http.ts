@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import { type Cidr, parseIp } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { checkName } from '../lib/names.ts';
 import { isLoopback, ourHosts } from './http-guard.ts';
 import { type Addresses, type Containers, checkAlive, ipRoutes, ownerOf } from './http-ip.ts';
 import { HttpServer, splitAddress } from './http-listen.ts';
@@ -85,9 +86,7 @@ function nameRoutes({ names, containers }: HttpParts): Routes {
       PUT: async ({ path: { id, ip }, parameters }) => {
         parseIp(ip);
         const fqdn = parameters.get('fqdn') ?? '';
-        if (!/^[\w-]+(\.[\w-]+)*\.?$/.test(fqdn)) {
-          throw new WeaveError('BAD_REQUEST', `fqdn='${fqdn}' is not a name`);
-        }
+        checkName('fqdn', fqdn);
         if (parameters.get('check-alive') === 'true') await checkAlive(containers, id);
         await names.add(await ownerOf(containers, id), fqdn, [ip]);
         return {};

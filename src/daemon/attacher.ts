@@ -7,6 +7,7 @@ import type { Logger } from '../lib/log.ts';
 import { type Decision, decide, type PolicyOptions } from '../lib/policy.ts';
 import { type AddressRequest, parseRequest } from '../lib/request.ts';
 import type { AttachChoice, Attachments } from './attachments.ts';
+import type { Naming } from './naming.ts';
 import type { Overrides } from './overrides.ts';
 import type { StartWatch } from './start-watch.ts';
 
@@ -38,6 +39,7 @@ export class Attacher {
   readonly #allocator: Allocator;
   readonly #attachments: Attachments;
   readonly #overrides: Overrides;
+  readonly #naming: Pick<Naming, 'owners' | 'running'>;
   readonly #startWatch: StartWatch;
   readonly #options: AttacherOptions;
   readonly #logger: Logger;
@@ -48,6 +50,7 @@ export class Attacher {
     allocator: Allocator;
     attachments: Attachments;
     overrides: Overrides;
+    naming: Pick<Naming, 'owners' | 'running'>;
     startWatch: StartWatch;
     options: AttacherOptions;
     logger: Logger;
@@ -56,6 +59,7 @@ export class Attacher {
     this.#allocator = fields.allocator;
     this.#attachments = fields.attachments;
     this.#overrides = fields.overrides;
+    this.#naming = fields.naming;
     this.#startWatch = fields.startWatch;
     this.#options = fields.options;
     this.#logger = fields.logger;
@@ -96,9 +100,10 @@ export class Attacher {
   settle(id: string): Promise<void> {
     return this.#lock.run(id, async () => {
       const info = await this.#engine.inspect(id);
-      if (info === undefined) await this.#forget(id);
-      else if (!info.running) await this.#attachments.ended(id);
-      else if (this.#isOurs(info) && this.#decide(info).attach) await this.#attach(info);
+      if (info === undefined) return this.#forget(id);
+      if (!info.running) return this.#attachments.ended(id);
+      await this.#naming.running(info);
+      if (this.#isOurs(info) && this.#decide(info).attach) await this.#attach(info);
     });
   }
 
@@ -125,7 +130,9 @@ export class Attacher {
   /** Settles all that the engine has, and forgets what it no longer has: after each gap in its events. */
   async settleAll(): Promise<void> {
     // Before the list: an owner that comes after it is new, not gone.
+    const named = new Set(this.#naming.owners());
     const owners = new Set([
+      ...named,
       ...this.#allocator.owners(),
       ...this.#overrides.owners(),
       ...this.#attachments.list().map(({ info }) => info.id),
@@ -133,10 +140,10 @@ export class Attacher {
     const listed = await this.#engine.list({ all: true });
     const existing = new Set(listed.map(({ id }) => id));
     const gone = [...owners].filter((owner) => isContainer(owner) && !existing.has(owner));
-    const running = listed
-      .filter(({ id, running }) => running || this.#attachments.get(id) !== undefined)
+    const changed = listed
+      .filter(({ id, running }) => running || named.has(id) || this.#attachments.get(id) !== undefined)
       .map(({ id }) => id);
-    await eachOf([...gone, ...running], sweepWidth, (id) =>
+    await eachOf([...gone, ...changed], sweepWidth, (id) =>
       this.settle(id).catch((error) => this.#log(id, error)),
     );
   }
@@ -161,7 +168,7 @@ export class Attacher {
       );
       const before = this.#attachments.get(info.id)?.cidrs ?? [];
       const cidrs = union(before, asked);
-      await this.#overrides.set(info.id, cidrs);
+      await this.#overrides.set(info.id, { cidrs, choice });
       await this.#attachments.attach(info, cidrs, choice);
       return asked;
     });
@@ -176,10 +183,8 @@ export class Attacher {
         asked.some((request) => this.#matches(cidr, request)),
       );
       if (attachment === undefined || leaving === undefined || leaving.length === 0) return [];
-      await this.#overrides.set(
-        info.id,
-        attachment.cidrs.filter((cidr) => !leaving.includes(cidr)),
-      );
+      const cidrs = attachment.cidrs.filter((cidr) => !leaving.includes(cidr));
+      await this.#overrides.set(info.id, { ...this.#overrides.get(info.id), cidrs });
       await this.#attachments.reduce(attachment, leaving);
       for (const { ip } of leaving) await this.#allocator.release(info.id, ip);
       return leaving;
@@ -216,8 +221,8 @@ export class Attacher {
   #decide(info: ContainerInfo): Decision {
     const override = this.#overrides.get(info.id);
     if (override === undefined) return decide(info, this.#options);
-    if (override.length === 0) return { attach: false, reason: "it was detached by 'weavets detach'" };
-    return { attach: true, requests: override.map((cidr) => ({ kind: 'claim', cidr })) };
+    if (override.cidrs.length === 0) return { attach: false, reason: "it was detached by 'weavets detach'" };
+    return { attach: true, requests: override.cidrs.map((cidr) => ({ kind: 'claim', cidr })) };
   }
 
   #isOurs(info: ContainerInfo): boolean {
@@ -255,11 +260,10 @@ export class Attacher {
   async #attach(info: ContainerInfo): Promise<void> {
     if (this.#attachments.get(info.id)?.info.pid === info.pid) return;
     const { multicastRoute, rewriteHosts } = this.#options;
-    await this.#attachments.attach(info, await this.#addresses(info), {
-      multicastRoute,
-      rewriteHosts,
-      addHosts: [],
-    });
+    // A shim waits for what the daemon's switches promise, whatever was added by hand.
+    const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(info.id)?.choice;
+    const choice = chosen ?? { multicastRoute, rewriteHosts, addHosts: [], dns: true };
+    await this.#attachments.attach(info, await this.#addresses(info), choice);
   }
 
   async #forget(id: string): Promise<void> {

@@ -29,6 +29,8 @@ export interface AttachChoice {
   rewriteHosts: boolean;
   /** further hosts entries, `name:ip` */
   addHosts: readonly string[];
+  /** false: the container's hostname names none of its addresses */
+  dns: boolean;
 }
 
 /** The attached containers, and the deeds that attach and detach one: link, addresses, hosts file, name. */
@@ -76,7 +78,7 @@ export class Attachments {
     const { id, pid, hostname, name } = info;
     const began = performance.now();
     try {
-      await this.#naming.set(info, cidrs);
+      await this.#naming.set(info, cidrs, choice.dns);
       if (choice.rewriteHosts && !info.ownHosts) {
         const extraHosts = [...info.extraHosts, ...choice.addHosts];
         await writeHostsFile({ pid, hostname, cidrs, extraHosts, hostsPath: info.hostsPath });
@@ -89,6 +91,7 @@ export class Attachments {
       this.#onAttached(ms / 1000);
       this.#logger.info({ container: id.slice(0, 12), name, cidrs, ms: Math.round(ms) }, 'attached');
     } catch (error) {
+      this.#attached.delete(id);
       await this.#naming.clear(id);
       // A command that ends at once takes its namespace along.
       if (!hasNetns(pid)) return;

@@ -121,7 +121,10 @@ export async function runParts(
     const names = new NameTable();
     let cluster: Cluster | undefined;
     const changed = (id: string) => cluster?.changed(id);
-    const naming = new Naming(names, { domain: config.dnsDomain, origin: peer, changed });
+    const pidOf = async (id: string) => (await engine.inspect(id))?.pid ?? 0;
+    const naming = await Naming.load({
+      ...{ names, store, domain: config.dnsDomain, origin: peer, changed, pidOf },
+    });
     const dns = await startDns();
     const dnsIp = dns?.address.split(':')[0] ?? null;
 
@@ -138,6 +141,7 @@ export async function runParts(
       allocator,
       attachments,
       overrides: await Overrides.load(store),
+      naming,
       startWatch: new StartWatch(),
       options: { ...config, shimRoot: join(paths.state, 'shim') },
       logger,
@@ -155,6 +159,7 @@ export async function runParts(
       const self = { name: peer, nickname: config.nickname, address: underlay.address };
       cluster = Cluster.join({ shared, datapath, names, seal, self, version, linkOf, signal, logger });
       if (exposer.list().length > 0) changed(exposeOwner);
+      for (const { containerId } of names.list({ origin: peer })) changed(containerId);
     }
 
     let ready = false;

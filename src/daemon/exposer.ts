@@ -43,11 +43,10 @@ export class Exposer {
   /** Puts back what was exposed before this daemon. */
   async restore(): Promise<void> {
     for (const { key, value } of await this.#store.list('expose/')) {
-      const { masquerade, fqdn } = JSON.parse(value) as { masquerade: boolean; fqdn: string | null };
+      const { masquerade } = JSON.parse(value) as { masquerade: boolean };
       const cidr = Cidr.parse(key.slice('expose/'.length));
       this.#exposed.push({ cidr, masquerade });
       await this.#ip.runOk([`addr replace ${cidr} broadcast + dev ${bridgeName}`]);
-      if (fqdn !== null) await this.#naming.add(exposeOwner, fqdn, [cidr.address]);
     }
     await this.#apply();
   }
@@ -57,7 +56,7 @@ export class Exposer {
     const cidrs: Cidr[] = [];
     for (const request of requests.length > 0 ? requests : ['net:default']) {
       const cidr = await this.#allocator.request(exposeOwner, parseRequest(request));
-      await this.#store.commit([{ key: keyOf(cidr), value: JSON.stringify({ masquerade, fqdn }) }]);
+      await this.#store.commit([{ key: keyOf(cidr), value: JSON.stringify({ masquerade }) }]);
       this.#exposed = [...this.#exposed.filter((other) => !other.cidr.equals(cidr)), { cidr, masquerade }];
       await this.#ip.runOk([`addr replace ${cidr} broadcast + dev ${bridgeName}`]);
       if (fqdn !== null) await this.#naming.add(exposeOwner, fqdn, [cidr.address]);

@@ -93,8 +93,8 @@ export function createOperations(parts: Parts): Handlers {
       setImmediate(parts.stop);
       return {};
     },
-    attach: async ({ container, requests, ...choice }) =>
-      addresses(await attacher.attach(container, requests, choice)),
+    attach: async ({ container, requests, dns = true, ...choice }) =>
+      addresses(await attacher.attach(container, requests, { dns, ...choice })),
     detach: async ({ container, requests }) => addresses(await attacher.detach(container, requests)),
     expose: async ({ requests, fqdn, masquerade }) =>
       addresses(await exposer.expose(requests, fqdn, masquerade)),

@@ -47,8 +47,9 @@ export class Targets {
     return this.#set([...(replace ? [] : this.#members), ...peers.map(withEtcdPort)]);
   }
 
-  /** @throws WeaveError USAGE */
-  forget(peers: readonly string[]): Promise<void> {
+  /** A host that is alone has nothing to forget. @throws WeaveError USAGE */
+  async forget(peers: readonly string[]): Promise<void> {
+    if (this.#etcd === undefined) return;
     const gone = new Set(peers.map(withEtcdPort));
     return this.#set(this.#members.filter((member) => !gone.has(member)));
   }

@@ -31,6 +31,8 @@ export async function ensureBridge(ip: IpBatch, { mtu, mac }: { mtu: number; mac
     await ip.runOk([`link add ${bridgeName} address ${mac} type bridge mcast_snooping 0`]);
   }
   await noRouterAdvertisements(bridgeName);
+  // Else the kernel takes a subnet's other exposed addresses away with the first one.
+  await writeFile(`/proc/sys/net/ipv4/conf/${bridgeName}/promote_secondaries`, '1');
   await ip.runOk([`link set ${bridgeName} mtu ${mtu} up`]);
   const link = await findLink(bridgeName);
   if (link === undefined) throw new Error(`bridge ${bridgeName} went away while it was set up`);

@@ -90,6 +90,8 @@ export function linkExists(name: string): boolean {
 // Neighbours that moved to another MAC are noticed within seconds; the rest is for clean ends of the link.
 const linkSettings = [
   `net.ipv4.conf.${containerLink}.arp_notify=1`,
+  // Else the kernel takes a subnet's other addresses away with the first one.
+  `net.ipv4.conf.${containerLink}.promote_secondaries=1`,
   `net.ipv4.neigh.${containerLink}.base_reachable_time_ms=5000`,
   `net.ipv4.neigh.${containerLink}.delay_first_probe_time=2`,
   `net.ipv4.neigh.${containerLink}.ucast_solicit=1`,

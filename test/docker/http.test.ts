@@ -139,7 +139,7 @@ test('names: added and removed, by query and by form', async () => {
   await expect(204, '', '/name/named?fqdn=db.weave.local', '-X', 'DELETE');
   assert.equal(await lookup('db'), '');
   assert.notEqual(await lookup('named'), '');
-  await expect(400, /fqdn='' is not a name/, '/name/named/10.32.77.1', '-X', 'PUT');
+  await expect(400, /fqdn: '' is not a name/, '/name/named/10.32.77.1', '-X', 'PUT');
   await expect(400, /is not an IPv4 address/, '/name/named/10.32.77?fqdn=x', '-X', 'PUT');
   await expect(404, /no container/, '/name/nobody/10.32.77.1?fqdn=x&check-alive=true', '-X', 'PUT');
 });

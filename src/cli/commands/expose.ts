@@ -1,3 +1,4 @@
+import { checkName } from '../../lib/names.ts';
 import { parseRequest } from '../../lib/request.ts';
 import { command, flag, text } from '../command.ts';
 import { printAddresses } from '../output.ts';
@@ -16,6 +17,7 @@ export const expose = command({
   ],
   async run(args, { control, out }) {
     args.words.forEach(parseRequest);
+    if (args.h !== undefined) checkName('-h', args.h);
     const { addresses } = await control.call('expose', {
       requests: args.words,
       fqdn: args.h ?? null,
