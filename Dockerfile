@@ -16,6 +16,7 @@ WORKDIR /weavets
 COPY --from=build /weavets/package.json ./
 COPY --from=build /weavets/node_modules node_modules
 COPY --from=build /weavets/dist dist
+COPY docs docs
 COPY bin/weavets bin/weavets
 RUN ln -s /weavets/bin/weavets /usr/local/bin/weavets
 ENTRYPOINT ["weavets"]

@@ -46,6 +46,10 @@ if [ "${1:-}" = --test ]; then
   need ethtool ethtool
   need iperf3 iperf3
   need dig bind9-dnsutils
+  need zsh zsh
+  need fish fish
+  need groff groff-base
+  need systemd-analyze systemd
   need bridge iproute2
   need setpriv util-linux
 fi

@@ -10,6 +10,8 @@ export interface Context {
   out(line: string): void;
   /** Writes a line to standard error: hints, warnings, progress. */
   err(line: string): void;
+  /** Asks the person at the terminal; undefined: there is none. */
+  confirm(question: string): Promise<boolean | undefined>;
   /** Which outputs a person looks at. */
   terminal: { out: boolean; err: boolean };
 }
@@ -54,6 +56,11 @@ export function list(describe: string, defaultDescription?: string) {
 /** A switch: `--flag`, `--flag=false`. */
 export function flag(describe: string) {
   return { type: 'boolean', coerce: last<boolean>, describe } as const;
+}
+
+/** True for an option that takes no value. */
+export function isSwitch({ type }: Options): boolean {
+  return type === 'boolean';
 }
 
 /** Refuses words that the command has no use for. @throws WeaveError USAGE */

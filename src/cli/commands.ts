@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { attach } from './commands/attach.ts';
+import { completion } from './commands/completion.ts';
 import { config } from './commands/config.ts';
 import { connect } from './commands/connect.ts';
 import { detach } from './commands/detach.ts';
@@ -11,7 +12,9 @@ import { dockerBridgeIp } from './commands/docker-bridge-ip.ts';
 import { env } from './commands/env.ts';
 import { expose } from './commands/expose.ts';
 import { forget } from './commands/forget.ts';
+import { help } from './commands/help.ts';
 import { hide } from './commands/hide.ts';
+import { installService } from './commands/install-service.ts';
 import { launch } from './commands/launch.ts';
 import { prime } from './commands/prime.ts';
 import { ps } from './commands/ps.ts';
@@ -21,6 +24,7 @@ import { rmpeer } from './commands/rmpeer.ts';
 import { setup } from './commands/setup.ts';
 import { status } from './commands/status.ts';
 import { stop } from './commands/stop.ts';
+import { uninstall } from './commands/uninstall.ts';
 import { version } from './commands/version.ts';
 
 /** Every command, in the order of the help. */
@@ -47,5 +51,9 @@ export const commands: readonly Command[] = [
   rmpeer,
   prime,
   dockerBridgeIp,
+  installService,
+  completion,
+  uninstall,
+  help,
   version,
 ];

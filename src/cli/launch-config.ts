@@ -77,6 +77,8 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
 function parseHosts(given: readonly string[], openTcpAllowed: boolean): string[] {
   if (given.length === 0) return [paths.proxy];
   return given.map((text) => {
+    // The sockets that systemd passes on; its unit says who may come.
+    if (text === 'fd://') return text;
     const { url, local } = parseEndpoint(text, '-H', 12_375);
     if (local || openTcpAllowed) return url;
     throw new WeaveError(

@@ -45,6 +45,9 @@ export const launchOptions = {
   'http-addr': text('IP:PORT on loopback of the control API over HTTP', 'none'),
   'log-level': text('debug, info, warning or error', 'info'),
   foreground: flag('Run in this process, and log to stderr'),
-  'no-restart': flag("Accepted for Weave Net's scripts, without effect"),
-  plugin: flag("Accepted for Weave Net's scripts, without effect"),
+  'no-restart': flag("Without effect, for Weave Net's scripts: only systemd restarts weavets"),
+  plugin: flag("Without effect, for Weave Net's scripts: there is no plugin"),
+  'ipalloc-init': text("Without effect, for Weave Net's scripts: hosts agree through etcd"),
+  'no-discovery': flag("Without effect, for Weave Net's scripts: hosts find each other through etcd"),
+  'conn-limit': text("Without effect, for Weave Net's scripts: there is no limit"),
 } as const;

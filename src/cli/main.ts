@@ -1,5 +1,6 @@
 import { ControlClient } from '../control/client.ts';
 import { runCli } from './cli.ts';
+import { confirm } from './confirm.ts';
 
 // A reader like `head` that has enough is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -12,5 +13,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   control: new ControlClient(),
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
+  confirm,
   terminal: { out: process.stdout.isTTY, err: process.stderr.isTTY },
 });

@@ -1,4 +1,4 @@
-import { hasCode } from '../lib/errors.ts';
+import { hasCode, WeaveError } from '../lib/errors.ts';
 import type { Context } from './command.ts';
 
 /** Pid of the daemon that answers on the control socket, ready or not; undefined if none does. */
@@ -9,6 +9,16 @@ export async function runningPid(control: Context['control']): Promise<number | 
     if (hasCode(error, 'NOT_RUNNING')) return undefined;
     throw error;
   }
+}
+
+/** @throws WeaveError ALREADY_RUNNING */
+export async function refuseSecond(control: Context['control']): Promise<void> {
+  const pid = await runningPid(control);
+  if (pid === undefined) return;
+  throw new WeaveError(
+    'ALREADY_RUNNING',
+    `weavets is already running (pid ${pid}); stop it first with: weavets stop`,
+  );
 }
 
 /** Checks every 25 ms: Linux tells nobody but the parent that a process has ended. @returns false after `ms` */

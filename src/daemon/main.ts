@@ -3,6 +3,7 @@ import type { LaunchConfig } from '../control/contract.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { createLogger } from '../lib/log.ts';
 import { runParts } from './daemon.ts';
+import { notifyReady } from './notify.ts';
 
 /**
  * Runs the daemon in this process until SIGTERM, SIGINT or `stop`.
@@ -16,7 +17,7 @@ export async function runDaemon(config: LaunchConfig): Promise<void> {
   process.on('unhandledRejection', (error) =>
     logger.error({ reason: messageOf(error), error }, 'a fault of ours'),
   );
-  await runParts(config, { logger, signal: ending.signal, stop, onReady: () => {} });
+  await runParts(config, { logger, signal: ending.signal, stop, onReady: () => void notifyReady(logger) });
   logger.info('stopped');
 }
 

@@ -1,9 +1,10 @@
 import { paths } from '../../control/contract.ts';
 import { WeaveError } from '../../lib/errors.ts';
-import { type Context, command } from '../command.ts';
+import { command } from '../command.ts';
 import { daemonFile, importDaemon } from '../daemon.ts';
+import { launchNotes } from '../launch-notes.ts';
 import { launchOptions } from '../launch-options.ts';
-import { runningPid } from '../running.ts';
+import { refuseSecond } from '../running.ts';
 
 export const launch = command({
   name: 'launch',
@@ -25,7 +26,11 @@ export const launch = command({
         'weavets launch changes the network of the host; run it as root or with sudo',
       );
     }
-    await refuseSecond(context);
+    await refuseSecond(context.control);
+    for (const note of launchNotes(args, config)) context.err(`note: ${note}`);
+    if (config.hosts.includes('fd://') && !args.foreground) {
+      throw new WeaveError('USAGE', '-H fd:// is for systemd, with --foreground');
+    }
     if (args.foreground) {
       const { runDaemon } = await importDaemon();
       return runDaemon(config);
@@ -36,12 +41,3 @@ export const launch = command({
     context.out(String(await spawnDaemon(config, { file: daemonFile, log: paths.log, env, control })));
   },
 });
-
-async function refuseSecond({ control }: Context): Promise<void> {
-  const pid = await runningPid(control);
-  if (pid === undefined) return;
-  throw new WeaveError(
-    'ALREADY_RUNNING',
-    `weavets is already running (pid ${pid}); stop it first with: weavets stop`,
-  );
-}

@@ -39,7 +39,7 @@ async function host(t: TestContext, mode: string): Promise<Spawning> {
 async function weavets(argv: string[], { control }: Spawning, env: NodeJS.ProcessEnv = {}) {
   const outcome = { out: '', err: '' };
   const context: Context = {
-    ...{ env, control, terminal: { out: false, err: false } },
+    ...{ env, control, confirm: async () => undefined, terminal: { out: false, err: false } },
     out: (line) => {
       outcome.out += `${line}\n`;
     },

@@ -28,6 +28,7 @@ export async function weavets(
     err: (line) => {
       outcome.err += `${line}\n`;
     },
+    confirm: async () => undefined,
     terminal: { out: false, err: false },
   });
   return { code, ...outcome };

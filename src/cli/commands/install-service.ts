@@ -1,0 +1,46 @@
+import { WeaveError } from '../../lib/errors.ts';
+import { command, flag, noWords } from '../command.ts';
+import { install, unitFiles } from '../installed.ts';
+import { refuseSecond } from '../running.ts';
+import { serviceUnit, socketUnit } from '../service-units.ts';
+import { systemctl, systemdRuns } from '../systemd.ts';
+
+export const installService = command({
+  name: 'install-service',
+  about: 'Print the systemd units that start weavets with the machine, or install them',
+  options: {
+    write: flag('Write them to /etc/systemd/system'),
+    install: flag('Write them, enable them and start weavets'),
+  },
+  examples: [
+    ['weavets install-service', 'shows what would be installed'],
+    ['weavets install-service --install', 'weavets runs, now and after each boot'],
+  ],
+  async run({ words, write, install: start }, context) {
+    noWords(words);
+    const units = [
+      [unitFiles.socket, socketUnit],
+      [unitFiles.service, serviceUnit()],
+    ] as const;
+    if (!write && !start) {
+      for (const [path, text] of units) context.out(`# ${path}\n${text}`);
+      return;
+    }
+    if (start) {
+      if (!systemdRuns()) {
+        throw new WeaveError(
+          'LAUNCH_FAILED',
+          'systemd does not run this host; --write writes the units all the same, and weavets launch starts weavets',
+        );
+      }
+      await refuseSecond(context.control);
+    }
+    for (const [path, text] of units) {
+      await install(path, text);
+      context.out(path);
+    }
+    if (!start) return context.err('next: systemctl daemon-reload && systemctl enable --now weavets');
+    await systemctl('daemon-reload');
+    await systemctl('enable', '--now', 'weavets.socket', 'weavets.service');
+  },
+});

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { paths } from '../../control/contract.ts';
+import { WeaveError } from '../../lib/errors.ts';
+import { command, flag, noWords } from '../command.ts';
+import { completionFiles, uninstall as remove, unitFiles } from '../installed.ts';
+import { resetAll } from '../reset-all.ts';
+import { systemctl, systemdRuns } from '../systemd.ts';
+
+export const uninstall = command({
+  name: 'uninstall',
+  about: 'Reset, and remove units and completions, too; print what was removed',
+  options: { force: flag("Don't ask, and go on even if the daemon does not stop") },
+  examples: [['weavets uninstall', 'nothing of weavets is left on this host but the program']],
+  async run({ words, force = false }, context) {
+    noWords(words);
+    const question = 'Remove weavets from this host? Containers keep running, without this network.';
+    const agreed = force || (await context.confirm(question));
+    if (agreed === undefined) {
+      throw new WeaveError('USAGE', 'there is no terminal to ask on; to remove weavets unasked, say --force');
+    }
+    if (!agreed) return context.err('nothing was removed');
+    const units = Object.values(unitFiles).filter((path) => existsSync(path));
+    if (units.length > 0 && systemdRuns()) {
+      await systemctl('disable', '--now', ...units.map((path) => path.replace(/^.*\//, '')));
+    }
+    const state = [paths.state, paths.log].filter((path) => existsSync(path));
+    await resetAll(context, force);
+    const removed: string[] = state.filter((path) => !existsSync(path));
+    for (const path of [...units, ...Object.values(completionFiles)]) {
+      if (await remove(path)) removed.push(path);
+    }
+    if (units.length > 0 && systemdRuns()) await systemctl('daemon-reload');
+    for (const path of removed) context.out(`removed ${path}`);
+    if (removed.length === 0) context.err('weavets was not installed');
+  },
+});
