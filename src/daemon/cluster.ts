@@ -6,20 +6,15 @@ import type { Logger } from '../lib/log.ts';
 import type { Datapath, PeerEndpoint } from '../net/datapath.ts';
 import type { KeySeal } from '../net/seal.ts';
 import type { Store } from '../store/store.ts';
-
-/** What one container, or the host itself, is to the other hosts. */
-export interface Link {
-  /** null: only names */
-  mac: string | null;
-  ips: readonly string[];
-  names: readonly { hostname: string; address: string }[];
-}
+import { followLinks, type Link, linkKey } from './links.ts';
 
 /** A host as it registers itself. */
 interface Registration {
   nickname: string;
   /** underlay IPv4 */
   address: string;
+  /** VXLAN network identifier */
+  vni: number;
   version: string;
   /** WireGuard's public key, sealed with the password */
   key: string | null;
@@ -45,15 +40,17 @@ const retryPause = 1_000;
 
 /**
  * This host among the others. Under its lease it registers itself (`peer/<name>`) and what it has
- * (`link/<name>/<container>`); from the others' registrations it programs the datapath and the name table. When a
- * host's lease ends, all that it had goes at once.
+ * (`link/<name>/<container>`); from the others' registrations it programs the datapath and the name table. What
+ * outlives the lease is the nickname (`host/<name>`), by which people speak of a host that is gone.
  */
 export class Cluster {
   readonly #parts: ClusterParts;
   readonly #lock = new KeyedLock();
   readonly #dirty = new Set<string>();
+  /** containers that the others were told of in this life of the daemon */
+  readonly #told = new Set<string>();
   readonly #peers = new Map<string, PeerEndpoint>();
-  readonly #links = new Map<string, Link>();
+  readonly #nicknames = new Map<string, string>();
 
   private constructor(parts: ClusterParts) {
     this.#parts = parts;
@@ -62,15 +59,17 @@ export class Cluster {
   /** Registers this host and follows the others until the signal; neither needs the store to be there at once. */
   static join(parts: ClusterParts): Cluster {
     const cluster = new Cluster(parts);
-    const { self, datapath, seal, version, signal, logger } = parts;
-    const key = seal && datapath.publicKey ? seal.seal(datapath.publicKey, self.name) : null;
-    const registration: Registration = { nickname: self.nickname, address: self.address, version, key };
-    void cluster.#write(`peer/${self.name}`, () => registration);
-    const failed = (error: unknown) => {
+    const { shared, datapath, names, self, signal, logger } = parts;
+    cluster.#register();
+    const heardOwn = (id: string, value: string | null) => cluster.#heardOwn(id, value);
+    const following = [
+      cluster.#followPeers(),
+      cluster.#followNicknames(),
+      followLinks({ shared, datapath, names, self: self.name, heardOwn, signal, logger }),
+    ];
+    Promise.all(following).catch((error: unknown) => {
       if (!signal.aborted) logger.error({ reason: messageOf(error) }, 'cannot follow the cluster');
-    };
-    cluster.#followPeers().catch(failed);
-    cluster.#followLinks().catch(failed);
+    });
     return cluster;
   }
 
@@ -79,26 +78,46 @@ export class Cluster {
     return [...this.#peers.values()];
   }
 
+  /** Name to nickname, of hosts that are gone, too. */
+  get nicknames(): ReadonlyMap<string, string> {
+    return this.#nicknames;
+  }
+
+  /** Nobody speaks of this host any more. @throws WeaveError STORE_UNAVAILABLE */
+  async forget(name: string): Promise<void> {
+    await this.#parts.shared.commit([{ key: `host/${name}`, value: null }]);
+  }
+
   /** Something of this container changed: the others are told what it is now. */
   changed(id: string): void {
     if (this.#dirty.has(id)) return;
     this.#dirty.add(id);
+    this.#told.add(id);
     // What changes together, as names and link of a start do, is told at once.
     setImmediate(() => {
       this.#dirty.delete(id);
       const { self, linkOf } = this.#parts;
-      void this.#write(`link/${self.name}/${id}`, () => linkOf(id));
+      void this.#write(linkKey(self.name, id), () => linkOf(id));
     });
   }
 
+  #register(): void {
+    const { self, datapath, seal, version } = this.#parts;
+    const key = seal && datapath.publicKey ? seal.seal(datapath.publicKey, self.name) : null;
+    const { nickname, address } = self;
+    const registration: Registration = { nickname, address, vni: datapath.vni, version, key };
+    void this.#write(`peer/${self.name}`, () => registration);
+    void this.#write(`host/${self.name}`, () => ({ nickname }), false);
+  }
+
   /** Writes the value that is right when the store takes it, until it does. */
-  #write(key: string, value: () => object | undefined): Promise<void> {
+  #write(key: string, value: () => object | undefined, leased = true): Promise<void> {
     const { shared, signal, logger } = this.#parts;
     return this.#lock.run(key, async () => {
       while (!signal.aborted) {
         try {
           const now = value();
-          await shared.commit([{ key, value: now === undefined ? null : JSON.stringify(now), leased: true }]);
+          await shared.commit([{ key, value: now === undefined ? null : JSON.stringify(now), leased }]);
           return;
         } catch (error) {
           logger.debug({ key, reason: messageOf(error) }, 'cannot tell the cluster yet');
@@ -106,6 +125,17 @@ export class Cluster {
         }
       }
     });
+  }
+
+  /**
+   * A write that failed by its deadline may still be done later, over a newer one; and people can delete keys. What is
+   * heard of a container that differs from what it is, is written anew.
+   */
+  #heardOwn(id: string, value: string | null): void {
+    if (!this.#told.has(id)) return;
+    const now = this.#parts.linkOf(id);
+    if (now === undefined && value === null) this.#told.delete(id);
+    else if (value !== (now === undefined ? null : JSON.stringify(now))) this.changed(id);
   }
 
   #followPeers(): Promise<void> {
@@ -117,8 +147,8 @@ export class Cluster {
         this.#peersChanged();
       },
       change: ({ key, value }: { key: string; value: string | null }) => {
-        if (value === null) this.#peers.delete(key.slice('peer/'.length));
-        else this.#putPeer(key, value);
+        this.#peers.delete(nameOf(key));
+        if (value !== null) this.#putPeer(key, value);
         this.#peersChanged();
       },
     };
@@ -126,13 +156,17 @@ export class Cluster {
   }
 
   #putPeer(key: string, value: string): void {
-    const { self, seal, logger } = this.#parts;
-    const name = key.slice('peer/'.length);
+    const { self, datapath, seal, logger } = this.#parts;
+    const name = nameOf(key);
     if (name === self.name) return;
-    const { nickname, address, key: sealed } = JSON.parse(value) as Registration;
+    const { nickname, address, vni, key: sealed } = parse<Registration>(value);
+    if (nickname === undefined || address === undefined || vni !== datapath.vni) {
+      logger.error({ peer: name, value }, 'a host that registers as no host of ours does; it is left out');
+      return;
+    }
     let publicKey: string | undefined;
     try {
-      publicKey = seal && sealed !== null ? seal.open(sealed, name) : undefined;
+      publicKey = seal && sealed ? seal.open(sealed, name) : undefined;
     } catch (error) {
       logger.error(
         { peer: nickname, reason: messageOf(error) },
@@ -145,65 +179,37 @@ export class Cluster {
   #peersChanged(): void {
     const { datapath, logger } = this.#parts;
     datapath.setPeers(this.peers()).catch((error: unknown) => {
-      logger.error({ reason: messageOf(error) }, 'cannot reach the other hosts');
+      logger.error({ reason: messageOf(error) }, 'cannot reach the other hosts; it is tried again');
     });
   }
 
-  #followLinks(): Promise<void> {
-    const { shared, datapath, signal } = this.#parts;
+  #followNicknames(): Promise<void> {
+    const { shared, signal } = this.#parts;
+    const put = ({ key, value }: { key: string; value: string | null }) => {
+      const { nickname } = parse<{ nickname: string }>(value ?? '');
+      if (nickname === undefined) this.#nicknames.delete(nameOf(key));
+      else this.#nicknames.set(nameOf(key), nickname);
+    };
     const watcher = {
       reset: (entries: { key: string; value: string }[]) => {
-        const gone = new Set(this.#links.keys());
-        const remote = entries.flatMap(({ key, value }) => {
-          gone.delete(key);
-          const link = this.#putLink(key, value);
-          return link?.mac ? [{ mac: link.mac, ips: link.ips, peer: ownerOf(key) }] : [];
-        });
-        for (const key of gone) this.#dropLink(key);
-        this.#report(datapath.resetRemote(remote));
+        this.#nicknames.clear();
+        entries.forEach(put);
       },
-      change: ({ key, value }: { key: string; value: string | null }) => {
-        if (ownerOf(key) === this.#parts.self.name) return;
-        const before = this.#links.get(key);
-        if (value === null) this.#dropLink(key);
-        const link = value === null ? undefined : this.#putLink(key, value);
-        if (link?.mac) this.#report(datapath.putRemote({ mac: link.mac, ips: link.ips, peer: ownerOf(key) }));
-        else if (before?.mac) this.#report(datapath.deleteRemote(before.mac));
-      },
+      change: put,
     };
-    return shared.watch('link/', watcher, signal);
-  }
-
-  /** @returns undefined for what is this host's own */
-  #putLink(key: string, value: string): Link | undefined {
-    const origin = ownerOf(key);
-    if (origin === this.#parts.self.name) return undefined;
-    const link = JSON.parse(value) as Link;
-    const containerId = containerOf(key);
-    this.#parts.names.remove({ containerId, origin });
-    for (const { hostname, address } of link.names) {
-      this.#parts.names.add({ hostname, address, containerId, origin });
-    }
-    this.#links.set(key, link);
-    return link;
-  }
-
-  #dropLink(key: string): void {
-    this.#parts.names.remove({ containerId: containerOf(key), origin: ownerOf(key) });
-    this.#links.delete(key);
-  }
-
-  #report(programmed: Promise<void>): void {
-    programmed.catch((error: unknown) => {
-      this.#parts.logger.error({ reason: messageOf(error) }, 'cannot program the forwarding to other hosts');
-    });
+    return shared.watch('host/', watcher, signal);
   }
 }
 
-function ownerOf(key: string): string {
-  return key.split('/')[1] ?? '';
+function nameOf(key: string): string {
+  return key.slice(key.indexOf('/') + 1);
 }
 
-function containerOf(key: string): string {
-  return key.split('/')[2] ?? '';
+/** What is none has no fields. */
+function parse<T>(value: string): Partial<T> {
+  try {
+    return (JSON.parse(value) ?? {}) as Partial<T>;
+  } catch {
+    return {};
+  }
 }

@@ -31,7 +31,7 @@ import { LmdbStore } from '../store/lmdb.ts';
 import { Attacher } from './attacher.ts';
 import { Attachments } from './attachments.ts';
 import { Cluster } from './cluster.ts';
-import { agreeOnSettings } from './cluster-settings.ts';
+import { agreeOnSettings, claimName } from './cluster-settings.ts';
 import { Exposer, exposeOwner } from './exposer.ts';
 import { Metrics } from './metrics.ts';
 import { Naming } from './naming.ts';
@@ -111,6 +111,7 @@ export async function runParts(
     const targets = await Targets.of(config, store, shared);
     const seal = await sealOf(config);
     if (shared) await agreeOnSettings(config, { shared, local: store, seal });
+    if (shared) await claimName(peer, { shared, config, address: underlay.address ?? '' });
     const blocks = shared && (await Blocks.start({ shared, local: store, peer, range, signal, logger }));
     const allocator = await Allocator.load({ range, defaultSubnet, store, space: blocks ?? wholeSpace });
     blocks?.attach(allocator);
@@ -170,6 +171,7 @@ export async function runParts(
         parts: blocks?.owners() ?? null,
         targets: targets.list(),
         peers: cluster?.peers() ?? [],
+        nicknames: cluster?.nicknames ?? new Map(),
         states: datapath?.state() ?? [],
         upstream: dns?.upstream.servers ?? [],
         dnsAddress: dns?.address ?? null,
@@ -177,7 +179,7 @@ export async function runParts(
       });
     const operations = createOperations({
       ...{ attacher, attachments, exposer, naming, names, engine, config, report, stop, version, dnsIp },
-      ...{ blocks, targets },
+      ...{ blocks, cluster, targets },
       bridgeMac: bridge.address,
     });
     const httpParts = {

@@ -7,6 +7,7 @@ import type { Cidr } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { Attacher } from './attacher.ts';
 import type { Attachments } from './attachments.ts';
+import type { Cluster } from './cluster.ts';
 import { type Exposer, exposeOwner } from './exposer.ts';
 import type { Naming } from './naming.ts';
 import type { Targets } from './targets.ts';
@@ -26,6 +27,7 @@ export interface Parts {
   bridgeMac: string;
   /** undefined: this host is alone */
   blocks: Blocks | undefined;
+  cluster: Cluster | undefined;
   targets: Targets;
   /** null: DNS is off */
   dnsIp: string | null;
@@ -80,6 +82,23 @@ export function createOperations(parts: Parts): Handlers {
     return { owner, ips, fqdn };
   }
 
+  /** @param peer name or nickname of a host that is gone @returns number of addresses */
+  async function takeOver(peer: string): Promise<number> {
+    const { blocks, cluster } = parts;
+    const called = [...(cluster?.nicknames ?? [])].filter(([, nickname]) => nickname === peer);
+    if (called.length > 1) {
+      const names = called.map(([name]) => name).join(', ');
+      throw new WeaveError('USAGE', `several hosts are called ${peer}; say which: ${names}`);
+    }
+    const name = called[0]?.[0] ?? peer;
+    if (cluster?.peers().some((other) => other.name === name)) {
+      throw new WeaveError('USAGE', `${peer} is up, and has its addresses in use; stop weavets there first`);
+    }
+    const count = (await blocks?.removePeer(name)) ?? 0;
+    await cluster?.forget(name);
+    return count;
+  }
+
   return {
     ping: async () => {
       const { Ready } = parts.report();
@@ -121,12 +140,7 @@ export function createOperations(parts: Parts): Handlers {
     }),
     rmpeer: async ({ peers }) => {
       const lines: string[] = [];
-      for (const peer of peers) {
-        const { Peers } = parts.report().Router;
-        const name = Peers.find(({ NickName }) => NickName === peer)?.Name ?? peer;
-        const count = (await parts.blocks?.removePeer(name)) ?? 0;
-        lines.push(`${count} IPs taken over from ${peer}`);
-      }
+      for (const peer of peers) lines.push(`${await takeOver(peer)} IPs taken over from ${peer}`);
       return { lines };
     },
     connect: async ({ peers, replace }) => {

@@ -23,6 +23,8 @@ export interface ReportSources {
   targets: readonly string[];
   /** the other hosts */
   peers: readonly PeerEndpoint[];
+  /** name to nickname, of hosts that are gone, too */
+  nicknames: ReadonlyMap<string, string>;
   /** how things stand with them */
   states: readonly PeerState[];
 }
@@ -31,8 +33,8 @@ export interface ReportSources {
 export function makeReport(sources: ReportSources): Report {
   const { config, peer, allocator, names } = sources;
   const { size } = allocator.range;
-  const nicknames = new Map(sources.peers.map(({ name, nickname }) => [name, nickname]));
-  nicknames.set(peer, config.nickname);
+  const nicknames = new Map([...sources.nicknames, [peer, config.nickname]]);
+  const known = new Set([peer, ...sources.peers.map(({ name }) => name)]);
   const parts = sources.parts ?? [{ first: allocator.range.first, last: allocator.range.last, peer }];
   const connections = sources.states.map(toConnection);
   return {
@@ -67,7 +69,7 @@ export function makeReport(sources: ReportSources): Report {
         Size: part.last - part.first + 1,
         Peer: part.peer,
         Nickname: nicknames.get(part.peer) ?? '',
-        IsKnownPeer: nicknames.has(part.peer),
+        IsKnownPeer: known.has(part.peer),
       })),
     },
     DNS:

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import { type Cidr, parseIp } from '../lib/cidr.ts';
 import type { Logger } from '../lib/log.ts';
 import { Announcer } from './announce.ts';
@@ -63,14 +63,21 @@ export class Datapath {
   #heartbeat: Heartbeat | undefined;
   #wireguard: Wireguard | undefined;
   #peers: readonly PeerEndpoint[] = [];
-  /** indexes of the links that the entries are on */
-  #linkIndexes = '';
+  /** false: what was last given to {@link setPeers} did not all take effect */
+  #peersSet = true;
+  /** how the links were when they were last brought to their state */
+  #links = '';
 
   constructor(options: DatapathOptions) {
     this.mtu = options.mtu;
     this.#options = options;
     this.#announcer = new Announcer({ local: options.address, vni: options.vni });
     this.#forwarding = new Forwarding({ port: this.#port, announcer: this.#announcer });
+  }
+
+  /** VXLAN network identifier. */
+  get vni(): number {
+    return this.#options.vni;
   }
 
   /** This host's, base64, to be sealed and given to the others; null: in clear. Known after {@link start}. */
@@ -95,17 +102,24 @@ export class Datapath {
     this.#heartbeat = await Heartbeat.start(address);
   }
 
-  /** Makes links and entries anew if the bridge, the VXLAN link or its port is not the one it was. @returns true if so */
+  /**
+   * Sets right what others have changed: links that are not the ones they were, are down or have left the bridge; and
+   * what could not be programmed before. @returns true if links were
+   */
   async mend(): Promise<boolean> {
-    if (this.#linkIndexes === (await this.#currentIndexes())) return false;
-    await this.#ensureLinks();
-    await this.#forwarding.reload();
-    return true;
+    const links = this.#links !== (await this.#linkState());
+    if (links) {
+      await this.#ensureLinks();
+      await this.#forwarding.reload();
+    } else await this.#forwarding.mend();
+    if (!this.#peersSet) await this.setPeers(this.#peers);
+    return links;
   }
 
   /** Sets all other hosts. Entries of a host that is not among them have no effect, until it is. */
   async setPeers(peers: readonly PeerEndpoint[]): Promise<void> {
     this.#peers = peers;
+    this.#peersSet = false;
     const carried = peers.filter((peer) => this.#isCarried(peer));
     await this.#wireguard?.setPeers(
       carried.flatMap(({ address, publicKey }) =>
@@ -114,6 +128,7 @@ export class Datapath {
     );
     this.#heartbeat?.setPeers(carried.map(({ address }) => address));
     await this.#forwarding.setPeers(new Map(carried.map(({ name, address }) => [name, address])));
+    if (this.#peers === peers) this.#peersSet = true;
   }
 
   /** Sets everything that is on other hosts. */
@@ -126,8 +141,9 @@ export class Datapath {
     return this.#forwarding.put(entry);
   }
 
-  deleteRemote(mac: string): Promise<void> {
-    return this.#forwarding.delete(mac);
+  /** @param peer who had it: what another has by now stays */
+  deleteRemote(mac: string, peer: string): Promise<void> {
+    return this.#forwarding.delete(mac, peer);
   }
 
   /** Of every peer, in their order. */
@@ -170,17 +186,22 @@ export class Datapath {
       if (kind === 'ovs') await ensureOvs(ip, mtu);
       else await removeOvs(ip);
       await ensureOverlayPort(ip, bridge, this.#port);
-      this.#linkIndexes = await this.#currentIndexes();
+      this.#links = await this.#linkState();
     } finally {
       ip.close();
       bridge.close();
     }
   }
 
-  async #currentIndexes(): Promise<string> {
-    const files = [bridgeName, vxlanLink, this.#port].map((link) => `/sys/class/net/${link}/ifindex`);
-    const indexes = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => 'none')));
-    return indexes.join();
+  async #linkState(): Promise<string> {
+    const states = [bridgeName, vxlanLink, this.#port].map(async (link) => {
+      const folder = `/sys/class/net/${link}`;
+      const index = await readFile(`${folder}/ifindex`, 'utf8').catch(() => 'none');
+      const up = Number(await readFile(`${folder}/flags`, 'utf8').catch(() => 0)) & 1;
+      return `${index.trim()} ${up}`;
+    });
+    const master = await readlink(`/sys/class/net/${this.#port}/master`).catch(() => 'none');
+    return [...(await Promise.all(states)), master].join();
   }
 
   #isEncrypted(address: string): boolean {

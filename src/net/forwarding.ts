@@ -16,6 +16,9 @@ export interface RemoteEntry {
 /** The destination that stands for broadcast, multicast: each of its entries gets a copy. */
 const anyMac = '00:00:00:00:00:00';
 
+/** ms between looks at whether others have taken entries away. */
+const lookInterval = 60_000;
+
 interface FdbEntry {
   mac: string;
   ifname: string;
@@ -55,6 +58,8 @@ export class Forwarding {
   readonly #macs = new Map<string, string>();
 
   #programmed: Programmed | undefined;
+  /** ms; when what the kernel has is to be read again */
+  #nextLook = 0;
   readonly #dirtyMacs = new Set<string>();
   readonly #dirtyIps = new Set<string>();
   readonly #toAnnounce = new Set<string>();
@@ -71,6 +76,12 @@ export class Forwarding {
   reload(): Promise<void> {
     this.#programmed = undefined;
     return this.#flush();
+  }
+
+  /** Tries again if something could not be programmed; now and then looks whether the kernel still has all. */
+  async mend(): Promise<void> {
+    if (this.#programmed && performance.now() < this.#nextLook) return;
+    await this.reload();
   }
 
   /** @param peers name to underlay address, of all other hosts that are reached */
@@ -102,7 +113,9 @@ export class Forwarding {
     return this.#flush();
   }
 
-  delete(mac: string): Promise<void> {
+  /** @param peer whose it was: the entry of another, which has the MAC by now, stays */
+  async delete(mac: string, peer: string): Promise<void> {
+    if (this.#entries.get(mac)?.peer !== peer) return;
     this.#drop(mac);
     return this.#flush();
   }
@@ -216,6 +229,8 @@ export class Forwarding {
       'nud',
       'permanent',
     ]);
+    // Of 100,000 entries this takes a second.
+    this.#nextLook = performance.now() + lookInterval;
     const programmed: Programmed = {
       floods: new Set(),
       routes: new Map(),

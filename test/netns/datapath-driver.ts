@@ -32,7 +32,7 @@ const operations = {
   setPeers: (peers: PeerEndpoint[]) => datapath.setPeers(peers),
   resetRemote: (entries: RemoteEntry[]) => datapath.resetRemote(entries),
   putRemote: (entry: RemoteEntry) => datapath.putRemote(entry),
-  deleteRemote: (mac: string) => datapath.deleteRemote(mac),
+  deleteRemote: ({ mac, peer }: RemoteEntry) => datapath.deleteRemote(mac, peer),
   /** Sets `count` made-up entries of a peer. @returns seconds, and bytes of this process before and after */
   many: async ({ count, peer }: { count: number; peer: string }) => {
     const entries = Array.from({ length: count }, (_, i): RemoteEntry => {

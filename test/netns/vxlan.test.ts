@@ -67,7 +67,7 @@ test('the bridge datapath', async (t) => {
     const former = first(three);
     const mac = '02:00:00:00:03:99';
     await three.host.runOk(three.within(former, ['ip', 'link', 'set', 'ethwe', 'address', mac]));
-    await one.call('deleteRemote', former.mac);
+    await one.call('deleteRemote', { mac: former.mac, peer: three.name });
     await one.call('putRemote', { mac, ips: [former.ip], peer: three.name });
     assert.ok(await one.pings(first(one), former), 'the first ping goes to the new MAC');
     await three.host.runOk(three.within(former, ['ip', 'link', 'set', 'ethwe', 'address', former.mac]));
@@ -97,6 +97,26 @@ test('the bridge datapath', async (t) => {
     assert.equal(await one.call('mend'), true);
     assert.deepEqual(await programmed(one), before);
     assert.ok(await one.pings(first(one), first(two)));
+    for (const change of ['nomaster', 'down']) {
+      await one.host.runOk(['ip', 'link', 'set', 'vxlan-6784', change]);
+      assert.equal(await one.call('mend'), true, change);
+      assert.ok(await one.pings(first(one), first(two)), change);
+    }
+  });
+
+  await t.test('a change that fails is made up for, with all that had gone unseen', async () => {
+    const before = await programmed(one);
+    const mac = '02:00:00:00:03:77';
+    const entry = { mac, ips: ['10.47.0.7'], peer: three.name };
+    await one.call('putRemote', entry);
+    await one.call('deleteRemote', { ...entry, peer: two.name });
+    assert.equal((await programmed(one)).length, before.length + 3, 'what another host has stays');
+    for (const gone of [mac, first(two).mac])
+      await one.host.runOk(['bridge', 'fdb', 'del', gone, 'dev', 'vxlan-6784', 'self']);
+    await assert.rejects(one.call('deleteRemote', entry), /TOOL_FAILED: 1 forwarding entries refused/);
+    assert.notDeepEqual(await programmed(one), before);
+    await one.call('mend');
+    assert.deepEqual(await programmed(one), before);
   });
 
   await t.test('goes on without its daemon, which takes over what it finds', async () => {
