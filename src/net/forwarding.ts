@@ -53,6 +53,8 @@ export class Forwarding {
   #peers: ReadonlyMap<string, string> | undefined;
   /** MAC to entry */
   readonly #entries = new Map<string, RemoteEntry>();
+  /** name of a peer to the MACs on it, so that a host that comes or goes costs what it has, not what all have */
+  readonly #macsOf = new Map<string, Set<string>>();
   #entriesKnown = false;
   /** IP to MAC, of the entries */
   readonly #macs = new Map<string, string>();
@@ -60,6 +62,7 @@ export class Forwarding {
   #programmed: Programmed | undefined;
   /** ms; when what the kernel has is to be read again */
   #nextLook = 0;
+  #peersDirty = false;
   readonly #dirtyMacs = new Set<string>();
   readonly #dirtyIps = new Set<string>();
   readonly #toAnnounce = new Set<string>();
@@ -86,10 +89,13 @@ export class Forwarding {
 
   /** @param peers name to underlay address, of all other hosts that are reached */
   setPeers(peers: ReadonlyMap<string, string>): Promise<void> {
-    const before = this.#peers;
+    const before = this.#peers ?? new Map<string, string>();
     this.#peers = peers;
-    for (const { mac, peer } of this.#entries.values())
-      if (before?.get(peer) !== peers.get(peer)) this.#dirtyMacs.add(mac);
+    this.#peersDirty = true;
+    for (const peer of new Set([...before.keys(), ...peers.keys()])) {
+      if (before.get(peer) === peers.get(peer)) continue;
+      for (const mac of this.#macsOf.get(peer) ?? []) this.#dirtyMacs.add(mac);
+    }
     return this.#flush();
   }
 
@@ -130,6 +136,8 @@ export class Forwarding {
     if (before?.peer === entry.peer && before.ips.join() === entry.ips.join()) return;
     this.#drop(entry.mac);
     this.#entries.set(entry.mac, entry);
+    const macs = this.#macsOf.get(entry.peer) ?? new Set();
+    this.#macsOf.set(entry.peer, macs.add(entry.mac));
     for (const ip of entry.ips) {
       this.#macs.set(ip, entry.mac);
       this.#dirtyIps.add(ip);
@@ -138,11 +146,16 @@ export class Forwarding {
 
   #drop(mac: string): void {
     this.#dirtyMacs.add(mac);
-    for (const ip of this.#entries.get(mac)?.ips ?? []) {
+    const entry = this.#entries.get(mac);
+    if (entry === undefined) return;
+    for (const ip of entry.ips) {
       if (this.#macs.get(ip) === mac) this.#macs.delete(ip);
       this.#dirtyIps.add(ip);
     }
     this.#entries.delete(mac);
+    const macs = this.#macsOf.get(entry.peer);
+    macs?.delete(mac);
+    if (macs?.size === 0) this.#macsOf.delete(entry.peer);
   }
 
   #flush(): Promise<void> {
@@ -158,7 +171,7 @@ export class Forwarding {
     const programmed = this.#programmed;
     const announcements: [ip: string, mac: string][] = [];
     const fdb = [
-      ...floodLines(programmed, new Set(this.#peers.values())),
+      ...(this.#peersDirty ? floodLines(programmed, new Set(this.#peers.values())) : []),
       ...this.#macLines(programmed, this.#peers),
     ];
     const neighbours: string[] = [];
@@ -169,6 +182,7 @@ export class Forwarding {
       if (mac !== undefined && (this.#toAnnounce.has(ip) || (before !== undefined && before !== mac)))
         announcements.push([ip, mac]);
     }
+    this.#peersDirty = false;
     this.#dirtyIps.clear();
     this.#dirtyMacs.clear();
     this.#toAnnounce.clear();
@@ -244,6 +258,7 @@ export class Forwarding {
       if (mac === anyMac) programmed.floods.add(dst);
       else programmed.routes.set(mac, dst);
     }
+    this.#peersDirty = true;
     for (const macs of [programmed.routes.keys(), programmed.ports, this.#entries.keys()])
       for (const mac of macs) this.#dirtyMacs.add(mac);
     for (const ips of [programmed.neighbours.keys(), this.#macs.keys()])

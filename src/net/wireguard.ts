@@ -70,6 +70,8 @@ export class Wireguard {
   readonly #lock = new KeyedLock();
   readonly #stopped = new AbortController();
   #peers: readonly WireguardPeer[] = [];
+  /** those that the link was last given */
+  #configured: readonly WireguardPeer[] | undefined;
   #child: ChildProcess | undefined;
 
   private constructor(keys: KeyPair, options: WireguardOptions) {
@@ -92,10 +94,12 @@ export class Wireguard {
     return wireguard;
   }
 
-  /** Sets all peers; the sessions of those that stay go on. */
+  /** Sets all peers; the sessions of those that stay go on. What comes while the link is configured goes together. */
   setPeers(peers: readonly WireguardPeer[]): Promise<void> {
     this.#peers = peers;
-    return this.#lock.run(wireguardLink, () => this.#configure());
+    return this.#lock.run(wireguardLink, async () => {
+      if (this.#configured !== this.#peers) await this.#configure();
+    });
   }
 
   /** Ends what it started; a link of the kernel goes on encrypting. The rules stay, so nothing goes in clear. */
@@ -162,16 +166,17 @@ export class Wireguard {
 
   async #configure(): Promise<void> {
     const { runDir, mtu } = this.#options;
+    const peers = this.#peers;
     // By a file: the arguments of a process can be read by everyone, and wg can't open a socket as its stdin.
     const file = join(runDir, 'wireguard.conf');
     await mkdir(runDir, { recursive: true });
     try {
-      await writeFile(file, this.#configuration(), { mode: 0o600 });
+      await writeFile(file, this.#configuration(peers), { mode: 0o600 });
       await runOk(['wg', 'syncconf', wireguardLink, file]);
     } finally {
       await rm(file, { force: true });
     }
-    const wanted = new Set(this.#peers.map(({ address }) => address));
+    const wanted = new Set(peers.map(({ address }) => address));
     const gone = (await listRoutes()).filter((address) => !wanted.has(address));
     await inBatch([
       `link set ${wireguardLink} mtu ${mtu} up`,
@@ -181,14 +186,15 @@ export class Wireguard {
     ]);
     // A peer's address is behind another link too: a strict check of reverse paths would refuse it here.
     await writeFile(`/proc/sys/net/ipv4/conf/${wireguardLink}/rp_filter`, '2');
+    this.#configured = peers;
   }
 
-  #configuration(): string {
+  #configuration(peers: readonly WireguardPeer[]): string {
     return [
       '[Interface]',
       `PrivateKey = ${this.#keys.privateKey}`,
       `ListenPort = ${wireguardPort}`,
-      ...this.#peers.flatMap(({ publicKey, address }) => [
+      ...peers.flatMap(({ publicKey, address }) => [
         '[Peer]',
         `PublicKey = ${publicKey}`,
         `Endpoint = ${address}:${wireguardPort}`,
