@@ -24,10 +24,13 @@ export function qualify(name: string, domain: string): string {
   return bare.includes('.') ? `${bare}.` : `${bare}.${domain.toLowerCase()}`;
 }
 
+/** What an index has of one value. Mostly a single record: a set for each would be most of the memory. */
+type Bucket = NameRecord | Set<NameRecord>;
+
 /** All names of the network, in memory, indexed by each of their fields. */
 export class NameTable {
-  readonly #records = new Map<string, NameRecord>();
-  readonly #indexes: Record<Field, Map<string, Set<NameRecord>>> = {
+  readonly #records = new Set<NameRecord>();
+  readonly #indexes: Record<Field, Map<string, Bucket>> = {
     hostname: new Map(),
     address: new Map(),
     containerId: new Map(),
@@ -41,14 +44,15 @@ export class NameTable {
 
   /** Adds a record; one that is there already stays a single one. @returns false if it was there */
   add(record: NameRecord): boolean {
-    const key = keyOf(record);
-    if (this.#records.has(key)) return false;
+    if (this.#matching(record).length > 0) return false;
     const kept = { ...record };
-    this.#records.set(key, kept);
+    this.#records.add(kept);
     for (const field of fields) {
-      const bucket = this.#indexes[field].get(kept[field]);
-      if (bucket) bucket.add(kept);
-      else this.#indexes[field].set(kept[field], new Set([kept]));
+      const index = this.#indexes[field];
+      const bucket = index.get(kept[field]);
+      if (bucket === undefined) index.set(kept[field], kept);
+      else if (bucket instanceof Set) bucket.add(kept);
+      else index.set(kept[field], new Set([bucket, kept]));
     }
     return true;
   }
@@ -57,11 +61,12 @@ export class NameTable {
   remove(filter: NameFilter): number {
     const matching = this.#matching(filter);
     for (const record of matching) {
-      this.#records.delete(keyOf(record));
+      this.#records.delete(record);
       for (const field of fields) {
-        const bucket = this.#indexes[field].get(record[field]);
-        bucket?.delete(record);
-        if (bucket?.size === 0) this.#indexes[field].delete(record[field]);
+        const index = this.#indexes[field];
+        const bucket = index.get(record[field]);
+        if (bucket instanceof Set) bucket.delete(record);
+        if (bucket === record || recordsOf(bucket).size === 0) index.delete(record[field]);
       }
     }
     return matching.length;
@@ -75,57 +80,54 @@ export class NameTable {
 
   /** Distinct addresses of a name, given as {@link NameRecord.hostname} is; none if there is no such name. */
   addresses(hostname: string): string[] {
-    return distinct(this.#indexes.hostname.get(hostname), 'address');
+    return distinct(recordsOf(this.#indexes.hostname.get(hostname)), 'address');
   }
 
   /** Distinct names of an address. */
   hostnames(address: string): string[] {
-    return distinct(this.#indexes.address.get(address), 'hostname');
+    return distinct(recordsOf(this.#indexes.address.get(address)), 'hostname');
   }
 
   /** All records, or those that match, by name, then address as a number. */
   list(filter: NameFilter = {}): NameRecord[] {
     return this.#matching(filter)
-      .map((record) => ({
-        record,
-        order: [record.hostname, parseIp(record.address), record.containerId, record.origin],
-      }))
-      .sort((a, b) => compare(a.order, b.order))
-      .map(({ record }) => ({ ...record }));
+      .sort(compare)
+      .map((record) => ({ ...record }));
   }
 
   #matching(filter: NameFilter): NameRecord[] {
     const given = fields.filter((field) => filter[field] !== undefined);
     // The smallest bucket holds every match: looking through it alone keeps a container's end cheap among many names.
-    let candidates: Iterable<NameRecord> = this.#records.values();
-    let size = this.#records.size;
+    let candidates: ReadonlySet<NameRecord> = this.#records;
     for (const field of given) {
-      const bucket = this.#indexes[field].get(filter[field] as string);
-      if (bucket === undefined) return [];
-      if (bucket.size <= size) {
-        candidates = bucket;
-        size = bucket.size;
-      }
+      const bucket = recordsOf(this.#indexes[field].get(filter[field] as string));
+      if (bucket.size === 0) return [];
+      if (bucket.size <= candidates.size) candidates = bucket;
     }
     return [...candidates].filter((record) => given.every((field) => record[field] === filter[field]));
   }
 }
 
-function keyOf(record: NameRecord): string {
-  return fields.map((field) => record[field]).join(' ');
+function recordsOf(bucket: Bucket | undefined): ReadonlySet<NameRecord> {
+  return bucket instanceof Set ? bucket : new Set(bucket === undefined ? [] : [bucket]);
 }
 
-function distinct(records: Iterable<NameRecord> | undefined, field: Field): string[] {
+function distinct(records: Iterable<NameRecord>, field: Field): string[] {
   const values = new Set<string>();
-  for (const record of records ?? []) values.add(record[field]);
+  for (const record of records) values.add(record[field]);
   return [...values];
 }
 
-/** Orders arrays of the same shape element by element; text by code unit, so the same on every host. */
-function compare(a: readonly (string | number)[], b: readonly (string | number)[]): number {
-  for (const [i, x] of a.entries()) {
-    const y = b[i] as string | number;
-    if (x !== y) return x < y ? -1 : 1;
-  }
-  return 0;
+/** By code unit, so the same on every host. */
+function compare(a: NameRecord, b: NameRecord): number {
+  return (
+    order(a.hostname, b.hostname) ||
+    parseIp(a.address) - parseIp(b.address) ||
+    order(a.containerId, b.containerId) ||
+    order(a.origin, b.origin)
+  );
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
