@@ -133,7 +133,8 @@ export async function runParts(
     await exposer.restore();
 
     const metrics: Metrics = new Metrics({
-      ...{ version, report: () => report(), attachments: () => attachments.list().length },
+      ...{ version, report: () => report() },
+      ...{ attachments: () => attachments.list().length, names: () => names.size },
     });
     const onAttached = (seconds: number) => metrics.attached(seconds);
     const attachments = new Attachments({ ip, naming, mtu, changed, onAttached, logger });
@@ -154,7 +155,9 @@ export async function runParts(
         const exposed = id === exposeOwner ? exposer.list() : [];
         const ips = [...(attachment?.cidrs ?? []), ...exposed].map(({ address }) => address);
         const mac = attachment?.mac ?? (exposed.length > 0 ? bridge.address : null);
-        const own = names.list({ containerId: id, origin: peer });
+        const own = names
+          .list({ containerId: id, origin: peer })
+          .map(({ hostname, address }) => ({ hostname, address }));
         return mac === null && own.length === 0 ? undefined : { mac, ips, names: own };
       };
       const self = { name: peer, nickname: config.nickname, address: underlay.address };

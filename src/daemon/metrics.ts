@@ -7,6 +7,8 @@ export interface MetricSources {
   report(): Report;
   /** number of attached containers */
   attachments(): number;
+  /** number of names with an address */
+  names(): number;
 }
 
 const states: readonly Connection['State'][] = ['established', 'pending', 'retrying', 'failed'];
@@ -16,7 +18,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #attaching: Histogram;
 
-  constructor({ version, report, attachments }: MetricSources) {
+  constructor({ version, report, attachments, names }: MetricSources) {
     const registers = [this.#registry];
     const gauge = (name: string, help: string, value: () => number) =>
       new Gauge({
@@ -27,11 +29,7 @@ export class Metrics {
       });
     gauge('weave_ips', 'Addresses in use on this host', () => report().IPAM?.ActiveIPs ?? 0);
     gauge('weave_max_ips', 'Addresses of the range', () => report().IPAM?.RangeNumIPs ?? 0);
-    gauge(
-      'weave_dns_entries',
-      'Names with an address, of all hosts',
-      () => report().DNS?.Entries.length ?? 0,
-    );
+    gauge('weave_dns_entries', 'Names with an address, of all hosts', names);
     new Gauge({
       name: 'weave_connections',
       help: 'Links to other hosts',
