@@ -9,6 +9,12 @@ COPY scripts scripts
 COPY src src
 RUN npm run build && npm prune --omit=dev
 
+# The store of a cluster, for docker-compose.yml's profile of that name.
+FROM node:20-bookworm-slim AS etcd
+RUN apt-get update && apt-get install -y --no-install-recommends etcd-server && rm -rf /var/lib/apt/lists/* \
+    && mkdir -p /var/lib/etcd
+ENTRYPOINT ["etcd"]
+
 FROM node:20-bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends iproute2 iptables procps \
     && rm -rf /var/lib/apt/lists/*

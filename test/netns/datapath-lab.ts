@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { PeerState } from '../../src/net/datapath.ts';
 import type { RemoteEntry } from '../../src/net/forwarding.ts';
 import { Host, Underlay } from '../support/host.ts';
+import { startOvs } from '../support/ovs.ts';
 
 // What IPv6 says to itself when links come up would be in the captures.
 const noIpv6 = 'sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1';
@@ -182,38 +183,6 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-/** Starts Open vSwitch in a host's namespaces. */
-export async function startOvs(host: Host): Promise<void> {
-  await host.runOk(['mkdir', '-p', '/run/openvswitch']);
-  await host.runOk([
-    'sh',
-    '-c',
-    'rm -f /run/openvswitch/conf.db; ovsdb-tool create /run/openvswitch/conf.db',
-  ]);
-  await host.runOk([
-    'ovsdb-server',
-    '/run/openvswitch/conf.db',
-    '--remote=punix:/run/openvswitch/db.sock',
-    '--detach',
-    '--pidfile',
-    '--no-chdir',
-    '--log-file=/var/log/ovsdb.log',
-  ]);
-  await host.runOk(['ovs-vsctl', '--no-wait', 'init']);
-  await startVswitchd(host);
-}
-
-export async function startVswitchd(host: Host): Promise<void> {
-  await host.runOk([
-    'ovs-vswitchd',
-    'unix:/run/openvswitch/db.sock',
-    '--detach',
-    '--pidfile',
-    '--no-chdir',
-    '--log-file=/var/log/vswitchd.log',
-  ]);
-}
-
 /** The container that every node of a {@link Cluster} has. */
 export function first(node: Node): Container {
   return node.containers[0] as Container;
@@ -253,53 +222,6 @@ export async function introduce(nodes: readonly Node[]): Promise<void> {
       'resetRemote',
       others.flatMap((other) => other.entries()),
     );
-  }
-}
-
-/** What passes an interface of a host. */
-export class Capture {
-  readonly #host: Host;
-  readonly #child: ChildProcess;
-  readonly #pid: string;
-  readonly #chunks: Buffer[] = [];
-
-  private constructor(host: Host, child: ChildProcess, pid: string) {
-    this.#host = host;
-    this.#child = child;
-    this.#pid = pid;
-    child.stdout?.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
-  }
-
-  /** Resolves when packets are being captured; `argv` wraps tcpdump, to run it in a container. */
-  static async start(
-    host: Host,
-    link: string,
-    filter: string,
-    wrap: (argv: string[]) => string[] = (argv) => argv,
-  ): Promise<Capture> {
-    const tcpdump = ['tcpdump', '-i', link, '-U', '-w', '-', '--immediate-mode', filter];
-    const child = host.spawn(wrap(['sh', '-c', 'echo $$ >&2; exec "$0" "$@"', ...tcpdump]));
-    if (child.stderr === null) throw new Error('no stderr');
-    const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
-    const capture = new Capture(host, child, (await lines.next()).value as string);
-    for (let line = await lines.next(); !line.done; line = await lines.next())
-      if (/listening on/.test(line.value)) return capture;
-    throw new Error('tcpdump has ended');
-  }
-
-  /** @returns the packets, from their Ethernet header on */
-  async stop(): Promise<Buffer[]> {
-    const ended = once(this.#child, 'close');
-    await this.#host.runOk(['kill', '-INT', this.#pid]);
-    await ended;
-    const file = Buffer.concat(this.#chunks);
-    const packets: Buffer[] = [];
-    for (let at = 24; at + 16 <= file.length; ) {
-      const length = file.readUInt32LE(at + 8);
-      packets.push(file.subarray(at + 16, at + 16 + length));
-      at += 16 + length;
-    }
-    return packets;
   }
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Capture, Cluster, first, introduce, type Node, startVswitchd, transfer } from './datapath-lab.ts';
+import { Capture } from '../support/capture.ts';
+import { startVswitchd } from '../support/ovs.ts';
+import { Cluster, first, introduce, type Node, transfer } from './datapath-lab.ts';
 
 /** `name -> [kind, master, mtu]` of the links that Weave Net shows. */
 async function topology({ host }: Node): Promise<Record<string, unknown[]>> {

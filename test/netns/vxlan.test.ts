@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Capture } from '../support/capture.ts';
 import { until } from '../support/host.ts';
-import { Capture, Cluster, first, introduce, type Node } from './datapath-lab.ts';
+import { Cluster, first, introduce, type Node } from './datapath-lab.ts';
 
 const vxlan = 'udp port 6784';
 

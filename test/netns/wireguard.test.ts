@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Cidr } from '../../src/lib/cidr.ts';
 import { guardRules } from '../../src/net/wireguard.ts';
+import { Capture } from '../support/capture.ts';
 import { until } from '../support/host.ts';
-import { Capture, Cluster, first, introduce, type Node, transfer } from './datapath-lab.ts';
+import { Cluster, first, introduce, type Node, transfer } from './datapath-lab.ts';
 
 const marker = 'a payload to be looked for';
 

@@ -185,7 +185,7 @@ async function certificates(folder: string, address: string): Promise<Pem> {
   const at = (name: string) => join(folder, name);
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout'];
   const issue = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-copy_extensions', 'copy'];
-  const name = ['-subj', '/CN=weavets', '-addext', `subjectAltName=IP:${address}`];
+  const name = ['-subj', '/CN=host', '-addext', `subjectAltName=IP:${address}`];
   await runOk([
     'openssl',
     'req',

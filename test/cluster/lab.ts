@@ -1,0 +1,138 @@
+/** Three hosts, each with its own engine and daemon, and an etcd on the network between them. */
+import assert from 'node:assert/strict';
+import type { Report } from '../../src/control/contract.ts';
+import { eachOf } from '../../src/lib/lock.ts';
+import { Etcd, type EtcdOptions } from '../support/etcd.ts';
+import { Host, Underlay, until } from '../support/host.ts';
+
+/** Where the etcd of a laboratory listens: on the network itself, so no host's end is its end. */
+const etcdAddress = '10.250.0.254';
+const proxySocket = 'unix:///var/run/weave/weave.sock';
+
+/** An etcd on the underlay, as `launch` is told of it. */
+export const storeOf = (etcd: Etcd) => `etcd://${etcd.endpoints.map((url) => new URL(url).host).join(',')}`;
+
+/** Starts an etcd that all hosts on the underlay reach. */
+export const etcdOn = ({ netns }: Underlay, options: EtcdOptions = {}) =>
+  Etcd.start({ ...options, at: { netns, address: etcdAddress } });
+
+/** Hosts 1 to 3, called host1 to host3, on one underlay. */
+export class Lab implements AsyncDisposable {
+  readonly underlay: Underlay;
+  readonly hosts: Host[] = [];
+
+  private constructor(underlay: Underlay) {
+    this.underlay = underlay;
+  }
+
+  static async create(): Promise<Lab> {
+    const lab = new Lab(await Underlay.create());
+    const { underlay, hosts } = lab;
+    const making = [1, 2, 3].map((number) => Host.create({ underlay, number, name: `host${number}` }));
+    const made = await Promise.allSettled(making);
+    for (const result of made) if (result.status === 'fulfilled') hosts.push(result.value);
+    const failed = made.find((result) => result.status === 'rejected');
+    if (failed === undefined) return lab;
+    await lab[Symbol.asyncDispose]();
+    throw failed.reason;
+  }
+
+  host(number: number): Host {
+    return this.hosts[number - 1] as Host;
+  }
+
+  /** Ends a host as a power cut does. */
+  async destroy(number: number): Promise<void> {
+    const [host] = this.hosts.splice(number - 1, 1);
+    await host?.[Symbol.asyncDispose]();
+  }
+
+  /** Puts a new machine where one was destroyed: host 3. */
+  async add(name: string): Promise<Host> {
+    const host = await Host.create({ underlay: this.underlay, number: 3, name });
+    this.hosts.push(host);
+    return host;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const host of this.hosts) await host[Symbol.asyncDispose]();
+    await this.underlay[Symbol.asyncDispose]();
+  }
+}
+
+/** Pids, inside, of the daemons. */
+const daemons = new WeakMap<Host, string>();
+
+export async function launch(on: Host, ...flags: string[]): Promise<void> {
+  const { code, stdout, stderr } = await on.weavets('launch', ...flags);
+  assert.equal(code, 0, stderr);
+  daemons.set(on, stdout.trim());
+}
+
+/** Kills the daemon that {@link launch} started last. */
+export const crash = (on: Host) => on.runOk(['kill', '-9', daemons.get(on) ?? '']);
+
+/** Starts a container through the proxy. @returns its address */
+export async function start(on: Host, name: string, ...flags: string[]): Promise<string> {
+  await on.proxied('run', '-d', '--name', name, ...flags, 'busybox', 'sleep', '100000');
+  const line = await psLine(on, name);
+  return / ([\d.]+)\//.exec(line)?.[1] ?? assert.fail(line);
+}
+
+/** Starts many, some at a time. @returns their addresses */
+export async function startAll(on: Host, names: readonly string[]): Promise<string[]> {
+  await eachOf(names, 2, async (name) => {
+    await on.proxied('run', '-d', '--name', name, 'busybox', 'sleep', '100000');
+  });
+  const lines = (await on.weavets('ps', ...names)).stdout.split('\n');
+  return lines.flatMap((line) =>
+    line.startsWith('weave:expose') ? [] : (/ ([\d.]+)\//.exec(line)?.[1] ?? []),
+  );
+}
+
+async function psLine(on: Host, name: string): Promise<string> {
+  const { stdout } = await on.weavets('ps', name);
+  return stdout.split('\n').find((line) => !line.startsWith('weave:expose')) ?? '';
+}
+
+/** What `weavets report` says, at less cost than by starting it: this is asked often. */
+export async function reportOf(on: Host): Promise<Report> {
+  return JSON.parse(await on.runOk(['curl', '-sf', 'http://127.0.0.1:6782/report'])) as Report;
+}
+
+/** The address of a name, as a host knows it; empty: none. */
+export async function lookup(on: Host, name: string): Promise<string> {
+  const entries = (await reportOf(on)).DNS?.Entries ?? [];
+  return entries.find(({ Hostname }) => Hostname === `${name}.weave.local.`)?.Address ?? '';
+}
+
+export const pings = async (on: Host, from: string, to: string) =>
+  (await on.run(['docker', 'exec', from, 'ping', '-c', '1', '-W', '3', to])).code === 0;
+
+/** Waits until every host resolves a name to this, `''`: to nothing. */
+export async function known(hosts: readonly Host[], name: string, address: string): Promise<void> {
+  for (const on of hosts) {
+    await until(`${on.name} has '${address}' for ${name}`, async () => (await lookup(on, name)) === address);
+  }
+}
+
+/** True when the engine refuses to start a container with this address. */
+export async function refusesAddress(on: Host, address: string): Promise<boolean> {
+  const argv = [
+    'docker',
+    '-H',
+    proxySocket,
+    'run',
+    '--rm',
+    '-e',
+    `WEAVE_CIDR=${address}/12`,
+    'busybox',
+    'true',
+  ];
+  const { code, stderr } = await on.run(argv);
+  return code !== 0 && stderr.includes(address);
+}
+
+/** Cuts a host's way to all others, or mends it. */
+export const cable = (lab: Lab, number: number, state: 'up' | 'down') =>
+  lab.underlay.ip(['link', 'set', `u${number}-${lab.underlay.id}`, state]);

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Capture } from '../support/capture.ts';
+import type { Etcd } from '../support/etcd.ts';
+import { type Host, until, weavets } from '../support/host.ts';
+import { startOvs } from '../support/ovs.ts';
+import { etcdOn, known, Lab, launch, pings, start, storeOf } from './lab.ts';
+
+const marker = 'a payload that nobody else is to read';
+const password = 'correct horse';
+
+let lab: Lab;
+let secured: Etcd;
+let plain: Etcd;
+const host = (number: number) => lab.host(number);
+
+before(async () => {
+  lab = await Lab.create();
+  // Tokens of 5 s: every daemon here has to log in again and again.
+  secured = await etcdOn(lab.underlay, { tls: true, tokenSeconds: 5 });
+  await secured.enableUsers('pass:word');
+});
+after(async () => {
+  await secured?.[Symbol.asyncDispose]();
+  await plain?.[Symbol.asyncDispose]();
+  await lab?.[Symbol.asyncDispose]();
+});
+
+/** Flags that reach the secured etcd. */
+function access(user = 'weavets:pass:word'): string[] {
+  const { ca, cert, key } = secured.files;
+  return [
+    ...['--store', storeOf(secured), '--etcd-user', user],
+    ...['--etcd-cacert', ca, '--etcd-cert', cert, '--etcd-key', key],
+  ];
+}
+
+async function refused(on: Host, flags: string[], message: RegExp): Promise<void> {
+  const { code, stderr } = await on.weavets('launch', ...flags);
+  assert.equal(code, 1, 'it was not refused');
+  assert.match(stderr, message);
+  assert.doesNotMatch(stderr, /pass:word|correct horse/);
+}
+
+/** What passes the underlay at a host while a container sends the marker to an address. */
+async function seen(on: Host, { from, to }: { from: string; to: string }): Promise<boolean> {
+  const capture = await Capture.start(on, 'eth0', 'udp');
+  const pid = await on.docker('inspect', '-f', '{{.State.Pid}}', from);
+  const send = ['nsenter', '-n', '-t', pid, 'socat', '-u', '-', `UDP4-DATAGRAM:${to}:9`];
+  await on.runOk(send, { input: marker });
+  assert.ok(await pings(on, from, to));
+  const packets = await capture.stop();
+  assert.notEqual(packets.length, 0);
+  return packets.some((packet) => packet.includes(marker));
+}
+
+const mtuOf = async (on: Host, container: string) =>
+  (await on.docker('exec', container, 'cat', '/sys/class/net/ethwe/mtu')).trim();
+
+test('an etcd with TLS and users lets in whom it should, and nobody else', async () => {
+  const [, , , ...tls] = access();
+  await refused(host(1), ['--store', storeOf(secured)], /STORE_UNAVAILABLE|etcd does not serve/);
+  await refused(host(1), ['--store', storeOf(secured), ...tls.slice(1)], /permission denied/);
+  await refused(host(1), access('weavets:wrong'), /invalid user ID or password/);
+});
+
+test('encrypted between hosts, plain to trusted subnets', async () => {
+  const trusts = (subnet: string) => ['--trusted-subnets', subnet];
+  const { ca, cert, key } = secured.files;
+  // The first host is told of all secrets by the environment.
+  const env = {
+    ...{ WEAVE_STORE: storeOf(secured), WEAVE_PASSWORD: password },
+    ...{ ETCDCTL_USER: 'weavets', ETCDCTL_PASSWORD: 'pass:word' },
+    ...{ ETCDCTL_CACERT: ca, ETCDCTL_CERT: cert, ETCDCTL_KEY: key },
+  };
+  await host(1).runOk([weavets, 'launch', ...trusts('10.250.0.3/32')], { env });
+  await refused(host(2), [...access(), '--password', 'wrong'], /the password is not that of the cluster/);
+  await refused(host(2), access(), /is encrypted; launch with its --password/);
+  await launch(host(2), ...access(), '--password', password, ...trusts('10.250.0.3/32'));
+  await launch(host(3), ...access(), '--password', password, ...trusts('10.250.0.0/30'));
+  const [one, two, three] = [
+    await start(host(1), 'one'),
+    await start(host(2), 'two'),
+    await start(host(3), 'three'),
+  ];
+  for (const [name, address] of [
+    ['one', one],
+    ['two', two],
+    ['three', three],
+  ] as const) {
+    await known(lab.hosts, name, address);
+  }
+  for (const [on, from] of [
+    [1, 'one'],
+    [2, 'two'],
+    [3, 'three'],
+  ] as const) {
+    for (const to of ['one', 'two', 'three']) {
+      await until(`${from} reaches ${to}`, () => pings(host(on), from, to));
+    }
+  }
+  assert.equal(await mtuOf(host(1), 'one'), '1370', '1500 less WireGuard and VXLAN');
+  assert.equal(await seen(host(1), { from: 'one', to: two }), false);
+  assert.equal(await seen(host(1), { from: 'one', to: three }), true);
+  await until('both are established', async () => {
+    const { stdout } = await host(1).weavets('status', 'connections');
+    return (
+      /10\.250\.0\.2:6784 +established +encrypted wireguard/.test(stdout) &&
+      /10\.250\.0\.3:6784 +established +vxlan/.test(stdout)
+    );
+  });
+  assert.match((await host(1).weavets('status')).stdout, /Encryption: enabled/);
+  assert.match((await host(1).weavets('status')).stdout, /TrustedSubnets: 10\.250\.0\.3\/32/);
+  assert.doesNotMatch((await host(1).weavets('report')).stdout, /pass:word|correct horse/);
+});
+
+test('a daemon that is launched again without password elsewhere leaves nothing of WireGuard', async () => {
+  plain = await etcdOn(lab.underlay);
+  for (const on of lab.hosts) assert.equal((await on.weavets('stop')).code, 0);
+  for (const on of lab.hosts) {
+    await startOvs(on);
+    await launch(on, '--store', storeOf(plain), '--datapath', 'ovs');
+    assert.doesNotMatch(await on.runOk(['ip', '-o', 'link']), /weave-wg/);
+  }
+});
+
+test("Open vSwitch: Weave Net's topology, all reach each other, multicast too", async () => {
+  const links = await host(1).runOk(['ip', '-o', 'link']);
+  for (const link of [
+    'weave',
+    'vethwe-bridge@vethwe-datapath',
+    'vethwe-datapath@vethwe-bridge',
+    'vxlan-6784',
+    'datapath',
+  ]) {
+    assert.match(links, new RegExp(` ${link}: .* mtu 1376 `));
+  }
+  assert.match(links, / vethwe-bridge@.* master weave /);
+  assert.equal(await host(1).runOk(['ovs-vsctl', 'list-ports', 'datapath']), 'vethwe-datapath\nvxlan-6784\n');
+  // Those that ran before, and new ones.
+  const names = ['four', 'five', 'six'];
+  const addresses = await Promise.all(names.map((name, i) => start(host(i + 1), name)));
+  assert.equal(await mtuOf(host(1), 'four'), '1376');
+  for (const [i, name] of names.entries()) await known(lab.hosts, name, addresses[i] as string);
+  for (const [i, from] of names.entries()) {
+    for (const to of [...names, 'one', 'two', 'three']) {
+      await until(`${from} reaches ${to}`, () => pings(host(i + 1), from, to));
+    }
+  }
+  await until('connections are established', async () => {
+    const { stdout } = await host(1).weavets('status', 'connections');
+    return stdout.match(/established +vxlan/g)?.length === 2;
+  });
+});
+
+test('WEAVE_MTU, --host, and peers in place of a store', async () => {
+  await host(1).weavets('stop');
+  const { host: member } = new URL(plain.endpoints[0] as string);
+  await refused(host(1), [member, '--host', '10.250.0.77'], /--host: no interface of this host/);
+  await host(1).runOk(['ip', 'addr', 'add', '10.250.0.71/24', 'dev', 'eth0']);
+  const env = { WEAVE_MTU: '1300' };
+  await host(1).runOk([weavets, 'launch', member, '--host', '10.250.0.71'], { env });
+  const seven = await start(host(1), 'seven');
+  assert.equal(await mtuOf(host(1), 'seven'), '1300');
+  await known(lab.hosts, 'seven', seven);
+  await until('it is reached at its other address', async () => {
+    const { stdout } = await host(2).weavets('status', 'connections');
+    return /10\.250\.0\.71:6784 +established/.test(stdout);
+  });
+  await until('five reaches seven', () => pings(host(2), 'five', 'seven'));
+  assert.doesNotMatch(await host(1).runOk(['ip', '-o', 'link']), /vethwe-datapath|: datapath:/);
+});
