@@ -16,7 +16,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends etcd-server && 
 ENTRYPOINT ["etcd"]
 
 FROM node:20-bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends iproute2 iptables procps \
+RUN apt-get update && apt-get install -y --no-install-recommends iproute2 iptables procps wireguard-tools \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /weavets
 COPY --from=build /weavets/package.json ./
