@@ -114,7 +114,12 @@ export class EtcdStore implements Store {
       } else for (const undo of restore) undo();
       return succeeded;
     } catch (error) {
-      for (const undo of restore) undo();
+      // It may have been done, or may yet be: what a new lease puts back is what was wanted last.
+      for (const [i, { key, value, leased, expect }] of writes.entries()) {
+        if (value === null) continue;
+        if (leased && expect === undefined) this.#lease.remember(this.#root + key, value);
+        else restore[i]?.();
+      }
       throw error;
     }
   }

@@ -65,6 +65,7 @@ class Follower {
 class Way implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #closed = false;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -74,6 +75,7 @@ class Way implements AsyncDisposable {
     const { hostname, port } = new URL(endpoint);
     const way = new Way(createServer());
     way.#server.on('connection', (near) => {
+      if (way.#closed) return near.destroy();
       const far = connectTo(Number(port), hostname);
       for (const socket of [near, far]) way.#sockets.add(socket.on('error', () => {}));
       near.pipe(far).pipe(near);
@@ -89,6 +91,12 @@ class Way implements AsyncDisposable {
 
   lose(): void {
     for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  /** Nothing passes from now on, or until it is opened again. */
+  close(closed: boolean): void {
+    this.#closed = closed;
+    if (closed) for (const socket of this.#sockets) socket.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,6 +167,33 @@ test('a lease that etcd has lost is made again with its keys, also under a commi
     ['one', 'two'],
   );
   await a.close();
+});
+
+test('what a host wanted while it was cut off is what it comes back with, and nothing older', async (t) => {
+  await using etcd = await Etcd.start();
+  await using way = await Way.to(etcd.endpoints[0] as string);
+  const a = await EtcdStore.connect({ endpoints: [way.endpoint], logger: silent });
+  const b = await connect(etcd);
+  t.after(() => Promise.all([a.close(), b.close()]));
+  const put = (key: string, value: string | null) => a.commit([{ key, value, leased: true }]);
+  for (const key of ['k/gone', 'k/changed', 'k/same']) await put(key, 'old');
+  const seen: string[] = [];
+  await b.watch(
+    'k/',
+    { reset() {}, change: ({ key, value }) => void seen.push(`${key} ${value}`) },
+    AbortSignal.timeout(60_000),
+  );
+  way.close(true);
+  await Promise.all([
+    assert.rejects(put('k/gone', null), (e) => hasCode(e, 'STORE_UNAVAILABLE')),
+    assert.rejects(put('k/changed', 'new'), (e) => hasCode(e, 'STORE_UNAVAILABLE')),
+  ]);
+  const leases = (await etcd.ctl('lease', 'list')).match(/[0-9a-f]{12,}/g) ?? [];
+  for (const lease of leases) await etcd.ctl('lease', 'revoke', lease);
+  await until('all is gone', () => seen.length === 3);
+  way.close(false);
+  await until('it is back', () => seen.length >= 5);
+  assert.deepEqual(seen.slice(3).sort(), ['k/changed new', 'k/same old']);
 });
 
 test('a host that is gone without a word loses its leased keys, and only these', async () => {
