@@ -19,7 +19,7 @@ export interface ReportSources {
   proxyAddresses: readonly string[];
   /** whose the parts of the range are; null: all of it is this host's */
   parts: readonly Part[] | null;
-  /** `host:port` of the members of etcd */
+  /** `host:port` of the members of etcd; empty: this host is alone */
   targets: readonly string[];
   /** the other hosts */
   peers: readonly PeerEndpoint[];
@@ -55,7 +55,7 @@ export function makeReport(sources: ReportSources): Report {
         }),
       ],
       Connections: connections,
-      Targets: [...sources.targets],
+      Targets: sources.targets.length > 0 ? [...sources.targets] : null,
       TrustedSubnets: config.trustedSubnets,
       MACs: null,
     },
