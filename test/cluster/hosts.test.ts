@@ -131,11 +131,12 @@ test('status tells of the other hosts, and of the members of etcd', async () => 
   const members = store.slice('etcd://'.length).split(',');
   for (const on of lab.hosts) {
     await until(`all connections of ${on.name} are established`, async () => {
-      const lines = (await on.weavets('status', 'connections')).stdout.trim().split('\n');
-      return (
-        lines.length === 2 && lines.every((line) => / 10\.250\.0\.\d:6784 +established +vxlan/.test(line))
-      );
+      const connections = (await reportOf(on)).Router.Connections ?? [];
+      return connections.length === 2 && connections.every(({ State }) => State === 'established');
     });
+    const lines = (await on.weavets('status', 'connections')).stdout.trim().split('\n');
+    assert.equal(lines.length, 2);
+    for (const line of lines) assert.match(line, / 10\.250\.0\.\d:6784 +established +vxlan /);
     const { stdout } = await on.weavets('status', 'peers');
     assert.deepEqual(stdout.match(/host\d/g)?.sort(), ['host1', 'host2', 'host3']);
     assert.deepEqual((await on.weavets('status', 'targets')).stdout.trim().split('\n'), members);

@@ -4,7 +4,7 @@ import { Capture } from '../support/capture.ts';
 import type { Etcd } from '../support/etcd.ts';
 import { type Host, until, weavets } from '../support/host.ts';
 import { startOvs } from '../support/ovs.ts';
-import { etcdOn, known, Lab, launch, pings, start, storeOf } from './lab.ts';
+import { etcdOn, known, Lab, launch, pings, reportOf, start, storeOf } from './lab.ts';
 
 const marker = 'a payload that nobody else is to read';
 const password = 'correct horse';
@@ -57,6 +57,11 @@ async function seen(on: Host, { from, to }: { from: string; to: string }): Promi
 const mtuOf = async (on: Host, container: string) =>
   (await on.docker('exec', container, 'cat', '/sys/class/net/ethwe/mtu')).trim();
 
+async function established(on: Host): Promise<boolean> {
+  const connections = (await reportOf(on)).Router.Connections ?? [];
+  return connections.length === 2 && connections.every(({ State }) => State === 'established');
+}
+
 test('an etcd with TLS and users lets in whom it should, and nobody else', async () => {
   const [, , , ...tls] = access();
   await refused(host(1), ['--store', storeOf(secured)], /STORE_UNAVAILABLE|etcd does not serve/);
@@ -102,13 +107,10 @@ test('encrypted between hosts, plain to trusted subnets', async () => {
   assert.equal(await mtuOf(host(1), 'one'), '1370', '1500 less WireGuard and VXLAN');
   assert.equal(await seen(host(1), { from: 'one', to: two }), false);
   assert.equal(await seen(host(1), { from: 'one', to: three }), true);
-  await until('both are established', async () => {
-    const { stdout } = await host(1).weavets('status', 'connections');
-    return (
-      /10\.250\.0\.2:6784 +established +encrypted wireguard/.test(stdout) &&
-      /10\.250\.0\.3:6784 +established +vxlan/.test(stdout)
-    );
-  });
+  await until('both are established', () => established(host(1)));
+  const { stdout } = await host(1).weavets('status', 'connections');
+  assert.match(stdout, /10\.250\.0\.2:6784 +established +encrypted wireguard/);
+  assert.match(stdout, /10\.250\.0\.3:6784 +established +vxlan/);
   assert.match((await host(1).weavets('status')).stdout, /Encryption: enabled/);
   assert.match((await host(1).weavets('status')).stdout, /TrustedSubnets: 10\.250\.0\.3\/32/);
   assert.doesNotMatch((await host(1).weavets('report')).stdout, /pass:word|correct horse/);
@@ -147,10 +149,7 @@ test("Open vSwitch: Weave Net's topology, all reach each other, multicast too", 
       await until(`${from} reaches ${to}`, () => pings(host(i + 1), from, to));
     }
   }
-  await until('connections are established', async () => {
-    const { stdout } = await host(1).weavets('status', 'connections');
-    return stdout.match(/established +vxlan/g)?.length === 2;
-  });
+  await until('connections are established', () => established(host(1)));
 });
 
 test('WEAVE_MTU, --host, and peers in place of a store', async () => {
@@ -164,8 +163,10 @@ test('WEAVE_MTU, --host, and peers in place of a store', async () => {
   assert.equal(await mtuOf(host(1), 'seven'), '1300');
   await known(lab.hosts, 'seven', seven);
   await until('it is reached at its other address', async () => {
-    const { stdout } = await host(2).weavets('status', 'connections');
-    return /10\.250\.0\.71:6784 +established/.test(stdout);
+    const connections = (await reportOf(host(2))).Router.Connections ?? [];
+    return connections.some(
+      ({ Address, State }) => Address === '10.250.0.71:6784' && State === 'established',
+    );
   });
   await until('five reaches seven', () => pings(host(2), 'five', 'seven'));
   assert.doesNotMatch(await host(1).runOk(['ip', '-o', 'link']), /vethwe-datapath|: datapath:/);
