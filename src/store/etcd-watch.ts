@@ -1,16 +1,25 @@
-import { type IWatchResponse, Range } from 'etcd3';
+import { GRPCOutOfRangeError, type IKeyValue, type IWatchResponse, Range } from 'etcd3';
 import { messageOf } from '../lib/errors.ts';
 import type { EtcdSession } from './etcd-session.ts';
 import type { Entry, Watcher } from './store.ts';
 
 /** ms in which a watch stream must answer when asked whether it lives, and a count must come. */
 const checkTimeout = 5_000;
-/** ms for reading all of a prefix; 100,000 keys take under 1 s. */
-const listTimeout = 10_000;
+/** ms for reading one page of a prefix. */
+const pageTimeout = 10_000;
+/**
+ * Keys of a page. A thousand hosts that read 100,000 keys each must not make etcd hold all of it a thousand times, nor
+ * start anew because the whole took too long; smaller pages cost etcd 3.4 more, as it counts what is left at each.
+ */
+const pageSize = 10_000;
+/** Keys above which a new session goes on where the last one ended, and is not counted at each look. */
+const many = 5_000;
 
 /**
- * One watched prefix. For every session all of it is read, and changes are followed from that very revision, so
- * nothing is missed in between; what the stream itself might lose shows in {@link verify}.
+ * One watched prefix. All of it is read, and changes are followed from that very revision, so nothing is missed in
+ * between; what the stream itself might lose shows in {@link verify}. A new session reads all again, which mends
+ * whatever went wrong; but when there are {@link many} keys it goes on from the last revision: else every host would
+ * read all of them whenever etcd was away.
  */
 export class EtcdWatch {
   readonly #range: Range;
@@ -20,6 +29,8 @@ export class EtcdWatch {
   /** Revision up to which the watcher has been told everything, and how many keys there were then. */
   #revision = 0;
   #count = 0;
+  /** The newest write that it was told of. */
+  #lastPut: { key: Buffer; revision: number } | undefined;
   #first: () => void = () => {};
   #probe: { write: () => void; answered: () => void } | undefined;
   /** Resolved when the first reset was given, or `signal` has ended. */
@@ -37,28 +48,58 @@ export class EtcdWatch {
     fields.signal.addEventListener('abort', this.#first, { once: true });
   }
 
-  /** Gives a reset, then all changes until the session or the watch ends. */
+  /** Gives a reset where it can't go on, then all changes until the session or the watch ends. */
   async attach(session: EtcdSession): Promise<void> {
-    const { header, kvs } = await session.call(
-      (client, options) => client.kv.range({ key: this.#range.start, range_end: this.#range.end }, options),
-      listTimeout,
-    );
+    try {
+      if (!(await this.#canGoOn(session))) await this.#readAll(session);
+    } catch (error) {
+      session.end(error);
+      throw error;
+    }
     if (this.#signal.aborted) return;
-    this.#revision = Number(header.revision);
-    this.#count = kvs.length;
-    this.#watcher.reset(
-      kvs.map(({ key, value, mod_revision }) => ({
-        key: this.#bare(key),
-        value: String(value),
-        revision: Number(mod_revision),
-      })),
-    );
     this.#first();
     await this.#follow(session);
   }
 
+  /** True when etcd's history is still the one that was followed, with nothing compacted away since. */
+  async #canGoOn(session: EtcdSession): Promise<boolean> {
+    if (this.#count < many || !this.#lastPut) return false;
+    const { key, revision } = this.#lastPut;
+    try {
+      // If etcd was set back to an earlier state, another write has this revision, or none.
+      const { header, kvs } = await session.call(
+        (client, options) => client.kv.range({ key, revision }, options),
+        checkTimeout,
+      );
+      return Number(header.revision) >= this.#revision && Number(kvs[0]?.mod_revision) === revision;
+    } catch (error) {
+      if (error instanceof GRPCOutOfRangeError) return false;
+      throw error;
+    }
+  }
+
+  async #readAll(session: EtcdSession): Promise<void> {
+    const entries: Entry[] = [];
+    let { start } = this.#range;
+    let revision: number | undefined;
+    for (let more = true; more; ) {
+      const page = { key: start, range_end: this.#range.end, limit: pageSize, ...(revision && { revision }) };
+      const answer = await session.call((client, options) => client.kv.range(page, options), pageTimeout);
+      if (this.#signal.aborted) return;
+      revision ??= Number(answer.header.revision);
+      for (const kv of answer.kvs) entries.push(this.#noted(kv));
+      const last = answer.kvs.at(-1);
+      more = answer.more && last !== undefined;
+      if (last) start = Buffer.concat([last.key, Buffer.of(0)]);
+    }
+    this.#revision = revision ?? 0;
+    this.#count = entries.length;
+    this.#watcher.reset(entries);
+  }
+
   /**
-   * Finds out a stream that has gone deaf, or has lost changes, and ends the session if so. Costs a count, no list.
+   * Finds out a stream that has gone deaf, or has lost changes, and ends the session if so. Costs a count, no list;
+   * etcd counts one by one, so where there are many keys the count is made at some of the calls only, by chance.
    */
   async verify(session: EtcdSession): Promise<void> {
     // An answer may overtake a change that is still on its way; the second count knows of that one.
@@ -74,6 +115,7 @@ export class EtcdWatch {
     probe.answered = () => settle(true);
     probe.write();
     if (!(await promise)) return false;
+    if (Math.random() * this.#count > many) return true;
     const expected = this.#count;
     const revision = this.#revision;
     const range = { key: this.#range.start, range_end: this.#range.end, count_only: true, revision };
@@ -126,14 +168,18 @@ export class EtcdWatch {
     this.#revision = Math.max(this.#revision, revision);
     if (type === 'Delete') this.#count--;
     else if (kv.version === '1') this.#count++;
-    this.#watcher.change({
-      key: this.#bare(kv.key),
-      value: type === 'Delete' ? null : String(kv.value),
-      revision,
-    });
+    const { key, value } = type === 'Delete' ? { key: this.#bare(kv.key), value: null } : this.#noted(kv);
+    this.#watcher.change({ key, value, revision });
   }
 
-  #bare(key: Buffer): Entry['key'] {
+  /** What a write says; it may be the newest. */
+  #noted({ key, value, mod_revision }: IKeyValue): Entry {
+    const revision = Number(mod_revision);
+    if (revision > (this.#lastPut?.revision ?? 0)) this.#lastPut = { key, revision };
+    return { key: this.#bare(key), value: String(value), revision };
+  }
+
+  #bare(key: Buffer): string {
     return key.toString().slice(this.#root.length);
   }
 }

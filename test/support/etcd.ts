@@ -128,6 +128,17 @@ export class Etcd implements AsyncDisposable {
     (this.#members[index] as Member).process = undefined;
   }
 
+  /** Sets the only member, which must not run, back to a snapshot. */
+  async restore(snapshot: string): Promise<void> {
+    const { argv } = this.#members[0] as Member;
+    const option = (name: string) => [name, argv[argv.indexOf(name) + 1] as string];
+    rmSync(option('--data-dir')[1] as string, { recursive: true });
+    const options = ['--name', '--data-dir', '--initial-cluster', '--initial-advertise-peer-urls'];
+    await runOk(['etcdctl', 'snapshot', 'restore', snapshot, ...options.flatMap(option)], {
+      env: { ...process.env, ETCDCTL_API: '3' },
+    });
+  }
+
   /** Index of the member that leads. */
   async leader(): Promise<number> {
     const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectTo, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../../../src/lib/errors.ts';
@@ -358,5 +359,35 @@ test('more than 4 MiB under one prefix, and no more than 128 writes in a commit'
   const many = Array.from({ length: 129 }, (_, i) => ({ key: `many/${i}`, value: '1' }));
   await assert.rejects(a.commit(many), /128/);
   assert.equal(await a.commit(many.slice(1)), true);
+  await a.close();
+});
+
+test('many keys: after a gap a watch goes on with what it missed; of another history it reads all again', async () => {
+  await using etcd = await Etcd.start();
+  const a = await connect(etcd);
+  const keys = Array.from({ length: 10_500 }, (_, i) => `k/${i}`);
+  for (let i = 0; i < keys.length; i += 100)
+    await a.commit(keys.slice(i, i + 100).map((key) => ({ key, value: '1' })));
+  using seen = await Follower.of(a, 'k/');
+  assert.equal(seen.now.size, 10_500, 'two pages');
+  await etcd.kill('SIGKILL');
+  await assert.rejects(a.get('k/0'));
+  etcd.launch();
+  await etcd.ctl('del', '/weavets/k/0');
+  await etcd.ctl('put', '/weavets/k/new', '1');
+  await seen.until('what was missed', () => seen.now.has('k/new') && !seen.now.has('k/0'));
+  assert.equal(seen.resets, 1);
+  await a.commit([{ key: 'k/later', value: '1' }]);
+  await seen.until('what comes', () => seen.now.has('k/later'));
+
+  await etcd.ctl('snapshot', 'save', join(etcd.folder, 'backup'));
+  await a.commit([{ key: 'k/lost', value: '1' }]);
+  await seen.until('the write that will be lost', () => seen.now.has('k/lost'));
+  await etcd.kill('SIGKILL');
+  await etcd.restore(join(etcd.folder, 'backup'));
+  etcd.launch();
+  for (let i = 0; i < 5; i++) await etcd.ctl('put', '/weavets/k/other', String(i));
+  await seen.until('the other history', () => seen.now.get('k/other') === '4' && !seen.now.has('k/lost'));
+  assert.equal(seen.now.size, 10_502);
   await a.close();
 });
