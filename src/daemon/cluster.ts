@@ -6,7 +6,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Datapath, PeerEndpoint } from '../net/datapath.ts';
 import type { KeySeal } from '../net/seal.ts';
 import type { Store } from '../store/store.ts';
-import { followLinks, type Link, linkKey } from './links.ts';
+import { followLinks, type Link, type LinksParts, linkKey } from './links.ts';
 
 /** A host as it registers itself. */
 interface Registration {
@@ -23,7 +23,7 @@ interface Registration {
 /** What a {@link Cluster} is made of. */
 export interface ClusterParts {
   shared: Store;
-  datapath: Datapath;
+  datapath: LinksParts['datapath'] & Pick<Datapath, 'vni' | 'publicKey' | 'setPeers'>;
   names: NameTable;
   seal: KeySeal | null;
   /** this host */

@@ -20,7 +20,7 @@ interface Change {
 /** What {@link followLinks} needs. */
 export interface LinksParts {
   shared: Store;
-  datapath: Datapath;
+  datapath: Pick<Datapath, 'resetRemote' | 'putRemote' | 'deleteRemote'>;
   names: NameTable;
   /** name of this host */
   self: string;

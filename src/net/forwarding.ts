@@ -16,8 +16,8 @@ export interface RemoteEntry {
 /** The destination that stands for broadcast, multicast: each of its entries gets a copy. */
 const anyMac = '00:00:00:00:00:00';
 
-/** ms between looks at whether others have taken entries away. */
-const lookInterval = 60_000;
+/** ms between looks at whether others have taken entries away: at least, and for each entry. */
+const lookInterval = { least: 60_000, entry: 12 };
 
 interface FdbEntry {
   mac: string;
@@ -243,8 +243,9 @@ export class Forwarding {
       'nud',
       'permanent',
     ]);
-    // Of 100,000 entries this takes a second.
-    this.#nextLook = performance.now() + lookInterval;
+    // Of 100,000 entries this takes a second, in which nothing else is served.
+    const pause = Math.max(lookInterval.least, lookInterval.entry * this.#entries.size);
+    this.#nextLook = performance.now() + pause;
     const programmed: Programmed = {
       floods: new Set(),
       routes: new Map(),
