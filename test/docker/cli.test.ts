@@ -77,3 +77,33 @@ test('in a shell: docker goes to the proxy and back, and the password is in no a
   assert.equal((await host.weavets('reset')).code, 0);
   assert.equal((await host.run(['ip', 'link', 'show', 'weave'])).code, 1);
 });
+
+test('in fish: docker goes to the proxy and back', async () => {
+  await host.weavets('launch');
+  const { stdout, stderr } = await host.run(
+    [
+      ...['fish', '--no-config', '-c'],
+      `${weavets} env --shell fish | source
+       docker run --rm busybox ip -4 addr show ethwe | string match -r 'inet 10.32\\S+'
+       ${weavets} env --restore --shell fish | source
+       set -q DOCKER_HOST; or echo plain`,
+    ],
+    { env: { DOCKER_HOST: undefined } },
+  );
+  assert.equal(stderr, '');
+  assert.match(stdout, /^inet 10\.32\.0\.\d+\/12\nplain\n$/);
+});
+
+test('a daemon that hangs: reset refuses, and with --force goes on', async () => {
+  const { stdout } = await host.run(['pgrep', '-f', 'daemon/main.js']);
+  await host.runOk(['kill', '-STOP', stdout.trim()]);
+  const refused = await host.weavets('reset');
+  assert.match(refused.stderr, /^weavets: weavets did not answer 'ping'.*\(INTERNAL\)\n$/);
+  assert.equal((await host.run(['ip', 'link', 'show', 'weave'])).code, 0);
+  const forced = await host.weavets('reset', '--force');
+  assert.equal(forced.code, 0);
+  assert.match(forced.stderr, /^warning: weavets did not answer 'ping'/);
+  assert.equal((await host.run(['ip', 'link', 'show', 'weave'])).code, 1);
+  await host.runOk(['kill', '-KILL', stdout.trim()]);
+  await until('it is gone', async () => (await daemons()).length === 0);
+});
