@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import test from 'node:test';
 import { commands } from '../../../src/cli/commands.ts';
+import { topics } from '../../../src/cli/topics.ts';
 import { WeaveError } from '../../../src/lib/errors.ts';
 import { weavets } from './support.ts';
 
@@ -28,6 +30,18 @@ test('help lists every command, and all its spellings agree', async () => {
   assert.equal((await weavets(['help', 'ps'])).out, (await weavets(['ps', '--help'])).out);
 });
 
+test('every topic has its page, and every page its topic', async () => {
+  const pages = (await readdir(new URL('../../../docs/topics/', import.meta.url))).map(
+    (name) => `docs/topics/${name}`,
+  );
+  assert.deepEqual(Object.values(topics).toSorted(), [...pages, 'docs/errors.md'].toSorted());
+  for (const topic of Object.keys(topics)) {
+    const { code, out, err } = await weavets(['help', topic]);
+    assert.deepEqual([code, err], [0, ''], topic);
+    assert.match(out, /^[A-Z ]+\n\n/);
+  }
+});
+
 test('version', async () => {
   const { out } = await weavets(['version']);
   assert.match(out, /^weavets \d+\.\d+\.\d+\n$/);
@@ -40,6 +54,12 @@ test('mistakes: usage on standard error, nothing on standard output, exit 1', as
     [['lauch'], /^weavets: unknown command 'lauch'; did you mean 'launch'\? \(USAGE\)\nusage: /],
     [['frobnicate'], /^weavets: unknown command 'frobnicate' \(USAGE\)\n/],
     [['help', 'statsu'], /did you mean 'status'/],
+    [['help', 'adresses'], /no command or topic 'adresses'; did you mean 'addresses'/],
+    [['help', 'ps', '--man'], /name one command or topic, or say --man/],
+    [['completion'], /name one shell: bash, zsh, fish/],
+    [['completion', 'tcsh'], /name one shell: bash, zsh, fish/],
+    [['uninstall'], /there is no terminal to ask on; .*--force/],
+    [['expose', '-h', 'a b'], /-h: 'a b' is not a name/],
     [
       ['env', '--restor'],
       /^weavets: unknown flag '--restor'; did you mean '--restore'\? \(USAGE\)\nusage: weavets env/,

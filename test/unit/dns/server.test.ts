@@ -174,6 +174,21 @@ test('200 addresses: what fits into UDP, marked as truncated; all of them over T
   assert.deepEqual((await resolver.resolve4('many.weave.local')).sort(), addresses);
 });
 
+test('a thousand names with 20 addresses each, to a standard resolver', async () => {
+  await using running = await serve();
+  const addressesOf = (name: number) =>
+    Array.from({ length: 20 }, (_, i) => `10.${32 + (name >> 8)}.${name & 255}.${i + 1}`).sort();
+  const names = Array.from({ length: 1_000 }, (_, name) => name);
+  for (const name of names) {
+    for (const address of addressesOf(name)) running.names.add(record(`n${name}`, address));
+  }
+  const resolver = new Resolver();
+  resolver.setServers([running.at]);
+  for (const name of names) {
+    assert.deepEqual((await resolver.resolve4(`n${name}.weave.local`)).sort(), addressesOf(name));
+  }
+});
+
 test('EDNS: the size that the client takes counts, within 512 and 4096, and OPT comes back', async () => {
   await using running = await serve();
   for (let i = 1; i <= 254; i++) {
