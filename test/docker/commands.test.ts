@@ -216,6 +216,40 @@ test('names by hand go with their container, also when it ends while no daemon r
   await fails(/-h: 'no name' is not a name/, 'dns-add', '10.9.1.1', '-h', 'no name');
 });
 
+test('other names come from the servers of the host, as /etc/resolv.conf has them now', async () => {
+  await host.proxied('run', '-d', '--name', 'asks', 'busybox', 'sleep', '100000');
+  const server = host.spawn([
+    ...[
+      'dnsmasq',
+      '--keep-in-foreground',
+      '--conf-file=/dev/null',
+      '--no-resolv',
+      '--no-hosts',
+      '--user=root',
+    ],
+    ...[
+      '--listen-address=127.0.0.2',
+      '--bind-interfaces',
+      '--address=/outside.example/192.0.2.7',
+      '--pid-file=',
+    ],
+  ]);
+  const asked = (name: string) => host.run(['docker', 'exec', 'asks', 'nslookup', name]);
+  // Ourselves, who would be asked in a circle, one that does not answer, and one that does.
+  const servers = 'nameserver 172.17.0.1\nnameserver 127.0.0.3\nnameserver 127.0.0.2\n';
+  await host.shell(`printf '${servers}' > /etc/resolv.new && mv /etc/resolv.new /etc/resolv.conf`);
+  await until('the new servers are asked', async () =>
+    (await asked('outside.example')).stdout.includes('192.0.2.7'),
+  );
+  await prints('[127.0.0.3 127.0.0.2]\n', 'report', '-f', '{{.DNS.Upstream}}');
+  assert.match((await host.weavets('status')).stdout, /^ {7}Upstream: 127\.0\.0\.3, 127\.0\.0\.2$/m);
+  await host.shell("printf 'nameserver 10.250.0.254\n' > /run/resolv && ln -sf /run/resolv /etc/resolv.conf");
+  const upstream = async () => (await host.weavets('report', '-f', '{{.DNS.Upstream}}')).stdout;
+  await until('the link is followed', async () => (await upstream()) === '[10.250.0.254]\n');
+  assert.match((await asked('asks')).stdout, /Address.*: 10\.32\.0\.\d+$/m);
+  server.kill();
+});
+
 test('what scripts ask of the network: dns-args, docker-bridge-ip, prime, setup, report, version', async () => {
   const bridge = (await prints(/^172\.17\.0\.1\n$/, 'docker-bridge-ip')).trim();
   await prints(`--dns=${bridge} --dns-search=weave.local.\n`, 'dns-args');
