@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
-import { startOvs } from '../test/netns/datapath-lab.ts';
 import { Host, Underlay, until } from '../test/support/host.ts';
+import { startOvs } from '../test/support/ovs.ts';
 import { median, quantile, table } from './statistics.ts';
 
 const { values } = parseArgs({

@@ -12,9 +12,10 @@ export interface Endpoint {
 /**
  * Parses `unix:///path`, `tcp://ip:port`, `ip:port`, with `localhost` or nothing (every address) as an ip.
  * @param what the flag or variable, for the message
+ * @param names to connect to: a name does, too, and stays one, as the certificate may be for the name
  * @throws WeaveError USAGE
  */
-export function parseEndpoint(text: string, what: string, defaultPort: number): Endpoint {
+export function parseEndpoint(text: string, what: string, defaultPort: number, names = false): Endpoint {
   if (text.startsWith('unix://')) {
     const path = text.slice('unix://'.length);
     if (!path.startsWith('/')) throw wrong(text, what);
@@ -22,6 +23,7 @@ export function parseEndpoint(text: string, what: string, defaultPort: number): 
   }
   const parts = /^(?:tcp:\/\/)?(\[[^\]]+\]|[^:/]*)(?::(\d+))?\/?$/.exec(text);
   const [, host = '', port = String(defaultPort)] = parts ?? [];
+  if (names && isName(host) && isPort(port)) return { url: `tcp://${host}:${port}`, local: false };
   const ip = host === 'localhost' ? '127.0.0.1' : host === '' ? '0.0.0.0' : host.replace(/^\[(.*)\]$/, '$1');
   const empty = host === '' && parts?.[2] === undefined;
   if (parts === null || empty || isIP(ip) === 0 || !isPort(port)) throw wrong(text, what);
@@ -29,6 +31,10 @@ export function parseEndpoint(text: string, what: string, defaultPort: number): 
     url: isIP(ip) === 6 ? `tcp://[${ip}]:${port}` : `tcp://${ip}:${port}`,
     local: ip.startsWith('127.') || ip === '::1',
   };
+}
+
+function isName(host: string): boolean {
+  return isIP(host) === 0 && /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i.test(host);
 }
 
 function wrong(text: string, what: string): WeaveError {

@@ -95,7 +95,7 @@ function parseEngine(env: NodeJS.ProcessEnv, hosts: readonly string[]): string {
     ? (['ORIG_DOCKER_HOST', env.ORIG_DOCKER_HOST] as const)
     : (['DOCKER_HOST', env.DOCKER_HOST] as const);
   if (value === '') return engineSocket;
-  const { url } = parseEndpoint(value, variable, env.DOCKER_TLS_VERIFY ? 2376 : 2375);
+  const { url } = parseEndpoint(value, variable, env.DOCKER_TLS_VERIFY ? 2376 : 2375, true);
   if (isProxy(url))
     throw new WeaveError('USAGE', `${variable} names the proxy itself; name the engine, or unset it`);
   return url;

@@ -3,7 +3,7 @@ import { flag, list, text } from './command.ts';
 /** The flags of `launch`; `launch-config.ts` gives them their meaning. */
 export const launchOptions = {
   H: list(
-    'Where the proxy listens, unix:///path or tcp://IP:PORT; repeatable',
+    'Where the proxy listens, unix:///path, tcp://IP:PORT or fd:// (of systemd, with --foreground); repeatable',
     'unix:///var/run/weave/weave.sock',
   ),
   'allow-insecure-tcp': flag('Let the proxy listen on TCP beyond this host without TLS'),

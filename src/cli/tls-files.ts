@@ -1,6 +1,6 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import type { TlsFiles } from '../control/contract.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 
@@ -82,22 +82,29 @@ function named(flag: string, path: string): NamedFile {
 
 /** Reads the files and tries them: better here than with the first client. */
 function checked(files: { verify: boolean; ca?: NamedFile; cert?: NamedFile; key?: NamedFile }): TlsFiles {
-  const ca = files.ca && read(files.ca);
-  const cert = files.cert && read(files.cert);
-  const key = files.key && read(files.key);
-  try {
-    createSecureContext({ ca, cert, key });
-  } catch (error) {
-    const paths = [files.ca, files.cert, files.key].flatMap((file) => file?.path ?? []).join(', ');
-    throw new WeaveError('TLS_CONFIG', `${paths} do not fit together: ${messageOf(error)}`, { cause: error });
+  const { verify, ca, cert, key } = files;
+  // An authority that is none would be ignored, and no client believed.
+  if (ca) parsed(ca, 'certificate', (pem) => new X509Certificate(pem));
+  const certificate = cert && parsed(cert, 'certificate', (pem) => new X509Certificate(pem));
+  const privateKey = key && parsed(key, 'key without a passphrase', (pem) => createPrivateKey(pem));
+  if (certificate && privateKey && !certificate.checkPrivateKey(privateKey)) {
+    throw new WeaveError('TLS_CONFIG', `${key.path} is not the key of the certificate ${cert.path}`);
   }
-  return { verify: files.verify, ca: files.ca?.path, cert: files.cert?.path, key: files.key?.path };
+  return { verify, ca: ca?.path, cert: cert?.path, key: key?.path };
 }
 
-function read({ flag, path }: NamedFile): Buffer {
+function parsed<T>({ flag, path }: NamedFile, what: string, parse: (pem: Buffer) => T): T {
+  let pem: Buffer;
   try {
-    return readFileSync(path);
+    pem = readFileSync(path);
   } catch (error) {
     throw new WeaveError('TLS_CONFIG', `${flag}: cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    return parse(pem);
+  } catch (error) {
+    throw new WeaveError('TLS_CONFIG', `${flag}: ${path} is no ${what} in PEM: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -174,7 +174,10 @@ async function pathOf(fd: number): Promise<string> {
 function passedSockets(): number[] {
   const count = process.env.LISTEN_PID === String(process.pid) ? Number(process.env.LISTEN_FDS) : 0;
   if (!(count > 0))
-    throw new WeaveError('USAGE', 'fd:// needs sockets from systemd (LISTEN_FDS), and none were passed on');
+    throw new WeaveError(
+      'USAGE',
+      'fd:// needs sockets that systemd passed to this very process (LISTEN_FDS, LISTEN_PID), and there are none; let the unit run: weavets launch --foreground -H fd://',
+    );
   return Array.from({ length: count }, (_, index) => firstPassed + index);
 }
 

@@ -22,9 +22,8 @@ export async function readTls(files: TlsFiles): Promise<TlsContext> {
   try {
     createSecureContext(context);
   } catch (cause) {
-    throw new WeaveError('TLS_CONFIG', `the TLS files can't be used together: ${messageOf(cause)}`, {
-      cause,
-    });
+    const paths = [files.ca, files.cert, files.key].filter(Boolean).join(', ');
+    throw new WeaveError('TLS_CONFIG', `${paths} can't be used together: ${messageOf(cause)}`, { cause });
   }
   return context;
 }

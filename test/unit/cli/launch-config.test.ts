@@ -63,6 +63,7 @@ test('every flag', async () => {
       '-H unix:///a.sock -H=127.0.0.1:1 --store lmdb h2',
       { hosts: ['unix:///a.sock', 'tcp://127.0.0.1:1'], peers: ['h2'] },
     ],
+    ['-H fd://', { hosts: ['fd://'] }],
     ['-H tcp://localhost', { hosts: ['tcp://127.0.0.1:12375'] }],
     ['-H :12375 --allow-insecure-tcp', { hosts: ['tcp://0.0.0.0:12375'], allowInsecureTcp: true }],
     ['-H tcp://[::1]:99', { hosts: ['tcp://[::1]:99'] }],
@@ -116,6 +117,8 @@ test('every flag', async () => {
 test('the environment', async () => {
   const cases: [env: NodeJS.ProcessEnv, change: Partial<LaunchConfig>][] = [
     [{ DOCKER_HOST: 'tcp://10.0.0.9' }, { engine: 'tcp://10.0.0.9:2375' }],
+    [{ DOCKER_HOST: 'tcp://engine.example.org:99' }, { engine: 'tcp://engine.example.org:99' }],
+    [{ DOCKER_HOST: 'localhost' }, { engine: 'tcp://localhost:2375' }],
     [{ DOCKER_HOST: 'unix:///var/run/weave/weave.sock' }, {}],
     [
       { DOCKER_HOST: 'unix:///var/run/weave/weave.sock', ORIG_DOCKER_HOST: 'unix:///run/d.sock' },
@@ -223,9 +226,19 @@ test('TLS', async (t) => {
   assert.deepEqual(engine.engineTls, { verify: true, ...files });
   await assert.rejects(parse(`--tls --tlscert ${files.cert} --tlskey ${folder}/other.pem`), {
     code: 'TLS_CONFIG',
-    message: /do not fit together/,
+    message: /other\.pem is not the key of the certificate .*cert\.pem$/,
   });
   await assert.rejects(parse(`--tls --tlscert ${folder}/bad.pem --tlskey ${files.key}`), {
     code: 'TLS_CONFIG',
+    message: /^--tlscert: .*bad\.pem is no certificate in PEM/,
+  });
+  // One that is none would be trusted by nobody, in silence.
+  await assert.rejects(parse(`--tlsverify --tlscacert ${folder}/bad.pem ${flags}`), {
+    code: 'TLS_CONFIG',
+    message: /^--tlscacert: .*bad\.pem is no certificate in PEM/,
+  });
+  await assert.rejects(parse(`--tls --tlscert ${files.cert} --tlskey ${folder}/bad.pem`), {
+    code: 'TLS_CONFIG',
+    message: /^--tlskey: .*bad\.pem is no key/,
   });
 });
