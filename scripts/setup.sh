@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian or Ubuntu machine; does nothing where all is there.
-# usage: setup.sh [--test]      --test: also what the tests and benchmarks use
+# usage: setup.sh [--test|--engines]   --test: also what the tests and benchmarks use; --engines: and the newer engines
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,7 +25,8 @@ need nsenter util-linux
 need sysctl procps
 need cc gcc libc6-dev
 [ -e /bin/busybox ] || packages+=(busybox-static)
-if [ "${1:-}" = --test ]; then
+[ "${1:-}" != --engines ] || need debootstrap debootstrap
+if [ "${1:-}" = --test ] || [ "${1:-}" = --engines ]; then
   need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   need musl-gcc musl-tools
   need qemu-aarch64-static qemu-user-static

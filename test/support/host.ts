@@ -56,6 +56,9 @@ export class Underlay implements AsyncDisposable {
   }
 }
 
+/** A Debian whose engine and clients are newer: API 1.45 in trixie, 1.51 or later in sid. */
+export type Suite = 'trixie' | 'sid';
+
 /** How to make a {@link Host}. */
 export interface HostOptions {
   /** hostname; default `host1` */
@@ -68,6 +71,8 @@ export interface HostOptions {
   mtu?: number;
   /** start dockerd and import the busybox image; default true */
   engine?: boolean;
+  /** Debian whose dockerd is run in place of the machine's own */
+  suite?: Suite;
 }
 
 /**
@@ -86,6 +91,7 @@ export class Host implements AsyncDisposable {
   readonly #ownUnderlay: boolean;
   #engine: ChildProcess | undefined;
   #engineArgs: string[] = [];
+  #suite: Suite | undefined;
 
   private constructor(fields: {
     name: string;
@@ -158,9 +164,15 @@ export class Host implements AsyncDisposable {
       underlay,
       ownUnderlay: options.underlay === undefined,
     });
-    if (options.engine ?? true) {
-      await host.startEngine();
-      await host.importBusybox();
+    host.#suite = options.suite;
+    try {
+      if (options.engine ?? true) {
+        await host.startEngine();
+        await host.importBusybox();
+      }
+    } catch (error) {
+      await host[Symbol.asyncDispose]();
+      throw error;
     }
     return host;
   }
@@ -216,18 +228,17 @@ export class Host implements AsyncDisposable {
 
   async startEngine(extraArgs: string[] = this.#engineArgs): Promise<void> {
     this.#engineArgs = extraArgs;
-    const [file, ...args] = this.inside([
-      'sh',
-      '-c',
-      'exec dockerd "$@" >>/var/log/dockerd.log 2>&1',
-      'dockerd',
-      ...extraArgs,
-    ]);
-    this.#engine = spawn(file, args, { stdio: 'ignore' });
-    await until(
-      'dockerd answers',
-      async () => (await this.run(['docker', '-H', 'unix:///var/run/docker.sock', 'version'])).code === 0,
+    const command = ['sh', '-c', 'exec dockerd "$@" >>/var/log/dockerd.log 2>&1', 'dockerd', ...extraArgs];
+    const [file, ...args] = this.inside(
+      this.#suite === undefined ? command : await inSuite(this.#suite, command),
     );
+    const engine = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    this.#engine = engine;
+    const answers = ['docker', '-H', 'unix:///var/run/docker.sock', 'version'];
+    await until('dockerd answers', async () => {
+      if (engine.exitCode !== null) throw new Error(`dockerd ended with ${engine.exitCode}`);
+      return (await this.run(answers)).code === 0;
+    });
   }
 
   /** Ends dockerd with a signal (SIGTERM, or SIGKILL as a crash) and waits for its end. */
@@ -256,4 +267,11 @@ export class Host implements AsyncDisposable {
     await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     if (this.#ownUnderlay) await this.#underlay[Symbol.asyncDispose]();
   }
+}
+
+/** argv that, on a host, runs `argv` with the programs of another Debian; builds that first if it is not there yet. */
+export async function inSuite(suite: Suite, argv: readonly string[]): Promise<string[]> {
+  const root = await runOk(['sh', join(repository, 'scripts/debian-root.sh'), suite]);
+  const script = join(here, 'debian-root.sh');
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', script, root.trim(), ...argv];
 }
