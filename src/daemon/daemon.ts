@@ -38,7 +38,7 @@ import { Naming } from './naming.ts';
 import { createOperations } from './operations.ts';
 import { connectStore, makeDatapath, sealOf } from './overlay.ts';
 import { Overrides } from './overrides.ts';
-import { peerName } from './peer.ts';
+import { keepPeerName, peerName } from './peer.ts';
 import { checkRange, checkTools, dockerBridgeAddress, openSysctls } from './preflight.ts';
 import { makeReport } from './report.ts';
 import { installShims } from './shims.ts';
@@ -112,6 +112,7 @@ export async function runParts(
     const seal = await sealOf(config);
     if (shared) await agreeOnSettings(config, { shared, local: store, seal });
     if (shared) await claimName(peer, { shared, config, address: underlay.address ?? '' });
+    await keepPeerName(store, peer);
     const blocks = shared && (await Blocks.start({ shared, local: store, peer, range, signal, logger }));
     const allocator = await Allocator.load({ range, defaultSubnet, store, space: blocks ?? wholeSpace });
     blocks?.attach(allocator);

@@ -2,15 +2,19 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Store } from '../store/store.ts';
 
+const key = 'peer/name';
+
 /**
  * This host's name among its peers, a MAC: the one that was given, or the one kept in the store, or one made from the
- * machine's id. A machine without an id gets a random one; kept all the same.
+ * machine's id; a machine without an id gets a random one. It is kept by {@link keepPeerName}.
  */
 export async function peerName(store: Store, given: string | null): Promise<string> {
-  const kept = await store.get('peer/name');
-  const name = given ?? kept?.value ?? toMac(await machineId());
-  if (name !== kept?.value) await store.commit([{ key: 'peer/name', value: name }]);
-  return name;
+  return given ?? (await store.get(key))?.value ?? toMac(await machineId());
+}
+
+/** Keeps the name for the next time; called once the cluster has taken it. */
+export async function keepPeerName(store: Store, name: string): Promise<void> {
+  if ((await store.get(key))?.value !== name) await store.commit([{ key, value: name }]);
 }
 
 async function machineId(): Promise<Buffer> {

@@ -162,6 +162,15 @@ test('status tells of the other hosts, and of the members of etcd', async () => 
   await done('connect', first);
 });
 
+test('a subnet that is otherwise full: what another host has free is used, and then no more', async () => {
+  const small = ['-e', 'WEAVE_CIDR=net:10.40.0.0/30'];
+  const taken = [await start(host(1), 'full-1', ...small), await start(host(1), 'full-2', ...small)];
+  assert.deepEqual(taken, ['10.40.0.1', '10.40.0.2']);
+  await host(1).docker('rm', '-f', 'full-1');
+  assert.equal(await start(host(2), 'full-3', ...small), '10.40.0.1');
+  await assert.rejects(start(host(3), 'full-4', ...small), /no free address in 10\.40\.0\.0\/30/);
+});
+
 test('one of three members of etcd killed: names still flow', async () => {
   const leader = await etcd.leader();
   await etcd.kill('SIGKILL', leader);
