@@ -8,6 +8,7 @@ import {
   cable,
   crash,
   etcdOn,
+  hearsMulticast,
   known,
   Lab,
   launch,
@@ -112,19 +113,7 @@ async function manyNeighbours(): Promise<() => Promise<void>> {
 }
 
 test('multicast crosses hosts', async () => {
-  const pid = async (on: Host, name: string) => on.docker('inspect', '-f', '{{.State.Pid}}', name);
-  const inNetns = (of: string, ...argv: string[]) => ['nsenter', '-n', '-t', of, ...argv];
-  const join = 'UDP4-RECVFROM:5001,ip-add-membership=239.7.7.7:ethwe';
-  const receiver = host(2).spawn(inNetns(await pid(host(2), 'bbox2'), 'socat', '-u', join, '-'));
-  let heard = '';
-  receiver.stdout?.on('data', (text) => {
-    heard += text;
-  });
-  const sender = inNetns(await pid(host(1), 'bbox1'), 'socat', '-u', '-', 'UDP4-DATAGRAM:239.7.7.7:5001');
-  await until('it is heard', async () => {
-    await host(1).runOk(sender, { input: 'to all' });
-    return heard.startsWith('to all');
-  });
+  await hearsMulticast({ on: host(1), from: 'bbox1' }, { on: host(2), to: 'bbox2' });
 });
 
 test('status tells of the other hosts, and of the members of etcd', async () => {

@@ -109,6 +109,28 @@ export async function lookup(on: Host, name: string): Promise<string> {
 export const pings = async (on: Host, from: string, to: string) =>
   (await on.run(['docker', 'exec', from, 'ping', '-c', '1', '-W', '3', to])).code === 0;
 
+/** Waits until what one container sends to a group is heard by another that has joined it. */
+export async function hearsMulticast(
+  sender: { on: Host; from: string },
+  receiver: { on: Host; to: string },
+): Promise<void> {
+  const inside = async (on: Host, container: string, ...argv: string[]) => {
+    const pid = await on.docker('inspect', '-f', '{{.State.Pid}}', container);
+    return ['nsenter', '-n', '-t', pid, 'socat', '-u', ...argv];
+  };
+  const join = 'UDP4-RECVFROM:5001,ip-add-membership=239.7.7.7:ethwe';
+  const hearing = receiver.on.spawn(await inside(receiver.on, receiver.to, join, '-'));
+  let heard = '';
+  hearing.stdout?.on('data', (text) => {
+    heard += text;
+  });
+  const send = await inside(sender.on, sender.from, '-', 'UDP4-DATAGRAM:239.7.7.7:5001');
+  await until('the group is heard', async () => {
+    await sender.on.runOk(send, { input: 'to all' });
+    return heard.startsWith('to all');
+  });
+}
+
 /** Waits until every host resolves a name to this, `''`: to nothing. */
 export async function known(hosts: readonly Host[], name: string, address: string): Promise<void> {
   for (const on of hosts) {

@@ -4,7 +4,7 @@ import { Capture } from '../support/capture.ts';
 import type { Etcd } from '../support/etcd.ts';
 import { type Host, until, weavets } from '../support/host.ts';
 import { startOvs } from '../support/ovs.ts';
-import { etcdOn, known, Lab, launch, pings, reportOf, start, storeOf } from './lab.ts';
+import { etcdOn, hearsMulticast, known, Lab, launch, pings, reportOf, start, storeOf } from './lab.ts';
 
 const marker = 'a payload that nobody else is to read';
 const password = 'correct horse';
@@ -149,6 +149,7 @@ test("Open vSwitch: Weave Net's topology, all reach each other, multicast too", 
       await until(`${from} reaches ${to}`, () => pings(host(i + 1), from, to));
     }
   }
+  await hearsMulticast({ on: host(1), from: 'four' }, { on: host(3), to: 'six' });
   await until('connections are established', () => established(host(1)));
 });
 
