@@ -63,9 +63,10 @@ describe('endpoints', { timeout: 300_000 }, () => {
   const command = (...parts: string[]) => `docker ${parts.join(' ')}`;
 
   /** Every kind of call, the hijacked ones with their ends of input, and the attachment. */
-  async function works(docker: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
+  async function works(docker: string, env: NodeJS.ProcessEnv = {}, first = ''): Promise<void> {
     const out = await sh(
-      `${docker} run -d --name works busybox sh -c 'while read l; do echo "<$l>"; done; sleep 1000' >/dev/null
+      `${first}
+       ${docker} run -d --name works busybox sh -c 'while read l; do echo "<$l>"; done; sleep 1000' >/dev/null
        ${docker} exec works ip -o -4 addr show ethwe | grep -o '10\\.32\\.[0-9.]*/12'
        seq 1 20000 | ${docker} run --rm -i busybox sh -c 'sort -n | tail -1; echo done'
        echo in | ${docker} exec -i works sh -c 'cat; echo after'
@@ -125,7 +126,6 @@ describe('endpoints', { timeout: 300_000 }, () => {
       (await host.weavets('report', '-f', '{{json .Proxy.Addresses}}')).stdout.trim(),
       '["unix:///run/passed.sock","tcp://127.0.0.1:12377"]',
     );
-    await works('docker -H unix:///run/passed.sock');
     await works('docker -H tcp://127.0.0.1:12377');
     assert.equal((await host.weavets('stop')).code, 0);
     await ended;
@@ -148,10 +148,8 @@ describe('endpoints', { timeout: 300_000 }, () => {
       ],
       [['--tlscacert', ca], /without --tls or --tlsverify/],
     ];
-    for (const [args, message] of cases) {
-      await refused(args, message, { HOME: '/nowhere' });
-      await refused(args, /\(TLS_CONFIG\)\n$/, { HOME: '/nowhere' });
-    }
+    for (const [args, message] of cases)
+      await refused(args, new RegExp(`${message.source}.*\\(TLS_CONFIG\\)\\n$`), { HOME: '/nowhere' });
     const engine = { DOCKER_HOST: 'tcp://127.0.0.1', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/none' };
     await refused([], /DOCKER_CERT_PATH: cannot read \/none\/ca\.pem: .*\(TLS_CONFIG\)\n$/, engine);
   });
@@ -163,7 +161,7 @@ describe('endpoints', { timeout: 300_000 }, () => {
     await host.runOk(['chown', '1:3456', '/run/other.sock']);
     await launch([], { DOCKER_HOST: 'unix:///run/other.sock' });
     assert.deepEqual(await access('/run/weave/weave.sock'), [1, 3456, 0o660]);
-    await works(`docker -H ${usual}`);
+    assert.equal(await sh(`docker -H ${usual} run --rm busybox echo hi`), 'hi\n');
     assert.equal((await host.weavets('stop')).code, 0);
     await launch([], { DOCKER_HOST: 'tcp://localhost:2375' });
     assert.deepEqual(await access('/run/weave/weave.sock'), [0, 0, 0o660]);
@@ -178,15 +176,10 @@ describe('endpoints', { timeout: 300_000 }, () => {
     // Docker's own variables, of a user whose docker talks to this engine, and of weavets.
     await launch(['-H', 'tcp://0.0.0.0:12376', ...tls('--tlsverify')], engine);
     const proxy = ['-H', 'tcp://10.250.0.1:12376'];
-    await works(command(...proxy, '--tlsverify', ...flags(client)));
-    await works(
-      'docker',
-      Object.fromEntries(
-        (await sh(`eval $(${weavets} env); env | grep ^DOCKER_`, engine))
-          .trim()
-          .split('\n')
-          .map((line) => line.split('=')),
-      ),
+    await works('docker', engine, `eval $(${weavets} env)`);
+    assert.equal(
+      await sh(command(...proxy, '--tlsverify', ...flags(client), 'run --rm busybox echo hi')),
+      'hi\n',
     );
     assert.equal(
       await sh(
