@@ -170,7 +170,7 @@ describe('endpoints', { timeout: 300_000 }, () => {
 
   test('TLS of the engine and of the proxy, as docker and dockerd have it', async () => {
     await host.stopEngine();
-    const tcp = ['-H', 'unix:///var/run/docker.sock', '-H', 'tcp://127.0.0.1:2376'];
+    const tcp = ['-H', 'unix:///var/run/docker.sock', '-H', 'tcp://0.0.0.0:2376'];
     await host.startEngine([...tcp, ...tls('--tlsverify')]);
     const engine = { DOCKER_HOST: 'tcp://localhost:2376', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: dir };
     // Docker's own variables, of a user whose docker talks to this engine, and of weavets.
@@ -222,7 +222,7 @@ describe('endpoints', { timeout: 300_000 }, () => {
     assert.equal((await host.weavets('stop')).code, 0);
 
     // An engine that is not whom its certificate says, and one that does not know us.
-    await refused([], /ENGINE_UNREACHABLE/, { ...engine, DOCKER_HOST: 'tcp://127.0.0.2:2376' });
+    await refused([], /altnames.*ENGINE_UNREACHABLE/, { ...engine, DOCKER_HOST: 'tcp://127.0.0.2:2376' });
     await refused([], /ENGINE_UNREACHABLE/, { DOCKER_HOST: 'tcp://127.0.0.1:2376' });
   });
 });
