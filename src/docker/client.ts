@@ -114,8 +114,13 @@ export class EngineClient {
   }
 
   async #negotiate(): Promise<string> {
-    const { headers, body } = await this.#call(() => this.#pool.request({ method: 'GET', path: '/_ping' }));
-    await body.dump();
+    const { statusCode, headers, text } = await this.#call(async () => {
+      const { body, ...answer } = await this.#pool.request({ method: 'GET', path: '/_ping' });
+      return { ...answer, text: await body.text() };
+    });
+    // As one that wants TLS does, asked without.
+    if (statusCode !== 200)
+      throw new WeaveError('ENGINE_ERROR', `the engine at ${this.address.url} refused: ${text.trim()}`);
     const offered = String(headers['api-version'] ?? newestApi);
     return Number(offered.split('.')[1]) < Number(newestApi.split('.')[1]) ? offered : newestApi;
   }

@@ -9,7 +9,7 @@ import { Host, until, weavets } from '../support/host.ts';
 
 const usual = 'unix:///var/run/weave/weave.sock';
 
-describe('endpoints', { timeout: 300_000 }, () => {
+describe('endpoints', { timeout: 600_000 }, () => {
   let host: Host;
   /** the same path inside the host */
   let dir: string;
@@ -223,6 +223,6 @@ describe('endpoints', { timeout: 300_000 }, () => {
 
     // An engine that is not whom its certificate says, and one that does not know us.
     await refused([], /altnames.*ENGINE_UNREACHABLE/, { ...engine, DOCKER_HOST: 'tcp://127.0.0.2:2376' });
-    await refused([], /ENGINE_UNREACHABLE/, { DOCKER_HOST: 'tcp://127.0.0.1:2376' });
+    await refused([], /HTTPS.*ENGINE_ERROR/, { DOCKER_HOST: 'tcp://127.0.0.1:2376' });
   });
 });
