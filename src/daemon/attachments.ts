@@ -78,15 +78,16 @@ export class Attachments {
     const { id, pid, hostname, name } = info;
     const began = performance.now();
     try {
+      const mac = macOf(id);
+      this.#attached.set(id, { info, mac, cidrs });
       await this.#naming.set(info, cidrs, choice.dns);
+      // Name and link go to the other hosts in one message, while the link is being made.
+      this.#changed(id);
       if (choice.rewriteHosts && !info.ownHosts) {
         const extraHosts = [...info.extraHosts, ...choice.addHosts];
         await writeHostsFile({ pid, hostname, cidrs, extraHosts, hostsPath: info.hostsPath });
       }
-      const mac = macOf(id);
       await attachVeth(this.#ip, { pid, mac, cidrs, mtu: this.#mtu, multicast: choice.multicastRoute });
-      this.#attached.set(id, { info, mac, cidrs });
-      this.#changed(id);
       const ms = performance.now() - began;
       this.#onAttached(ms / 1000);
       this.#logger.info({ container: id.slice(0, 12), name, cidrs, ms: Math.round(ms) }, 'attached');
@@ -124,7 +125,7 @@ export class Attachments {
     const { pid, name } = attachment.info;
     this.#logger.info({ container: id.slice(0, 12), name }, 'detached');
     // The link goes with the namespace, by itself and for free, unless another container still uses that.
-    if (linkExists(hostLink(pid))) await this.sweep();
+    if (linkExists(hostLink(pid)) && !hasNetns(pid)) await detachVeth(this.#ip, pid);
   }
 
   /** Takes away links of containers that ended while something else kept their network namespace. */

@@ -10,6 +10,8 @@ export type Reach = 'pending' | 'established' | 'failed';
 
 /** ms */
 const interval = 2_000;
+/** Parts of the interval, in each of which some of the peers are asked: of a thousand answers at once some are lost. */
+const turns = 10;
 /** ms without an answer, after which the way counts as failed */
 const patience = 7_000;
 const ask = Buffer.from('weavets?');
@@ -21,6 +23,7 @@ export class Heartbeat {
   /** address to when it was first asked, and when it last answered; ms */
   readonly #peers = new Map<string, { since: number; answered: number }>();
   #timer: NodeJS.Timeout | undefined;
+  #turn = 0;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -42,7 +45,7 @@ export class Heartbeat {
       );
     }
     socket.on('error', () => {});
-    heartbeat.#timer = setInterval(() => heartbeat.#askAll(), interval).unref();
+    heartbeat.#timer = setInterval(() => heartbeat.#askSome(), interval / turns).unref();
     socket.unref();
     return heartbeat;
   }
@@ -70,8 +73,10 @@ export class Heartbeat {
     this.#socket.close();
   }
 
-  #askAll(): void {
-    for (const address of this.#peers.keys()) this.#send(ask, address);
+  #askSome(): void {
+    const addresses = [...this.#peers.keys()];
+    for (let i = this.#turn; i < addresses.length; i += turns) this.#send(ask, addresses[i] as string);
+    this.#turn = (this.#turn + 1) % turns;
   }
 
   #heard(message: Buffer, address: string): void {
