@@ -26,6 +26,11 @@ export const cidrLabel = 'weavets.cidr';
 
 const bridged = new Set(['', 'default', 'bridge', 'none']);
 
+/** A network that the user made, where Docker's own DNS answers first. */
+export function isUserNetwork(networkMode: string): boolean {
+  return !bridged.has(networkMode);
+}
+
 /**
  * The one place that says which containers are attached, and with what.
  * @throws WeaveError BAD_WEAVE_CIDR when the container asks in a form that has no meaning
@@ -36,9 +41,8 @@ export function decide(subject: Subject, options: PolicyOptions): Decision {
   if (networkMode.startsWith('container:'))
     return { attach: false, reason: `it shares the network of ${networkMode}` };
   const asked = lastValue(subject.env, 'WEAVE_CIDR') ?? subject.labels[cidrLabel];
-  const userNetwork = !bridged.has(networkMode);
   if (asked === undefined) {
-    if (userNetwork && !options.attachUserNetworks) {
+    if (isUserNetwork(networkMode) && !options.attachUserNetworks) {
       return {
         attach: false,
         reason: `it is on the network ${networkMode} and asks for no address (WEAVE_CIDR or label ${cidrLabel})`,

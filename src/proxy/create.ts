@@ -1,6 +1,6 @@
 import { hasCode } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
-import { decide, type PolicyOptions } from '../lib/policy.ts';
+import { decide, isUserNetwork, type PolicyOptions } from '../lib/policy.ts';
 import { shimDirectory } from '../lib/shim.ts';
 import { JsonObject, UnexpectedType } from './body.ts';
 import type { Call, EngineAnswer, ErrorAnswer, Handler } from './contract.ts';
@@ -71,7 +71,8 @@ export function createContainer(options: CreateOptions, { images, provision, log
     if (!prefixCommand(config, image)) return call.forward();
     putShim(host, shimDirectory(provision.stateDir, options.multicastRoute ? 'multicast' : 'wait'));
     config.removeKeys('Volumes', isShimTarget);
-    const hostname = nameContainer(config, call.route.query.get('name') ?? '', labels);
+    const name = call.route.query.get('name') ?? '';
+    const hostname = nameContainer(config, { name, labels, userNetwork: isUserNetwork(networkMode) });
     putDns(host, provision, hostname !== '');
     config.set('HostConfig', host);
     return call.forward(config.toBuffer());
@@ -89,15 +90,20 @@ export function createContainer(options: CreateOptions, { images, provision, log
   }
 
   /** Sets the hostname unless there is one. @returns the hostname; `''` if the engine will make it up */
-  function nameContainer(config: JsonObject, name: string, labels: Record<string, string>): string {
+  function nameContainer(
+    config: JsonObject,
+    { name, labels, userNetwork }: { name: string; labels: Record<string, string>; userNetwork: boolean },
+  ): string {
     const given = config.string('Hostname');
     if (given !== '') return given;
     const hostname = hostnames.of(name.replace(/^\//, ''), labels);
     if (hostname === undefined) logger.warn({ name }, 'the name is too long to be used as a hostname');
     if (!hostname) return '';
-    config.set('Hostname', hostname);
-    // The engine would append it once more.
-    if (config.string('Domainname') !== '') config.set('Domainname', '');
+    // On networks of the user Docker's DNS answers for the Hostname, with the address there: the full name is ours.
+    const domain = userNetwork ? options.dnsDomain.replace(/\.$/, '') : '';
+    config.set('Hostname', domain ? hostname.slice(0, -domain.length - 1) : hostname);
+    // On others the engine would append it once more.
+    if (domain || config.string('Domainname') !== '') config.set('Domainname', domain);
     return hostname;
   }
 }

@@ -249,6 +249,16 @@ test('the domain is part of the hostname, so it is not said twice', async () => 
   assert.equal(Domainname, '');
 });
 
+test('on a network of the user only our DNS server has the full name', async () => {
+  const { Hostname, Domainname } = await created({
+    Image: 'i',
+    Env: ['WEAVE_CIDR='],
+    HostConfig: { NetworkMode: 'mine' },
+  });
+  assert.equal(Hostname, 'bbox1');
+  assert.equal(Domainname, 'weave.local');
+});
+
 test('a hostname from a label, of the request or of the image', async () => {
   const fromLabel = { options: { hostnameFromLabel: 'host' } };
   const image = { Cmd: ['sh'], Labels: { host: 'of-image' } };
