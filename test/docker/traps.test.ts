@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { Host } from '../support/host.ts';
+import { RawClient } from '../support/proxied.ts';
+
+let host: Host;
+before(async () => {
+  host = await Host.create();
+  const { code, stderr } = await host.weavets('launch');
+  assert.equal(code, 0, stderr);
+});
+after(() => host[Symbol.asyncDispose]());
+
+const docker = (socket: 'weave/weave' | 'docker', ...args: string[]) =>
+  host.run(['docker', '-H', `unix:///var/run/${socket}.sock`, ...args]);
+const open = (socket: 'weave/weave' | 'docker') =>
+  new RawClient(connect({ path: host.path(`/run/${socket}.sock`), allowHalfOpen: true }));
+
+test('HTTP/2 in clear, at once and by upgrade, is answered as by the engine', async () => {
+  const upgrade = (path: string) =>
+    `POST ${path} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nX-Docker-Expose-Session-Uuid: SOCKET\r\n\r\n`;
+  for (const first of [
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0',
+    upgrade('/session'),
+    upgrade('/grpc'),
+  ]) {
+    const heads: string[] = [];
+    for (const socket of ['docker', 'weave/weave'] as const) {
+      // The engine has each session once.
+      const client = open(socket).send(first.replace('SOCKET', socket));
+      const text = await client.until(
+        (all, { ended }) => ended || all.includes('\r\n\r\n') || all.startsWith('\0'),
+        10_000,
+      );
+      heads.push(text.split('\r\n\r\n')[0] ?? '');
+      client.socket.destroy();
+    }
+    assert.ok(heads[0]);
+    assert.equal(heads[1], heads[0], first);
+  }
+});
+
+test('attach by websocket', async () => {
+  await host.proxied('run', '-di', '--name', 'ws', 'busybox', 'cat');
+  const client = open('weave/weave').send(
+    'GET /containers/ws/attach/ws?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: d\r\nOrigin: http://d\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  await client.until((text) => /^HTTP\/1\.1 101 [\s\S]*\r\n\r\n/.test(text));
+  // One masked text frame, with a mask of zeros.
+  client.send(Buffer.from([0x81, 0x86, 0, 0, 0, 0, ...Buffer.from('hello\n')]));
+  await client.until((text) => text.endsWith('hello\n'));
+  client.socket.destroy();
+  await host.docker('rm', '-f', 'ws');
+});
+
+test('a health check is run by the engine, and not by the shim', async () => {
+  await host.proxied(
+    'run',
+    '-d',
+    '--name',
+    'healthy',
+    '--health-cmd',
+    'test -e /w/w',
+    '--health-interval',
+    '1s',
+    'busybox',
+    'sleep',
+    '1000',
+  );
+  const { Config } = JSON.parse((await host.docker('inspect', 'healthy')).slice(1, -1));
+  assert.deepEqual(Config.Healthcheck.Test, ['CMD-SHELL', 'test -e /w/w']);
+  await host.shell(
+    'until docker inspect -f "{{.State.Health.Status}}" healthy | grep -qx healthy; do sleep 0.1; done',
+  );
+  const { State } = JSON.parse((await host.docker('inspect', 'healthy')).slice(1, -1));
+  assert.equal(State.Health.Log[0].ExitCode, 0);
+  await host.docker('rm', '-f', 'healthy');
+});
+
+test('checkpoints: the engine’s own answer', async () => {
+  await host.proxied('run', '-d', '--name', 'checked', 'busybox', 'sleep', '1000');
+  for (const args of [
+    ['checkpoint', 'create', 'checked', 'one'],
+    ['start', '--checkpoint', 'one', 'checked'],
+  ]) {
+    const [direct, proxied] = [await docker('docker', ...args), await docker('weave/weave', ...args)];
+    assert.notEqual(direct.code, 0);
+    assert.deepEqual(proxied, direct);
+  }
+  await host.docker('rm', '-f', 'checked');
+});
+
+test('a platform, the machine’s and one that the image is not for', async () => {
+  for (const platform of ['linux/amd64', 'linux/s390x', 'no/such/one/at/all']) {
+    const args = ['run', '--rm', '--pull', 'never', '--platform', platform, 'busybox', 'echo', 'ran'];
+    const [direct, proxied] = [await docker('docker', ...args), await docker('weave/weave', ...args)];
+    assert.deepEqual([proxied.code, proxied.stdout], [direct.code, direct.stdout], platform);
+  }
+});
+
+test('removed as soon as it ends: no error, and nothing is left', async () => {
+  for (let turn = 0; turn < 3; turn++) {
+    const { code, stdout, stderr } = await docker('weave/weave', 'run', '--rm', 'busybox', 'echo', 'brief');
+    assert.deepEqual([code, stdout, stderr], [0, 'brief\n', '']);
+  }
+  assert.equal(await host.docker('ps', '-aq'), '');
+});
+
+test('user namespaces: attached, waiting, named', async () => {
+  await host.stopEngine();
+  await host.startEngine(['--userns-remap', 'default']);
+  await host.importBusybox();
+  const shown = await docker(
+    'weave/weave',
+    'run',
+    '--rm',
+    '--name',
+    'mapped',
+    'busybox',
+    'sh',
+    '-c',
+    'cat /proc/self/uid_map; ip -4 addr show ethwe; hostname; cat /etc/hosts',
+  );
+  assert.equal(shown.code, 0, shown.stderr);
+  assert.doesNotMatch(shown.stdout, /^ *0 +0 /m);
+  assert.match(shown.stdout, /inet 10\.32\.\d+\.\d+\/12 /);
+  assert.match(shown.stdout, /^10\.32\.\d+\.\d+\tmapped\.weave\.local mapped$/m);
+});
