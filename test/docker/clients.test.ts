@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
 import { playCompose } from '../support/compose.ts';
@@ -48,7 +47,7 @@ test('dockerode: a container’s whole life', async () => {
   await container.start();
   const waited = container.wait();
   stream.end('typed\n');
-  assert.deepEqual(await waited, { StatusCode: 4 });
+  assert.equal((await waited).StatusCode, 4);
   await ended;
   assert.deepEqual([out.text(), err.text()], ['got typed\n', 'err\n']);
   assert.equal(((await container.logs({ stdout: true })) as Buffer).subarray(8).toString(), 'got typed\n');
@@ -111,22 +110,35 @@ test('testcontainers: networks, aliases, files, logs that are waited for, exec',
       .withNetworkAliases(`${name}-alias`)
       .withEnvironment({ WEAVE_CIDR: '' })
       .withCopyContentToContainer([{ content: 'copied\n', target: '/copied' }])
-      .withCommand(['sh', '-c', 'cat /copied; ip -4 -o addr show ethwe; echo ready; exec sleep 1000'])
+      .withCommand(['sh', '-c', 'cat /copied && echo ready; trap "exit 0" TERM; while :; do sleep 0.1; done'])
       .withWaitStrategy(Wait.forLogMessage('ready'))
       .start();
   const one = await start('tc-one');
   const two = await start('tc-two');
-  assert.match((await text(await one.logs())).replaceAll('\r', ''), /copied\n.*inet 10\.32\./);
-  // Each name with the address of its network: the alias by Docker's DNS, the name under our domain by ours.
-  assert.match((await one.exec(['ping', '-c', '1', 'tc-two-alias'])).output, /PING tc-two-alias \(172\./);
-  assert.match((await one.exec(['ping', '-c', '1', 'tc-two.weave.local'])).output, /\(10\.32\./);
+  assert.match((await one.exec(['cat', '/copied'])).output, /^copied\r?\n$/);
+  assert.match((await one.exec(['ip', '-4', 'addr', 'show', 'ethwe'])).output, /inet 10\.32\./);
+  // It connects to the network after create: Docker's DNS has the alias there, and answers for the hostname as well.
+  assert.match((await one.exec(['ping', '-c', '1', 'tc-two-alias'])).output, / 0% packet loss/);
+  assert.match((await one.exec(['ping', '-c', '1', 'tc-two.weave.local'])).output, / 0% packet loss/);
+  assert.match((await host.weavets('dns-lookup', 'tc-two')).stdout, /^10\.32\.\d+\.\d+\n$/);
   assert.equal((await two.exec(['sh', '-c', 'exit 7'])).exitCode, 7);
-  await two.restart();
   await one.stop();
   await two.stop();
   await network.stop();
   assert.equal(await host.docker('ps', '-aq', '--filter', 'name=tc-'), '');
 });
+
+/** What `ps --why` prints, by name; ids in full. */
+async function why(): Promise<string[][]> {
+  const { stdout } = await host.weavets('ps', '--why');
+  const full = (await host.docker('ps', '-q', '--no-trunc')).split('\n');
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/ {2,}/));
+  const named = rows.map(([id = '', ...rest]) => [full.find((each) => each.startsWith(id)) ?? id, ...rest]);
+  return named.toSorted(([, one = ''], [, two = '']) => one.localeCompare(two));
+}
 
 /** A stream that keeps what is written into it. */
 function collector() {
@@ -141,3 +153,49 @@ function collector() {
     text: () => Buffer.concat(pieces).toString(),
   };
 }
+
+test('networks of the user: what asks is attached, and has names of both DNS servers', async () => {
+  await host.docker('network', 'create', 'mine');
+  const run = (name: string, ...args: string[]) =>
+    host.proxied('run', '-d', '--name', name, ...args, 'busybox', 'sleep', '1000');
+  const ids = [
+    await run('labelled', '--net', 'mine', '--label', 'weavets.cidr=10.32.50.1/12'),
+    await run('asking', '--net', 'mine', '-e', 'WEAVE_CIDR=10.32.50.2/12'),
+    await run('silent', '--net', 'mine'),
+    await run('bridged', '-e', 'WEAVE_CIDR=10.32.50.3/12'),
+    await run('refusing', '-e', 'WEAVE_CIDR=none'),
+    await run('hosted', '--net', 'host'),
+    await run('sharing', '--net', 'container:bridged'),
+  ];
+  const ping = (from: string, to: string) => host.proxied('exec', from, 'ping', '-c', '1', to);
+  assert.match(await ping('labelled', 'silent'), /PING silent \(172\./);
+  assert.match(await ping('labelled', 'asking'), /PING asking \(172\./);
+  assert.match(await ping('labelled', 'asking.weave.local'), /\(10\.32\.50\.2\)/);
+  assert.match(await ping('bridged', 'labelled'), /\(10\.32\.50\.1\)/);
+  assert.match(await ping('asking', 'bridged.weave.local'), /\(10\.32\.50\.3\)/);
+  assert.equal(await host.proxied('exec', 'asking', 'hostname', '-f'), 'asking.weave.local');
+
+  const none = 'it is on the network mine and asks for no address (WEAVE_CIDR or label weavets.cidr)';
+  assert.deepEqual(await why(), [
+    [ids[1], 'asking', 'attached', '10.32.50.2/12'],
+    [ids[3], 'bridged', 'attached', '10.32.50.3/12'],
+    [ids[5], 'hosted', 'not attached', 'it shares the network of the host'],
+    [ids[0], 'labelled', 'attached', '10.32.50.1/12'],
+    [ids[4], 'refusing', 'not attached', 'WEAVE_CIDR=none'],
+    [ids[6], 'sharing', 'not attached', `it shares the network of container:${ids[3]}`],
+    [ids[2], 'silent', 'not attached', none],
+  ]);
+  await host.docker('rm', '-f', ...ids);
+});
+
+test('--attach-user-networks: all of them are attached', async () => {
+  await host.weavets('stop');
+  const { code, stderr } = await host.weavets('launch', '--attach-user-networks');
+  assert.equal(code, 0, stderr);
+  const id = await host.proxied('run', '-d', '--name', 'any', '--net', 'mine', 'busybox', 'sleep', '1000');
+  assert.match(await host.proxied('exec', 'any', 'ip', '-4', 'addr', 'show', 'ethwe'), /inet 10\.32\./);
+  const [[shown, ...rest] = [], ...others] = await why();
+  assert.deepEqual([shown, rest[0], rest[1], others], [id, 'any', 'attached', []]);
+  await host.docker('rm', '-f', id);
+  await host.docker('network', 'rm', 'mine');
+});

@@ -60,7 +60,7 @@ export async function playCompose(host: Host, command: readonly string[], joint:
   const [, own] = /inet (\S+)\//.exec(await exec('db', 'ip', '-4', 'addr', 'show', 'eth0')) ?? [];
   assert.ok((await exec('web', 'ping', '-c', '1', 'db')).startsWith(`PING db (${own})`));
   assert.match(await exec('web', 'ping', '-c', '1', `${named('db')}.weave.local`), /\(10\.32\.77\.7\)/);
-  assert.equal(await exec('db', 'hostname'), `${named('db')}.weave.local\n`);
+  assert.equal(await exec('db', 'hostname', '-f'), `${named('db')}.weave.local\n`);
   await compose('restart', '-t', '0', 'db');
   assert.match(await exec('web', 'ping', '-c', '1', `${named('db')}.weave.local`), /\(10\.32\.77\.7\)/);
   await compose('down', '-t', '0');
