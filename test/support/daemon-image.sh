@@ -1,6 +1,5 @@
 #!/bin/sh
-# Makes the images `weavets` and `weavets-etcd` as the Dockerfile would, but from this machine's own files: no registry
-# is needed.
+# Makes the image `weavets` as the Dockerfile would, but from this machine's own files: no registry is needed.
 set -eu
 repository=$1
 dir=$(mktemp -d)
@@ -23,9 +22,3 @@ for tool in node env sh ip nsenter mount sysctl iptables-save iptables-restore i
 for module in $(find /usr/lib/*/xtables -name '*.so'); do put "$module"; done
 tar -C "$dir" -c . | docker -H unix:///var/run/docker.sock import \
   -c 'ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin' -c 'ENTRYPOINT ["weavets"]' -c 'CMD ["launch", "--foreground"]' - weavets >/dev/null
-rm -rf "$dir"
-mkdir -p "$dir/tmp" "$dir/etc" "$dir/var/lib/etcd" "$dir/usr/bin" "$dir/usr/lib" "$dir/usr/lib64"
-ln -s usr/bin "$dir/bin"; ln -s usr/lib "$dir/lib"; ln -s usr/lib64 "$dir/lib64"
-put "$(command -v etcd)"
-tar -C "$dir" -c . | docker -H unix:///var/run/docker.sock import \
-  -c 'ENV PATH=/usr/bin' -c 'ENTRYPOINT ["etcd"]' - weavets-etcd >/dev/null
