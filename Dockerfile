@@ -12,7 +12,8 @@ RUN npm run build && npm prune --omit=dev
 # The store of a cluster, for docker-compose.yml's profile of that name.
 FROM node:20-bookworm-slim AS etcd
 RUN apt-get update && apt-get install -y --no-install-recommends etcd-server && rm -rf /var/lib/apt/lists/* \
-    && mkdir -p /var/lib/etcd
+    && install -d -o etcd -g etcd -m 700 /var/lib/etcd
+USER etcd
 ENTRYPOINT ["etcd"]
 
 FROM node:20-bookworm-slim

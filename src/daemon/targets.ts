@@ -33,7 +33,7 @@ export class Targets {
   /** @param etcd undefined: this host is alone */
   static async of(config: LaunchConfig, local: Store, etcd: EtcdStore | undefined): Promise<Targets> {
     const targets = new Targets(config, local, etcd);
-    if (etcd) await targets.#set(targets.#members);
+    if (etcd) await targets.#set(etcd, targets.#members);
     return targets;
   }
 
@@ -43,30 +43,33 @@ export class Targets {
   }
 
   /** @param peers hosts with an etcd, or `host:port`; @param replace whether these are all @throws WeaveError USAGE */
-  connect(peers: readonly string[], replace: boolean): Promise<void> {
-    return this.#set([...(replace ? [] : this.#members), ...peers.map(withEtcdPort)]);
+  async connect(peers: readonly string[], replace: boolean): Promise<void> {
+    if (this.#etcd)
+      return this.#set(this.#etcd, [...(replace ? [] : this.#members), ...peers.map(withEtcdPort)]);
+    if (peers.length === 0) return;
+    throw new WeaveError(
+      'USAGE',
+      `this host is alone, so it can't connect to ${peers.join(', ')}; hosts that share an etcd find each other: weavets stop, then weavets launch --store etcd://HOST:PORT`,
+    );
   }
 
   /** A host that is alone has nothing to forget. @throws WeaveError USAGE */
   async forget(peers: readonly string[]): Promise<void> {
-    if (this.#etcd === undefined) return;
     const gone = new Set(peers.map(withEtcdPort));
-    return this.#set(this.#members.filter((member) => !gone.has(member)));
+    if (this.#etcd)
+      await this.#set(
+        this.#etcd,
+        this.#members.filter((member) => !gone.has(member)),
+      );
   }
 
-  async #set(members: readonly string[]): Promise<void> {
-    if (this.#etcd === undefined) {
-      throw new WeaveError(
-        'USAGE',
-        'this host is alone: it was launched without a store for several; weavets stop, then weavets launch --store etcd://HOST:PORT',
-      );
-    }
+  async #set(etcd: EtcdStore, members: readonly string[]): Promise<void> {
     if (members.length === 0) {
       throw new WeaveError('USAGE', 'no etcd would be left to go to; name one that stays');
     }
     this.#members = [...new Set(members)];
     const store = `${this.#scheme}://${this.#members.join(',')}`;
     await this.#local.commit([{ key, value: store }]);
-    this.#etcd.setEndpoints(this.#members.map((member) => etcdEndpoint(this.#scheme, member)));
+    etcd.setEndpoints(this.#members.map((member) => etcdEndpoint(this.#scheme, member)));
   }
 }

@@ -36,7 +36,26 @@ test('the daemon as a container, by the compose file, without privileges beyond 
   await compose('down');
 
   // With others: the profile has an etcd, which is on loopback unless an address is given.
-  const shown = await compose('--profile', 'cluster', 'config');
-  assert.match(shown, /--listen-client-urls=http:\/\/127\.0\.0\.1:2379/);
-  assert.match(shown, /WEAVE_STORE: lmdb/);
+  const cluster = ['docker-compose', '-f', join(repository, 'docker-compose.yml'), '--profile', 'cluster'];
+  const env = { WEAVE_STORE: 'etcd://127.0.0.1:2379' };
+  await host.runOk([...cluster, 'up', '-d', '--no-build'], { env });
+  await until('the daemon has found the etcd', async () => {
+    const { code, stdout } = await host.weavets('status', 'targets');
+    return code === 0 && stdout.includes('127.0.0.1:2379');
+  });
+  const listening = await host.shell('ss -Hltn "sport = :2379"');
+  assert.deepEqual(
+    listening.stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ +/)[3]),
+    ['127.0.0.1:2379'],
+  );
+  assert.equal(
+    await host
+      .docker('exec', 'two', 'ip', '-4', '-o', 'addr', 'show', 'ethwe')
+      .then((text) => text.includes('10.32.')),
+    true,
+  );
+  await host.runOk([...cluster, 'down'], { env });
 });
