@@ -97,7 +97,10 @@ test('dockerode: build, with its progress, and run', async () => {
   });
 });
 
-test('testcontainers: networks, aliases, files, logs that are waited for, exec', async () => {
+test('testcontainers: networks, aliases, files, logs that are waited for, exec', async (t) => {
+  t.after(() => {
+    delete process.env.DOCKER_HOST;
+  });
   process.env.DOCKER_HOST = `unix://${host.path('/run/weave/weave.sock')}`;
   // It would pull the image of its reaper.
   process.env.TESTCONTAINERS_RYUK_DISABLED = 'true';

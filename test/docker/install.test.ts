@@ -122,7 +122,10 @@ test('-H fd:// without systemd says so', async () => {
   assert.deepEqual([launched.code, launched.stdout], [1, '']);
   assert.match(launched.stderr, /-H fd:\/\/ is for systemd, with --foreground \(USAGE\)/);
   const foreground = await host.weavets('launch', '--foreground', '-H', 'fd://');
-  assert.match(foreground.stderr, /fd:\/\/ needs sockets that systemd passed to this very process \(LISTEN_FDS, LISTEN_PID\)/);
+  assert.match(
+    foreground.stderr,
+    /fd:\/\/ needs sockets that systemd passed to this very process \(LISTEN_FDS, LISTEN_PID\)/,
+  );
   await host.runOk(['rm', '-f', '/run/weave/weave.sock']);
 });
 

@@ -37,7 +37,7 @@ npm ls --omit=dev --all --parseable | sed -n "s#^$PWD/\(node_modules/.*\)#\1#p" 
 done
 cp bin/weavets "$dir/weavets/bin"
 ln -s /weavets/bin/weavets "$dir/usr/local/bin/weavets"
-for tool in node env sh ip nsenter mount sysctl iptables-save iptables-restore iptables; do put "$(command -v "$tool")"; done
+for tool in node env sh ip bridge nsenter mount sysctl iptables-save iptables-restore iptables; do put "$(command -v "$tool")"; done
 for module in $(find /usr/lib/*/xtables -name '*.so'); do put "$module"; done
 import weavets 'ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin' 'ENTRYPOINT ["weavets"]' 'CMD ["launch", "--foreground"]'
 
