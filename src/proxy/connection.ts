@@ -158,7 +158,7 @@ export class Connection {
   }
 
   #toTarget(target: Duplex, bytes: Buffer): void {
-    if (!target.write(bytes)) this.#client.pause();
+    if (!writeThrough(target, bytes)) this.#client.pause();
   }
 
   #toInterceptor(): Duplex {
@@ -201,7 +201,7 @@ export class Connection {
       this.#client.destroy();
       return;
     }
-    if (!this.#client.write(bytes)) target.pause();
+    if (!writeThrough(this.#client, bytes)) target.pause();
     if (exchange?.raw) {
       this.#goRaw();
       this.#release();
@@ -293,4 +293,9 @@ export class Connection {
     this.#dropped += bytes.length;
     if (this.#dropped > maxDropped) this.#client.destroy();
   }
+}
+
+/** @returns false if somebody has to wait: a piece above the mark is no reason to, once the kernel has all of it */
+function writeThrough(to: Duplex, bytes: Buffer): boolean {
+  return to.write(bytes) || to.writableLength === 0;
 }
