@@ -38,7 +38,6 @@ export class Attachments {
   readonly #ip: IpBatch;
   readonly #naming: Naming;
   readonly #mtu: number;
-  readonly #changed: (id: string) => void;
   readonly #logger: Logger;
   readonly #onAttached: (seconds: number) => void;
   readonly #attached = new Map<string, Attachment>();
@@ -47,8 +46,6 @@ export class Attachments {
     ip: IpBatch;
     naming: Naming;
     mtu: number;
-    /** told of each container that was attached, or whose addresses changed */
-    changed: (id: string) => void;
     /** told how long each took */
     onAttached: (seconds: number) => void;
     logger: Logger;
@@ -56,7 +53,6 @@ export class Attachments {
     this.#ip = fields.ip;
     this.#naming = fields.naming;
     this.#mtu = fields.mtu;
-    this.#changed = fields.changed;
     this.#logger = fields.logger;
     this.#onAttached = fields.onAttached;
   }
@@ -80,9 +76,8 @@ export class Attachments {
     try {
       const mac = macOf(id);
       this.#attached.set(id, { info, mac, cidrs });
+      // Tells the other hosts of name and link in one message, while the link is being made.
       await this.#naming.set(info, cidrs, choice.dns);
-      // Name and link go to the other hosts in one message, while the link is being made.
-      this.#changed(id);
       if (choice.rewriteHosts && !info.ownHosts) {
         const extraHosts = [...info.extraHosts, ...choice.addHosts];
         await writeHostsFile({ pid, hostname, cidrs, extraHosts, hostsPath: info.hostsPath });
@@ -113,7 +108,6 @@ export class Attachments {
     await removeAddresses(info.pid, leaving);
     this.#attached.set(info.id, { info, mac, cidrs: staying });
     await this.#naming.set(info, staying);
-    this.#changed(info.id);
   }
 
   /** The container does not run any more, or is to be left alone. */

@@ -138,7 +138,7 @@ export async function runParts(
       ...{ attachments: () => attachments.list().length, names: () => names.size },
     });
     const onAttached = (seconds: number) => metrics.attached(seconds);
-    const attachments = new Attachments({ ip, naming, mtu, changed, onAttached, logger });
+    const attachments = new Attachments({ ip, naming, mtu, onAttached, logger });
     const attacher = new Attacher({
       engine,
       allocator,
