@@ -4,6 +4,7 @@ import type { Cidr } from '../lib/cidr.ts';
 import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import { eachOf, KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
+import { isContainer } from '../lib/owner.ts';
 import { type Decision, decide, type PolicyOptions } from '../lib/policy.ts';
 import { type AddressRequest, parseRequest } from '../lib/request.ts';
 import type { AttachChoice, Attachments } from './attachments.ts';
@@ -301,8 +302,4 @@ export class Attacher {
 
 function union(a: readonly Cidr[], b: readonly Cidr[]): Cidr[] {
   return [...a, ...b.filter((cidr) => !a.some((other) => other.equals(cidr)))];
-}
-
-function isContainer(owner: string): boolean {
-  return /^[0-9a-f]{64}$/.test(owner);
 }

@@ -2,6 +2,7 @@ import { type NameTable, qualify } from '../dns/names.ts';
 import type { ContainerInfo } from '../docker/types.ts';
 import type { Cidr } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
+import { isContainer } from '../lib/owner.ts';
 import type { Store } from '../store/store.ts';
 
 /** What Naming is made of. */
@@ -12,7 +13,7 @@ export interface NamingParts {
   domain: string;
   /** name of this peer */
   origin: string;
-  /** told of each owner whose names changed */
+  /** told of each owner whose names or addresses changed */
   changed: (owner: string) => void;
   /** pid of a container's first process; 0 if it does not run */
   pidOf: (id: string) => Promise<number>;
@@ -173,8 +174,4 @@ export class Naming {
   #removeName(filter: { containerId: string; hostname?: string; address?: string }): void {
     this.#parts.names.remove({ ...filter, origin: this.#parts.origin });
   }
-}
-
-function isContainer(owner: string): boolean {
-  return /^[0-9a-f]{64}$/.test(owner);
 }

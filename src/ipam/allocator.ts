@@ -1,5 +1,6 @@
 import { Cidr, formatIp, type Ip4 } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
+import { isContainer } from '../lib/owner.ts';
 import type { AddressRequest } from '../lib/request.ts';
 import type { Store } from '../store/store.ts';
 import type { Range, Space } from './space.ts';
@@ -197,5 +198,5 @@ export class Allocator {
 }
 
 function shortOwner(owner: string): string {
-  return /^[0-9a-f]{64}$/.test(owner) ? `container ${owner.slice(0, 12)}` : owner;
+  return isContainer(owner) ? `container ${owner.slice(0, 12)}` : owner;
 }
