@@ -5,8 +5,8 @@ import type { Logger } from '../lib/log.ts';
 import { Exchange } from './exchange.ts';
 import { HeadReader, parseRequest } from './head.ts';
 import type { Interceptor } from './intercept.ts';
+import { mayOverwrite, type Peer, writeThrough } from './reads.ts';
 import { match } from './routes.ts';
-import type { EngineConnection } from './upstream.ts';
 
 /** Bytes of further requests that are kept while one is answered; then the client is read no more. */
 const maxHeld = 64 * 1024;
@@ -15,9 +15,9 @@ const maxDropped = 1024 * 1024;
 
 /** What a {@link Connection} is made of. */
 export interface Parts {
-  client: Socket;
+  client: Peer;
   /** for this client alone; half open is allowed on both */
-  engine: EngineConnection;
+  engine: Peer;
   interceptor: Interceptor;
   /** what to answer when the engine can't be reached */
   unreachable: string;
@@ -56,35 +56,23 @@ export class Connection {
   #closing = false;
 
   constructor({ client, engine, interceptor, unreachable, logger }: Parts) {
-    this.#client = client;
-    const { socket, reads } = engine;
-    this.#engine = socket;
+    this.#client = client.socket;
+    this.#engine = engine.socket;
     this.#interceptor = interceptor;
     this.#unreachable = unreachable;
     this.#logger = logger;
-    client.on('data', (bytes: Buffer) => this.#fromClient(bytes));
-    client.on('end', () => this.#clientEnd());
-    client.on('drain', () => {
-      socket.resume();
-      this.#intercepted?.resume();
-    });
-    client.on('error', (error) => logger.debug({ err: error }, 'client connection failed'));
-    this.closed = new Promise((resolve) => {
-      client.on('close', () => {
-        this.#gone?.abort();
-        socket.destroy();
-        this.#intercepted?.destroy();
-        resolve();
-      });
-    });
-    reads.take = (bytes) => {
-      this.#fromTarget(socket, bytes);
-      // What the kernel has not taken yet is still to be written from there.
-      return client.writableLength === 0;
+    client.reads.take = (bytes) => {
+      this.#fromClient(bytes);
+      return this.#held.length === 0 && mayOverwrite(client.socket, engine.socket);
     };
-    this.#listen(socket);
-    this.#engineConnected = !socket.connecting;
-    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => {
+    engine.reads.take = (bytes) => {
+      this.#fromTarget(engine.socket, bytes);
+      return mayOverwrite(engine.socket, client.socket);
+    };
+    this.closed = this.#listenToClient(client.socket);
+    this.#listen(engine.socket);
+    this.#engineConnected = !engine.socket.connecting;
+    engine.socket.once('encrypted' in engine.socket ? 'secureConnect' : 'connect', () => {
       this.#engineConnected = true;
     });
   }
@@ -97,6 +85,23 @@ export class Connection {
 
   destroy(): void {
     this.#client.destroy();
+  }
+
+  #listenToClient(client: Socket): Promise<void> {
+    client.on('end', () => this.#clientEnd());
+    client.on('drain', () => {
+      this.#engine.resume();
+      this.#intercepted?.resume();
+    });
+    client.on('error', (error) => this.#logger.debug({ err: error }, 'client connection failed'));
+    return new Promise((resolve) => {
+      client.on('close', () => {
+        this.#gone?.abort();
+        this.#engine.destroy();
+        this.#intercepted?.destroy();
+        resolve();
+      });
+    });
   }
 
   #listen(target: Duplex): void {
@@ -144,7 +149,7 @@ export class Connection {
       return rest;
     }
     target.cork();
-    target.write(found.head);
+    this.#toTarget(target, found.head);
     const left = this.#takeBody(exchange, rest);
     target.uncork();
     return left;
@@ -158,7 +163,9 @@ export class Connection {
   }
 
   #toTarget(target: Duplex, bytes: Buffer): void {
-    if (!writeThrough(target, bytes)) this.#client.pause();
+    // The interceptor may keep what it gets; the buffer it was read into is used again.
+    const own = target === this.#engine ? bytes : Buffer.from(bytes);
+    if (!writeThrough(target, own)) this.#client.pause();
   }
 
   #toInterceptor(): Duplex {
@@ -293,9 +300,4 @@ export class Connection {
     this.#dropped += bytes.length;
     if (this.#dropped > maxDropped) this.#client.destroy();
   }
-}
-
-/** @returns false if somebody has to wait: a piece above the mark is no reason to, once the kernel has all of it */
-function writeThrough(to: Duplex, bytes: Buffer): boolean {
-  return to.write(bytes) || to.writableLength === 0;
 }

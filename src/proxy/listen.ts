@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { chmodSync, chownSync } from 'node:fs';
 import { mkdir, readFile, readlink, rm, stat } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TlsFiles } from '../control/contract.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts';
+import { adopt, decrypted, type Peer } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
 
 /** Clients that may wait to be taken, as dockerd lets them; the kernel's somaxconn bounds it. */
@@ -25,7 +26,7 @@ export interface ListenRequest {
   /** TCP without TLS on other addresses than loopback */
   allowInsecureTcp: boolean;
   /** a client came */
-  accept: (client: Socket) => void;
+  accept: (client: Peer) => void;
 }
 
 /** An open socket. Closing the server also removes a unix socket's file. */
@@ -85,7 +86,7 @@ async function listenUnix(path: string, { like, accept }: ListenRequest): Promis
   await mkdir(dirname(path), { recursive: true });
   await removeStale(path);
   const owner = like === undefined ? undefined : await stat(like).catch(() => undefined);
-  const server = createServer({ allowHalfOpen: true }, accept);
+  const server = createPlainServer({}, accept);
   // Bound at once, and open to nobody else until it is given away.
   const umask = process.umask(0o177);
   try {
@@ -118,7 +119,7 @@ async function removeStale(path: string): Promise<void> {
 async function listenTcp(
   { host, port }: { host: string; port: number },
   tls: (TlsContext & { requestCert: boolean }) | undefined,
-  accept: (client: Socket) => void,
+  accept: (client: Peer) => void,
 ): Promise<Listener> {
   const server = createTcpServer(tls, accept);
   server.listen({ host, port, backlog });
@@ -129,13 +130,17 @@ async function listenTcp(
 
 function createTcpServer(
   tls: (TlsContext & { requestCert: boolean }) | undefined,
-  accept: (client: Socket) => void,
+  accept: (client: Peer) => void,
 ): Server {
   // Keep-alive probes find clients whose machine is gone.
-  const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
-  return tls
-    ? createTlsServer({ ...options, ...tls, rejectUnauthorized: tls.requestCert }, accept)
-    : createServer(options, accept);
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
+  if (!tls) return createPlainServer(options, accept);
+  const secure = { ...options, ...tls, allowHalfOpen: true, rejectUnauthorized: tls.requestCert };
+  return createTlsServer(secure, (client) => accept(decrypted(client)));
+}
+
+function createPlainServer(options: ServerOpts, accept: (client: Peer) => void): Server {
+  return createServer({ ...options, allowHalfOpen: true }, (client) => accept(adopt(client)));
 }
 
 /** Systemd's sockets: their unit, not --allow-insecure-tcp, says who may come. */
@@ -144,7 +149,7 @@ async function listenPassed(
   tls: (TlsContext & { requestCert: boolean }) | undefined,
   { accept }: ListenRequest,
 ): Promise<Listener> {
-  const plain = createServer({ allowHalfOpen: true, noDelay: true }, accept).listen({ fd, backlog });
+  const plain = createPlainServer({ noDelay: true }, accept).listen({ fd, backlog });
   await listening(plain, `file descriptor ${fd}`);
   const bound = plain.address();
   if (bound === null || typeof bound === 'string') return listener(`unix://${await pathOf(fd)}`, plain);

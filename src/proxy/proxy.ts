@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { TlsFiles } from '../control/contract.ts';
 import type { Logger } from '../lib/log.ts';
 import { Connection } from './connection.ts';
@@ -6,6 +5,7 @@ import type { Handlers } from './contract.ts';
 import { Forwarder } from './forward.ts';
 import { Interceptor } from './intercept.ts';
 import { type Listener, listen } from './listen.ts';
+import type { Peer } from './reads.ts';
 import { Upstream } from './upstream.ts';
 
 /** What a proxy is made of. */
@@ -42,7 +42,7 @@ export class DockerProxy {
     const upstream = await Upstream.create(options.engine, options.engineTls);
     const interceptor = new Interceptor(options.handlers, new Forwarder(upstream), logger);
     const connections = new Set<Connection>();
-    const accept = (client: Socket) => {
+    const accept = (client: Peer) => {
       const engine = upstream.connect();
       const { unreachable } = upstream;
       const connection = new Connection({ client, engine, interceptor, unreachable, logger });

@@ -4,14 +4,8 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { TlsFiles } from '../control/contract.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from './endpoint.ts';
-import { Reads } from './reads.ts';
+import { decrypted, type Peer, Reads } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
-
-/** A connection to the engine, open or being opened. What it reads comes to `reads`, not as events. */
-export interface EngineConnection {
-  socket: Socket;
-  reads: Reads;
-}
 
 /** The engine behind the proxy: opens connections to it. */
 export class Upstream {
@@ -49,12 +43,11 @@ export class Upstream {
    * Opens a connection to be spliced: each way ends on its own, and a write that fails doesn't stop the reading.
    * Errors come as its events.
    */
-  connect(): EngineConnection {
+  connect(): Peer {
+    if (this.#tls) return decrypted(readOnAfterFailedWrite(this.#connect({ allowHalfOpen: true })));
     const reads = new Reads();
-    return {
-      socket: readOnAfterFailedWrite(this.#connect({ allowHalfOpen: true, onread: reads.options })),
-      reads,
-    };
+    const options = { allowHalfOpen: true, onread: reads.options };
+    return { socket: readOnAfterFailedWrite(this.#connect(options)), reads };
   }
 
   #connect(options: { allowHalfOpen?: boolean; onread?: OnReadOpts }): Socket {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Call } from '../../../src/proxy/contract.ts';
 import { type RawClient, Scripted } from '../../support/proxied.ts';
@@ -417,6 +418,30 @@ test('a handler gets the call, and its answers have the form of the engine', asy
   );
   client.send(Buffer.alloc(17 * 1024 * 1024));
   await client.until((all) => /413 Payload Too Large\r\n.*\{"message":"the body/s.test(all));
+  client.socket.destroy();
+});
+
+test('a body that its handler reads late is what the client sent', async () => {
+  const pieces = Array.from({ length: 20 }, (_, n) => Buffer.alloc(2000, 65 + n));
+  let come = () => {};
+  const all = new Promise<void>((resolve) => {
+    come = resolve;
+  });
+  await using scripted = await Scripted.start(() => {}, {
+    create: async (call) => {
+      await all;
+      return { status: 418, message: (await call.body()).toString() };
+    },
+  });
+  const client = scripted.connect();
+  client.send(post('/containers/create', '').replace('Content-Length: 0', 'Content-Length: 40000'));
+  for (const piece of pieces) {
+    client.send(piece);
+    await delay(5);
+  }
+  come();
+  const text = await client.until((answer) => answer.endsWith('}\n'));
+  assert.equal(message(text), Buffer.concat(pieces).toString());
   client.socket.destroy();
 });
 

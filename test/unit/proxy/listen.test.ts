@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { TlsFiles } from '../../../src/control/contract.ts';
 import { type ErrorCode, hasCode } from '../../../src/lib/errors.ts';
-import { runOk } from '../../../src/lib/exec.ts';
 import { silent } from '../../../src/lib/log.ts';
 import { formatEndpoint, parseEndpoint } from '../../../src/proxy/endpoint.ts';
 import { DockerProxy, type ProxyOptions } from '../../../src/proxy/proxy.ts';
+import { Authority } from '../../support/certificates.ts';
 import { RawClient } from '../../support/proxied.ts';
 
 const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK';
@@ -151,7 +151,7 @@ describe('listening', () => {
 
   test('TLS: encrypted with --tls, and only for known clients with --tlsverify; the same towards the engine', async () => {
     const files = await certificates(dir);
-    const ca = await import('node:fs/promises').then(({ readFile }) => readFile(files.ca));
+    const ca = await readFile(files.ca);
     const plain = await start({ hosts: ['0.0.0.0:0'], tls: { ...files, verify: false } });
     assert.equal(await answers(connectTls({ port: port(plain), ca, servername: 'proxy' })), answer);
     const verified = await start({ hosts: ['127.0.0.1:0'], tls: { ...files, verify: true } });
@@ -198,47 +198,39 @@ describe('listening', () => {
 
   test('sockets that systemd passes on', async () => {
     await assert.rejects(start({ hosts: ['fd://'] }), code('USAGE'));
+    const files = await certificates(dir);
+    const tls = JSON.stringify({ ...files, verify: false });
     const script = `
       import { DockerProxy } from './src/proxy/proxy.ts';
       import { silent } from './src/lib/log.ts';
       process.env.LISTEN_PID = String(process.pid);
-      const options = { engineTls: null, tls: null, allowInsecureTcp: false, handlers: {}, logger: silent };
+      const options = { engineTls: null, tls: ${tls}, allowInsecureTcp: false, handlers: {}, logger: silent };
       const proxy = await DockerProxy.start({ hosts: ['fd://'], engine: 'unix://${dir}/engine.sock', ...options });
       console.log(proxy.addresses.join());`;
-    const passed = createServer().listen(`${dir}/h.sock`);
-    await once(passed, 'listening');
+    const unix = createServer().listen(`${dir}/h.sock`);
+    const tcp = createServer().listen(0, '127.0.0.1');
+    const sockets = [unix, tcp];
+    await Promise.all(sockets.map((socket) => once(socket, 'listening')));
+    const { port } = tcp.address() as AddressInfo;
+    const passed = sockets.map((socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd);
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit', (passed as unknown as { _handle: { fd: number } })._handle.fd],
-      env: { ...process.env, LISTEN_FDS: '1' },
+      stdio: ['ignore', 'pipe', 'inherit', ...passed],
+      env: { ...process.env, LISTEN_FDS: '2' },
     });
     const [said] = await once(child.stdout as NodeJS.ReadableStream, 'data');
-    passed.close();
-    assert.equal(`${said}`.trim(), `unix://${dir}/h.sock`);
+    for (const socket of sockets) socket.close();
+    assert.equal(`${said}`.trim(), `unix://${dir}/h.sock,tcp://127.0.0.1:${port}`);
+    // The unit says who may come to a unix socket; by TCP, only with TLS.
+    assert.equal(await answers(connect(`${dir}/h.sock`)), answer);
+    const ca = await readFile(files.ca);
+    assert.equal(await answers(connectTls({ port, ca, servername: 'proxy' })), answer);
+    assert.doesNotMatch(await answers(connect(port, '127.0.0.1')), /200 OK/);
     child.kill();
   });
 });
 
 /** A certificate for `proxy` and `localhost`, and its authority. */
 async function certificates(dir: string): Promise<TlsFiles & { ca: string }> {
-  const [ca, caKey, key, request, cert] = ['ca.pem', 'ca.key', 'key.pem', 'request.pem', 'cert.pem'].map(
-    (name) => join(dir, name),
-  );
-  await writeFile(join(dir, 'names'), 'subjectAltName=DNS:proxy,DNS:localhost');
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  await runOk([
-    'openssl',
-    'req',
-    '-x509',
-    ...newKey,
-    '-subj',
-    '/CN=authority',
-    '-keyout',
-    `${caKey}`,
-    '-out',
-    `${ca}`,
-  ]);
-  await runOk(['openssl', 'req', ...newKey, '-subj', '/CN=proxy', '-keyout', `${key}`, '-out', `${request}`]);
-  const sign = ['-CA', `${ca}`, '-CAkey', `${caKey}`, '-CAcreateserial', '-extfile', join(dir, 'names')];
-  await runOk(['openssl', 'x509', '-req', '-in', `${request}`, ...sign, '-out', `${cert}`]);
-  return { verify: false, ca: `${ca}`, cert: `${cert}`, key: `${key}` };
+  const authority = await Authority.create(dir);
+  return { verify: false, ...(await authority.sign('proxy', ['DNS:proxy', 'DNS:localhost'])) };
 }
