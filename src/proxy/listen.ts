@@ -34,7 +34,7 @@ export interface Listener {
   /** the form that DOCKER_HOST takes, with the real port */
   address: string;
   server: Server;
-  /** all that are open on it */
+  /** of TLS, from their handshake on: until that is over, nobody else has them */
   sockets: ReadonlySet<Socket>;
 }
 
@@ -125,7 +125,7 @@ async function listenTcp(
   server.listen({ host, port, backlog });
   await listening(server, formatEndpoint({ kind: 'tcp', host, port }));
   const bound = server.address() as AddressInfo;
-  return listener(formatEndpoint({ kind: 'tcp', host, port: bound.port }), server);
+  return listener(formatEndpoint({ kind: 'tcp', host, port: bound.port }), server, tls && server);
 }
 
 function createTcpServer(
@@ -157,12 +157,12 @@ async function listenPassed(
   if (!tls) return listener(address, plain);
   const secure = createTcpServer(tls, accept);
   plain.removeAllListeners('connection').on('connection', (socket) => secure.emit('connection', socket));
-  return listener(address, plain);
+  return listener(address, plain, secure);
 }
 
-function listener(address: string, server: Server): Listener {
+function listener(address: string, server: Server, secure?: Server): Listener {
   const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
+  secure?.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });

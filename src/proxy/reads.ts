@@ -46,9 +46,8 @@ export function adopt(accepted: Socket): Peer {
   const socket = new Socket(options);
   // The server counts it until it closes.
   Object.assign(socket, { _server: from._server });
+  // What is left of it is nothing, and emits nothing.
   from._handle = null;
-  from._server = null;
-  accepted.destroy();
   return { socket, reads };
 }
 
