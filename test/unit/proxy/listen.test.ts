@@ -196,7 +196,7 @@ describe('listening', () => {
     );
   });
 
-  test('sockets that systemd passes on', async () => {
+  test('sockets that systemd passes on', async (t) => {
     await assert.rejects(start({ hosts: ['fd://'] }), code('USAGE'));
     const files = await certificates(dir);
     const tls = JSON.stringify({ ...files, verify: false });
@@ -217,6 +217,7 @@ describe('listening', () => {
       stdio: ['ignore', 'pipe', 'inherit', ...passed],
       env: { ...process.env, LISTEN_FDS: '2' },
     });
+    t.after(() => child.kill());
     const [said] = await once(child.stdout as NodeJS.ReadableStream, 'data');
     // Closing here, so that none but the proxy accepts, removes the socket's file.
     await link(`${dir}/h.sock`, `${dir}/linked.sock`);
@@ -227,7 +228,6 @@ describe('listening', () => {
     const ca = await readFile(files.ca);
     assert.equal(await answers(connectTls({ port, ca, servername: 'proxy' })), answer);
     assert.doesNotMatch(await answers(connect(port, '127.0.0.1')), /200 OK/);
-    child.kill();
   });
 });
 
