@@ -6,6 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { Host, repository, until } from '../test/support/host.ts';
+import { median, quantile } from './statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
 const megabytes = 300;
@@ -86,11 +87,11 @@ async function run(): Promise<void> {
       const values = samples.get(`${row} ${side}`) ?? [];
       // Transfers take seconds, in which the machine changes: each is compared with the direct one just before it.
       const ratio = speed
-        ? at(values.map((value, round) => value / (direct[round] ?? Number.NaN)).filter(Number.isFinite), 0.5)
-        : at(values, 0.5) / at(direct, 0.5);
+        ? typical(values.map((value, round) => value / (direct[round] ?? Number.NaN)))
+        : typical(values) / typical(direct);
       if (side === 'weavets' && (speed ? ratio < wanted[row] : ratio > wanted[row]))
         missed.push(`${titles[row]}: ${ratio.toFixed(2)}, required ${wanted[row]}`);
-      const figures = speed ? [at(values.filter(Number.isFinite), 0.5)] : [at(values, 0.5), at(values, 0.99)];
+      const figures = speed ? [typical(values)] : [typical(values), quantile(values, 0.99)];
       return `${figures.map((value) => value.toFixed(0)).join(' / ')} (${ratio.toFixed(2)})`;
     });
     console.log(`| ${titles[row]} | ${cells.join(' | ')} |`);
@@ -276,7 +277,7 @@ async function memory(pid: string): Promise<void> {
 
   const streams = await Promise.all(Array.from({ length: 1000 }, () => follow('weavets')));
   const each = ((await resident()) - before) * 1.024;
-  const ping = at(await keptAlive('weavets', '/_ping', 500), 0.5);
+  const ping = median(await keptAlive('weavets', '/_ping', 500));
   await say(
     `1,000 idle logs -f held, ${each.toFixed(0)} kB each; a ping takes ${ping.toFixed(0)} us meanwhile`,
   );
@@ -312,7 +313,7 @@ async function follow(side: Side): Promise<Socket> {
   return socket;
 }
 
-function at(values: number[], quantile: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? Number.NaN;
+/** Median of what was measured: a transfer that a peer gave up is not. */
+function typical(values: readonly number[]): number {
+  return median(values.filter(Number.isFinite));
 }
