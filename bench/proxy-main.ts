@@ -1,7 +1,7 @@
 // The proxy alone, as a process of its own: `proxy-main.ts LISTEN ENGINE [inspect]`; with `inspect`, the calls that it
 // intercepts go through a handler that changes nothing.
 import { createLogger } from '../src/lib/log.ts';
-import type { Handler } from '../src/proxy/contract.ts';
+import type { Handler } from '../src/proxy/intercept/contract.ts';
 import { DockerProxy } from '../src/proxy/proxy.ts';
 
 const [host = '', engine = '', mode] = process.argv.slice(2);

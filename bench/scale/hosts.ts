@@ -4,15 +4,15 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Cluster } from '../../src/daemon/cluster.ts';
-import type { Link } from '../../src/daemon/links.ts';
+import type { Link } from '../../src/cluster/links.ts';
+import { Cluster } from '../../src/cluster/registration.ts';
 import { NameTable } from '../../src/dns/names.ts';
 import { Allocator } from '../../src/ipam/allocator.ts';
 import { Blocks } from '../../src/ipam/blocks.ts';
 import { eachOf } from '../../src/lib/lock.ts';
 import { silent } from '../../src/lib/log.ts';
 import { macOf } from '../../src/net/veth.ts';
-import { EtcdStore } from '../../src/store/etcd.ts';
+import { EtcdStore } from '../../src/store/etcd/etcd.ts';
 import type { Entry, Store, Watcher, Write } from '../../src/store/store.ts';
 import { addressOf, hex, noDatapath, peerOf, range } from './made-up.ts';
 import { MemoryStore } from './memory-store.ts';

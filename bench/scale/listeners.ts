@@ -1,7 +1,7 @@
 /** Connections that hear of every container as a host does, but keep nothing: a thousand fit in a process. */
 
 import { Range } from 'etcd3';
-import { EtcdSession } from '../../src/store/etcd-session.ts';
+import { EtcdSession } from '../../src/store/etcd/session.ts';
 import { now, serve } from './worker.ts';
 
 let events = 0;

@@ -1,6 +1,6 @@
 /** What simulated hosts and containers are called. */
-import type { ClusterParts } from '../../src/daemon/cluster.ts';
-import { Cidr, formatIp } from '../../src/lib/cidr.ts';
+import type { ClusterParts } from '../../src/cluster/registration.ts';
+import { Cidr, formatIp } from '../../src/model/address.ts';
 
 export const range = Cidr.parse('10.32.0.0/12');
 

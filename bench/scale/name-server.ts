@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NameTable } from '../../src/dns/names.ts';
 import { DnsServer } from '../../src/dns/server.ts';
-import { formatIp } from '../../src/lib/cidr.ts';
 import { runOk } from '../../src/lib/exec.ts';
 import { silent } from '../../src/lib/log.ts';
+import { formatIp } from '../../src/model/address.ts';
 import { hex, peerOf } from './made-up.ts';
 
 const [address, port] = ['127.77.0.3', 5453];

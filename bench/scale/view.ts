@@ -1,9 +1,9 @@
 /** One host that knows all the others, in a process of its own, as the daemon does. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Cluster } from '../../src/daemon/cluster.ts';
+import { Cluster } from '../../src/cluster/registration.ts';
 import { NameTable } from '../../src/dns/names.ts';
 import { silent } from '../../src/lib/log.ts';
-import { EtcdStore } from '../../src/store/etcd.ts';
+import { EtcdStore } from '../../src/store/etcd/etcd.ts';
 import { addressOf, noDatapath, peerOf } from './made-up.ts';
 import { memory, now, serve } from './worker.ts';
 

@@ -1,7 +1,7 @@
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Command, Context } from './command.ts';
 import { commands } from './commands.ts';
-import { commandHelp, usageOf } from './help.ts';
+import { commandHelp, usageOf } from './help/help.ts';
 import { parseArgs } from './parse.ts';
 import { didYouMean } from './suggest.ts';
 

@@ -1,7 +1,7 @@
 import type { Operations } from '../control/contract.ts';
-import { isIp } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
-import { checkName } from '../lib/names.ts';
+import { isIp } from '../model/address.ts';
+import { checkName } from '../model/names.ts';
 
 /**
  * `[IP…] CONTAINER [-h FQDN]` or `IP… -h FQDN`: the last word is a container unless it is an address.

@@ -2,9 +2,9 @@ import type { Connection, LaunchConfig, Report } from '../control/contract.ts';
 import type { NameTable } from '../dns/names.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Part } from '../ipam/grid.ts';
-import { formatIp } from '../lib/cidr.ts';
-import type { PeerEndpoint, PeerState } from '../net/datapath.ts';
-import { vxlanPort } from '../net/vxlan.ts';
+import { formatIp } from '../model/address.ts';
+import type { PeerEndpoint, PeerState } from '../net/overlay/datapath.ts';
+import { vxlanPort } from '../net/overlay/vxlan.ts';
 
 /** What a report is made of. */
 export interface ReportSources {

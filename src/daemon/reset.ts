@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { paths } from '../control/contract.ts';
 import { messageOf } from '../lib/errors.ts';
 import { removeBridge } from '../net/bridge.ts';
-import { removeDatapath } from '../net/datapath.ts';
 import { removeRules } from '../net/firewall.ts';
 import { IpBatch } from '../net/ip.ts';
+import { removeDatapath } from '../net/overlay/datapath.ts';
 
 /**
  * Takes away all that weavets made on this host: bridge, veths, rules and chains, state. The daemon must have ended.

@@ -1,4 +1,4 @@
-import { parseIp } from '../lib/cidr.ts';
+import { parseIp } from '../model/address.ts';
 
 /** One name of one container: who has which address, and which peer says so. */
 export interface NameRecord {

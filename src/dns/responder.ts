@@ -1,4 +1,4 @@
-import { isIp } from '../lib/cidr.ts';
+import { isIp } from '../model/address.ts';
 import {
   type Answer,
   addressRecord,

@@ -1,5 +1,5 @@
 import dns from 'dns-packet';
-import { parseIp } from '../lib/cidr.ts';
+import { parseIp } from '../model/address.ts';
 
 /** Response codes (RFC 1035, 6891). */
 export const rcodes = {

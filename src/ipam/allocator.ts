@@ -1,7 +1,7 @@
-import { Cidr, formatIp, type Ip4 } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
-import { isContainer } from '../lib/owner.ts';
-import type { AddressRequest } from '../lib/request.ts';
+import { Cidr, formatIp, type Ip4 } from '../model/address.ts';
+import { isContainer } from '../model/owner.ts';
+import type { AddressRequest } from '../model/request.ts';
 import type { Store } from '../store/store.ts';
 import type { Range, Space } from './space.ts';
 

@@ -1,4 +1,4 @@
-import type { Cidr, Ip4 } from '../lib/cidr.ts';
+import type { Cidr, Ip4 } from '../model/address.ts';
 import type { Entry } from '../store/store.ts';
 import { cellOf, gridSize, keyCell, merge, type Part, parseCell, type Slots, slotsOf } from './grid.ts';
 import type { Range } from './space.ts';

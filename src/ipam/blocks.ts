@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Cidr, formatIp, type Ip4 } from '../lib/cidr.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
+import { type Cidr, formatIp, type Ip4 } from '../model/address.ts';
 import { chunkOf, giveable } from './block-map.ts';
 import { cellOf, gridSize, type Part, rewrite } from './grid.ts';
 import { type Holder, Ledger, type LedgerOptions } from './ledger.ts';

@@ -1,4 +1,4 @@
-import { formatIp, type Ip4, parseIp } from '../lib/cidr.ts';
+import { formatIp, type Ip4, parseIp } from '../model/address.ts';
 import type { Range } from './space.ts';
 
 /** Addresses whose ownership is one key of the store, so that no two writes can overlap unseen. */

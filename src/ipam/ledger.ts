@@ -1,7 +1,7 @@
-import { type Cidr, formatIp, type Ip4 } from '../lib/cidr.ts';
 import { messageOf } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
+import { type Cidr, formatIp, type Ip4 } from '../model/address.ts';
 import type { Entry, Store } from '../store/store.ts';
 import type { Allocator } from './allocator.ts';
 import { BlockMap } from './block-map.ts';

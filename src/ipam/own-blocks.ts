@@ -1,4 +1,4 @@
-import type { Cidr, Ip4 } from '../lib/cidr.ts';
+import type { Cidr, Ip4 } from '../model/address.ts';
 import type { Store } from '../store/store.ts';
 import {
   cellKey,

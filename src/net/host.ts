@@ -1,5 +1,5 @@
-import { Cidr, isIp } from '../lib/cidr.ts';
 import { WeaveError } from '../lib/errors.ts';
+import { Cidr, isIp } from '../model/address.ts';
 import { bridgeName } from './bridge.ts';
 import { queryJson } from './ip.ts';
 

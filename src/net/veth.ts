@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import type { Cidr } from '../lib/cidr.ts';
 import { runOk } from '../lib/exec.ts';
+import type { Cidr } from '../model/address.ts';
 import { bridgeName, noRouterAdvertisements } from './bridge.ts';
 import { type IpBatch, inNetns } from './ip.ts';
 

@@ -1,12 +1,12 @@
 import type { TlsFiles } from '../control/contract.ts';
 import type { Logger } from '../lib/log.ts';
-import { Connection } from './connection.ts';
-import type { Handlers } from './contract.ts';
-import { Forwarder } from './forward.ts';
-import { Interceptor } from './intercept.ts';
-import { type Listener, listen } from './listen.ts';
-import type { Peer } from './reads.ts';
-import { Upstream } from './upstream.ts';
+import type { Handlers } from './intercept/contract.ts';
+import { Forwarder } from './intercept/forward.ts';
+import { Interceptor } from './intercept/intercept.ts';
+import { Connection } from './wire/connection.ts';
+import { type Listener, listen } from './wire/listen.ts';
+import type { Peer } from './wire/reads.ts';
+import { Upstream } from './wire/upstream.ts';
 
 /** What a proxy is made of. */
 export interface ProxyOptions {

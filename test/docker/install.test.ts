@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { dirname } from 'node:path';
 import { after, before, test } from 'node:test';
 import { commands } from '../../src/cli/commands.ts';
-import { topics } from '../../src/cli/topics.ts';
+import { topics } from '../../src/cli/help/topics.ts';
 import { offered } from '../support/complete.ts';
 import { Host, until, weavets } from '../support/host.ts';
 

@@ -3,9 +3,9 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { silent } from '../../src/lib/log.ts';
-import type { Handler } from '../../src/proxy/contract.ts';
+import type { Handler } from '../../src/proxy/intercept/contract.ts';
 import { DockerProxy } from '../../src/proxy/proxy.ts';
-import { match } from '../../src/proxy/routes.ts';
+import { match } from '../../src/proxy/wire/routes.ts';
 import { Host, until } from '../support/host.ts';
 import { RawClient } from '../support/proxied.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import type { ShimMode } from '../../src/lib/shim.ts';
+import type { ShimMode } from '../../src/model/shim.ts';
 import { Host, until } from '../support/host.ts';
 import { BuiltShims } from '../unit/shim/built.ts';
 

@@ -1,12 +1,12 @@
 /** Runs inside a laboratory host: a bridge, a datapath, and veths, by one JSON command a line. */
 import { createInterface } from 'node:readline';
-import { Cidr } from '../../src/lib/cidr.ts';
 import { messageOf, WeaveError } from '../../src/lib/errors.ts';
 import { createLogger } from '../../src/lib/log.ts';
+import { Cidr } from '../../src/model/address.ts';
 import { ensureBridge } from '../../src/net/bridge.ts';
-import { Datapath, type PeerEndpoint, removeDatapath } from '../../src/net/datapath.ts';
-import type { RemoteEntry } from '../../src/net/forwarding.ts';
 import { IpBatch } from '../../src/net/ip.ts';
+import { Datapath, type PeerEndpoint, removeDatapath } from '../../src/net/overlay/datapath.ts';
+import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
 import { attachVeth } from '../../src/net/veth.ts';
 import type { DriverOptions } from './datapath-lab.ts';
 

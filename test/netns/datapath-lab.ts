@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { PeerState } from '../../src/net/datapath.ts';
-import type { RemoteEntry } from '../../src/net/forwarding.ts';
+import type { PeerState } from '../../src/net/overlay/datapath.ts';
+import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
 import { Host, Underlay } from '../support/host.ts';
 import { startOvs } from '../support/ovs.ts';
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import test, { after, before } from 'node:test';
 import { runOk } from '../../src/lib/exec.ts';
-import type { ShimMode } from '../../src/lib/shim.ts';
+import type { ShimMode } from '../../src/model/shim.ts';
 import { until } from '../support/host.ts';
 import { BuiltShims } from '../unit/shim/built.ts';
 

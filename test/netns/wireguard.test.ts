@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { Cidr } from '../../src/lib/cidr.ts';
-import { guardRules } from '../../src/net/wireguard.ts';
+import { Cidr } from '../../src/model/address.ts';
+import { guardRules } from '../../src/net/overlay/wireguard.ts';
 import { Capture } from '../support/capture.ts';
 import { until } from '../support/host.ts';
 import { Cluster, first, introduce, type Node, transfer } from './datapath-lab.ts';

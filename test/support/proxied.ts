@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silent } from '../../src/lib/log.ts';
-import type { Handlers } from '../../src/proxy/contract.ts';
+import type { Handlers } from '../../src/proxy/intercept/contract.ts';
 import { DockerProxy } from '../../src/proxy/proxy.ts';
 
 /** A client's raw connection, all it received, and whether the other side has ended. */

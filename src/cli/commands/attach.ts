@@ -1,6 +1,6 @@
-import { isIp } from '../../lib/cidr.ts';
 import { WeaveError } from '../../lib/errors.ts';
-import { parseRequest } from '../../lib/request.ts';
+import { isIp } from '../../model/address.ts';
+import { parseRequest } from '../../model/request.ts';
 import { command, flag, lastIsContainer, list } from '../command.ts';
 import { printAddresses } from '../output.ts';
 

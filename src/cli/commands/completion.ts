@@ -1,7 +1,7 @@
 import { WeaveError } from '../../lib/errors.ts';
 import { command, flag } from '../command.ts';
 import type { CompletionShell } from '../completion/model.ts';
-import { completionFiles, install as writeFile } from '../installed.ts';
+import { completionFiles, install as writeFile } from '../service/installed.ts';
 
 export const completion = command({
   name: 'completion',

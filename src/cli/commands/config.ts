@@ -1,5 +1,5 @@
 import { command, noWords } from '../command.ts';
-import { proxyEndpoints } from '../proxy-endpoint.ts';
+import { proxyEndpoints } from '../shell/proxy-endpoint.ts';
 
 export const config = command({
   name: 'config',

@@ -1,5 +1,5 @@
+import { parsePeers, parseSomePeers } from '../../config/peers.ts';
 import { command, flag } from '../command.ts';
-import { parsePeers, parseSomePeers } from '../peers.ts';
 
 export const connect = command({
   name: 'connect',

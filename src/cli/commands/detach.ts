@@ -1,4 +1,4 @@
-import { parseRequest } from '../../lib/request.ts';
+import { parseRequest } from '../../model/request.ts';
 import { command, lastIsContainer } from '../command.ts';
 import { printAddresses } from '../output.ts';
 

@@ -1,8 +1,8 @@
 import { paths } from '../../control/contract.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { command, flag, noWords, text } from '../command.ts';
-import { proxyEndpoints } from '../proxy-endpoint.ts';
-import { type Changes, type Shell, shells, statements } from '../shell.ts';
+import { proxyEndpoints } from '../shell/proxy-endpoint.ts';
+import { type Changes, type Shell, shells, statements } from '../shell/shell.ts';
 
 /**
  * Variables that would overrule DOCKER_HOST, so they are kept aside while it names the proxy: the client may prefer

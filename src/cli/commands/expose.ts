@@ -1,5 +1,5 @@
-import { checkName } from '../../lib/names.ts';
-import { parseRequest } from '../../lib/request.ts';
+import { checkName } from '../../model/names.ts';
+import { parseRequest } from '../../model/request.ts';
 import { command, flag, text } from '../command.ts';
 import { printAddresses } from '../output.ts';
 

@@ -1,5 +1,5 @@
+import { parseSomePeers } from '../../config/peers.ts';
 import { command } from '../command.ts';
-import { parseSomePeers } from '../peers.ts';
 
 export const forget = command({
   name: 'forget',

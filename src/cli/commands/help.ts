@@ -14,13 +14,13 @@ export const help = command({
   async run({ words, man }, { out }) {
     // Loaded here, as the commands' list has this one in it.
     const { commands } = await import('../commands.ts');
-    const { commandHelp, overview } = await import('../help.ts');
-    const { plainText, readTopic, topics } = await import('../topics.ts');
+    const { commandHelp, overview } = await import('../help/help.ts');
+    const { plainText, readTopic, topics } = await import('../help/topics.ts');
     const [name, ...more] = words;
     if (more.length > 0 || (man && name !== undefined)) {
       throw new WeaveError('USAGE', 'name one command or topic, or say --man');
     }
-    if (man) return out(await (await import('../man-page.ts')).manPage(commands));
+    if (man) return out(await (await import('../help/man-page.ts')).manPage(commands));
     if (name === undefined || name === 'commands') return out(await overview(commands, Object.keys(topics)));
     const known = commands.find((candidate) => candidate.name === name);
     if (known !== undefined) return out(await commandHelp(known));

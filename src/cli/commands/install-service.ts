@@ -1,9 +1,9 @@
 import { WeaveError } from '../../lib/errors.ts';
 import { command, flag, noWords } from '../command.ts';
-import { install, unitFiles } from '../installed.ts';
-import { refuseSecond } from '../running.ts';
-import { serviceUnit, socketUnit } from '../service-units.ts';
-import { systemctl, systemdRuns } from '../systemd.ts';
+import { refuseSecond } from '../process/running.ts';
+import { install, unitFiles } from '../service/installed.ts';
+import { serviceUnit, socketUnit } from '../service/service-units.ts';
+import { systemctl, systemdRuns } from '../service/systemd.ts';
 
 export const installService = command({
   name: 'install-service',

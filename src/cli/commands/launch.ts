@@ -1,10 +1,10 @@
+import { launchNotes } from '../../config/launch-notes.ts';
+import { launchOptions } from '../../config/launch-options.ts';
 import { paths } from '../../control/contract.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { command } from '../command.ts';
-import { daemonFile, importDaemon } from '../daemon.ts';
-import { launchNotes } from '../launch-notes.ts';
-import { launchOptions } from '../launch-options.ts';
-import { refuseSecond } from '../running.ts';
+import { daemonFile, importDaemon } from '../process/daemon.ts';
+import { refuseSecond } from '../process/running.ts';
 
 export const launch = command({
   name: 'launch',
@@ -18,7 +18,7 @@ export const launch = command({
   ],
   async run(args, context) {
     // Loaded here: TLS and child processes would slow every other command down.
-    const { parseLaunch } = await import('../launch-config.ts');
+    const { parseLaunch } = await import('../../config/launch-config.ts');
     const config = parseLaunch(args, context.env);
     if (process.geteuid?.() !== 0) {
       throw new WeaveError(
@@ -35,7 +35,7 @@ export const launch = command({
       const { runDaemon } = await importDaemon();
       return runDaemon(config);
     }
-    const { spawnDaemon } = await import('../spawn-daemon.ts');
+    const { spawnDaemon } = await import('../process/spawn-daemon.ts');
     const { env, control } = context;
     if (context.terminal.err) context.err('starting weavets…');
     context.out(String(await spawnDaemon(config, { file: daemonFile, log: paths.log, env, control })));

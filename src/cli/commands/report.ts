@@ -13,7 +13,9 @@ export const report = command({
     noWords(words);
     // Parsed before the daemon is asked: a mistake in it should show even when nothing runs.
     const render =
-      template === undefined ? undefined : (await import('../../control/template.ts')).compile(template);
+      template === undefined
+        ? undefined
+        : (await import('../../report/template/template.ts')).compile(template);
     const all = await control.call('report', {});
     out(render === undefined ? JSON.stringify(all, null, 4) : render(all));
   },

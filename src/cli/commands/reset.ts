@@ -1,5 +1,5 @@
 import { command, flag, noWords } from '../command.ts';
-import { resetAll } from '../reset-all.ts';
+import { resetAll } from '../process/reset-all.ts';
 
 export const reset = command({
   name: 'reset',

@@ -1,5 +1,5 @@
 import { command, noWords } from '../command.ts';
-import { importPreflight } from '../daemon.ts';
+import { importPreflight } from '../process/daemon.ts';
 
 export const setup = command({
   name: 'setup',

@@ -1,5 +1,5 @@
-import { overview, topics } from '../../control/status-text.ts';
 import { WeaveError } from '../../lib/errors.ts';
+import { overview, topics } from '../../report/status-text.ts';
 import { command } from '../command.ts';
 import { didYouMean } from '../suggest.ts';
 

@@ -1,5 +1,5 @@
 import { command, noWords } from '../command.ts';
-import { stopDaemon } from '../stop-daemon.ts';
+import { stopDaemon } from '../process/stop-daemon.ts';
 
 export const stop = command({
   name: 'stop',

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { paths } from '../../control/contract.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { command, flag, noWords } from '../command.ts';
-import { completionFiles, uninstall as remove, unitFiles } from '../installed.ts';
-import { resetAll } from '../reset-all.ts';
-import { systemctl, systemdRuns } from '../systemd.ts';
+import { resetAll } from '../process/reset-all.ts';
+import { completionFiles, uninstall as remove, unitFiles } from '../service/installed.ts';
+import { systemctl, systemdRuns } from '../service/systemd.ts';
 
 export const uninstall = command({
   name: 'uninstall',

@@ -1,6 +1,6 @@
 import { type Command, isSwitch } from '../command.ts';
+import { topics } from '../help/topics.ts';
 import { spellings } from '../parse.ts';
-import { topics } from '../topics.ts';
 
 /** What a shell can offer behind a command. */
 export interface Completion {

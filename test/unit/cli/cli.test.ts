@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import test from 'node:test';
 import { commands } from '../../../src/cli/commands.ts';
-import { topics } from '../../../src/cli/topics.ts';
+import { topics } from '../../../src/cli/help/topics.ts';
 import { WeaveError } from '../../../src/lib/errors.ts';
 import { weavets } from './support.ts';
 

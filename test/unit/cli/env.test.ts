@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { statements } from '../../../src/cli/shell.ts';
+import { statements } from '../../../src/cli/shell/shell.ts';
 import { run } from '../../../src/lib/exec.ts';
 import { type Answers, report, weavets } from './support.ts';
 

@@ -7,7 +7,7 @@ import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../../../src/cli/cli.ts';
 import type { Context } from '../../../src/cli/command.ts';
-import { type Spawning, spawnDaemon } from '../../../src/cli/spawn-daemon.ts';
+import { type Spawning, spawnDaemon } from '../../../src/cli/process/spawn-daemon.ts';
 import { ControlClient } from '../../../src/control/client.ts';
 import type { LaunchConfig } from '../../../src/control/contract.ts';
 

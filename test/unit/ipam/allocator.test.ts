@@ -6,8 +6,8 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { Allocator } from '../../../src/ipam/allocator.ts';
 import { wholeSpace } from '../../../src/ipam/space.ts';
-import { Cidr } from '../../../src/lib/cidr.ts';
 import { hasCode } from '../../../src/lib/errors.ts';
+import { Cidr } from '../../../src/model/address.ts';
 import { LmdbStore } from '../../../src/store/lmdb.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weavets-ipam-'));

@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { Allocator } from '../../../src/ipam/allocator.ts';
 import { Blocks } from '../../../src/ipam/blocks.ts';
 import { keyCell, parseCell } from '../../../src/ipam/grid.ts';
-import { Cidr, formatIp } from '../../../src/lib/cidr.ts';
 import { hasCode } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
+import { Cidr, formatIp } from '../../../src/model/address.ts';
 import { Rows, randomOf, View } from './blocks-cluster.ts';
 
 /** A host that can crash and come back with what it had on disk. */

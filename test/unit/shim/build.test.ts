@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, cp, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { shimModes } from '../../../src/lib/shim.ts';
+import { shimModes } from '../../../src/model/shim.ts';
 import { repository } from '../../support/host.ts';
 import { type Architecture, architectures, BuiltShims, buildShim, TemporaryFolder } from './built.ts';
 

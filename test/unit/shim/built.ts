@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ShimMode } from '../../../src/lib/shim.ts';
+import type { ShimMode } from '../../../src/model/shim.ts';
 import { repository } from '../../support/host.ts';
 
 /** Names of the package's folders, and of `process.arch`. */

@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { runOk } from '../../../src/lib/exec.ts';
-import { shimModes } from '../../../src/lib/shim.ts';
+import { shimModes } from '../../../src/model/shim.ts';
 import { repository } from '../../support/host.ts';
 import { architectures, BuiltShims, TemporaryFolder } from './built.ts';
 

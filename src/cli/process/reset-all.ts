@@ -1,0 +1,23 @@
+import { messageOf, WeaveError } from '../../lib/errors.ts';
+import type { Context } from '../command.ts';
+import { importReset } from './daemon.ts';
+import { stopDaemon } from './stop-daemon.ts';
+
+/**
+ * Ends the daemon and takes away all that it made on this host.
+ * @param force go on even if it does not end
+ * @throws WeaveError NOT_ROOT
+ */
+export async function resetAll(context: Context, force: boolean): Promise<void> {
+  if (process.geteuid?.() !== 0) {
+    throw new WeaveError('NOT_ROOT', 'this changes the network of the host; run it as root or with sudo');
+  }
+  try {
+    await stopDaemon(context);
+  } catch (error) {
+    if (!force) throw error;
+    context.err(`warning: ${messageOf(error)}`);
+  }
+  const { resetHost } = await importReset();
+  for (const warning of await resetHost({ force })) context.err(`warning: ${warning}`);
+}

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import type { LaunchConfig } from '../../control/contract.ts';
+import { type ErrorCode, errorCodes, WeaveError } from '../../lib/errors.ts';
+import type { Context } from '../command.ts';
+import { waitUntil } from './running.ts';
+
+/** What {@link spawnDaemon} needs beside the configuration. */
+export interface Spawning {
+  /** the daemon's main module */
+  file: string;
+  /** where its output goes, appended */
+  log: string;
+  env: NodeJS.ProcessEnv;
+  control: Context['control'];
+  /** longest wait for the daemon to be ready, ms; default two minutes */
+  patience?: number;
+}
+
+/**
+ * Starts the daemon as a process of its own, and waits until it is ready. If it is not, nothing of it is left.
+ * @returns its pid
+ * @throws WeaveError what the daemon says that keeps it from starting, else LAUNCH_FAILED
+ */
+export async function spawnDaemon(config: LaunchConfig, how: Spawning): Promise<number> {
+  const log = openSync(how.log, 'a', 0o640);
+  const child = spawn(process.execPath, [how.file], {
+    cwd: '/',
+    detached: true,
+    // In the environment and not in the arguments: those every user can read, and there is a password in it.
+    env: { ...how.env, WEAVETS_CONFIG: JSON.stringify(config) },
+    stdio: ['ignore', log, log, 'pipe'],
+  });
+  closeSync(log);
+  // The daemon is in a session of its own, so Ctrl-C reaches only us.
+  const interrupted = () => child.kill('SIGTERM');
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
+  try {
+    return await ready(child, how);
+  } catch (error) {
+    await ended(child);
+    throw error;
+  } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    child.unref();
+    child.stdio[3]?.destroy();
+  }
+}
+
+/** Nothing of it is left when this resolves. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exit;
+}
+
+async function ready(child: ChildProcess, { control, log, patience = 120_000 }: Spawning): Promise<number> {
+  let failure: WeaveError | undefined;
+  let report = '';
+  const reports = child.stdio[3] as Readable;
+  reports.setEncoding('utf8').on('data', (chunk: string) => {
+    report += chunk;
+    if (report.endsWith('\n')) failure ??= parseFailure(report);
+  });
+  child.once('error', (cause) => {
+    failure ??= new WeaveError('LAUNCH_FAILED', `cannot start ${process.execPath}: ${cause.message}`, {
+      cause,
+    });
+  });
+  child.once('close', (code, signal) => {
+    failure ??= new WeaveError(
+      'LAUNCH_FAILED',
+      `weavets ended before it was ready (${signal ?? `exit code ${code}`}); its log is ${log}`,
+    );
+  });
+  const settled = await waitUntil(
+    async () => failure !== undefined || (await isReady(child, control)),
+    patience,
+  );
+  if (failure !== undefined) throw failure;
+  if (settled && child.pid !== undefined) return child.pid;
+  throw new WeaveError(
+    'LAUNCH_FAILED',
+    `weavets was not ready after ${patience / 1000} s; its log is ${log}`,
+  );
+}
+
+/** The pid tells our child from a daemon that somebody else started meanwhile. */
+async function isReady(child: ChildProcess, control: Context['control']): Promise<boolean> {
+  return control.call('ping', {}, { timeoutMs: 5_000 }).then(
+    ({ pid, ready }) => ready && pid === child.pid,
+    () => false,
+  );
+}
+
+/** The daemon's last words, `{"code", "message"}` on a line. */
+function parseFailure(report: string): WeaveError {
+  const { code, message } = JSON.parse(report.trimEnd().split('\n').at(-1) ?? '') as Record<string, string>;
+  const known = errorCodes.find((candidate): candidate is ErrorCode => candidate === code);
+  return new WeaveError(known ?? 'LAUNCH_FAILED', `${message}`);
+}

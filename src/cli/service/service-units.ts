@@ -1,0 +1,68 @@
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { paths } from '../../control/contract.ts';
+
+const socketPath = paths.proxy.replace('unix:///var/run/', '/run/');
+
+/** The proxy's socket, held by systemd: it is there before the daemon, and while that restarts. */
+export const socketUnit = `[Unit]
+Description=Docker API proxy of weavets
+
+[Socket]
+ListenStream=${socketPath}
+SocketMode=0660
+SocketGroup=docker
+DirectoryMode=0755
+RemoveOnStop=yes
+
+[Install]
+WantedBy=sockets.target
+`;
+
+/** The daemon. Its capabilities are those of docker-compose.yml, which tells what each is for. */
+export function serviceUnit(): string {
+  const program = fileURLToPath(new URL('../../../bin/weavets', import.meta.url));
+  return `[Unit]
+Description=weavets: an address and a name for every container
+Wants=network-online.target docker.service
+After=network-online.target docker.service
+Requires=weavets.socket
+
+[Service]
+Type=notify
+# Node has no sockets of systemd's kind; systemd-notify speaks for it.
+NotifyAccess=all
+EnvironmentFile=-/etc/default/weavets
+ExecStart=${quote(realpathSync(process.execPath))} ${quote(program)} launch --foreground -H fd:// $WEAVETS_FLAGS
+Restart=on-failure
+RestartSec=2
+TimeoutStartSec=120
+# Containers' processes are not of this group; helpers of the daemon end with it.
+KillMode=mixed
+OOMScoreAdjust=-500
+LimitNOFILE=1048576
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_CHOWN
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectHome=read-only
+ProtectControlGroups=yes
+ProtectClock=yes
+PrivateTmp=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET
+
+[Install]
+WantedBy=multi-user.target
+Also=weavets.socket
+`;
+}
+
+/** A word as systemd reads it. */
+function quote(word: string): string {
+  const plain = word.replaceAll('%', '%%').replaceAll('$', '$$$$');
+  return /^[\w@%+=:,./$-]+$/.test(plain)
+    ? plain
+    : `"${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}

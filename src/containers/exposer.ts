@@ -1,0 +1,103 @@
+import type { Allocator } from '../ipam/allocator.ts';
+import { Cidr } from '../model/address.ts';
+import { parseRequest } from '../model/request.ts';
+import { bridgeName } from '../net/bridge.ts';
+import type { Firewall } from '../net/firewall.ts';
+import type { IpBatch } from '../net/ip.ts';
+import type { Store } from '../store/store.ts';
+import type { Naming } from './naming.ts';
+
+/** Owner of the host's own addresses, and their name in `ps`. */
+export const exposeOwner = 'weave:expose';
+
+interface Exposed {
+  cidr: Cidr;
+  masquerade: boolean;
+}
+
+const keyOf = (cidr: Cidr) => `expose/${cidr}`;
+
+/** The host's own addresses on the network: on the bridge, in the firewall, and kept over restarts. */
+export class Exposer {
+  readonly #allocator: Allocator;
+  readonly #store: Store;
+  readonly #firewall: Firewall;
+  readonly #ip: IpBatch;
+  readonly #naming: Naming;
+  #exposed: Exposed[] = [];
+
+  constructor(fields: {
+    allocator: Allocator;
+    store: Store;
+    firewall: Firewall;
+    ip: IpBatch;
+    naming: Naming;
+  }) {
+    this.#allocator = fields.allocator;
+    this.#store = fields.store;
+    this.#firewall = fields.firewall;
+    this.#ip = fields.ip;
+    this.#naming = fields.naming;
+  }
+
+  /** Puts back what was exposed before this daemon. */
+  async restore(): Promise<void> {
+    for (const { key, value } of await this.#store.list('expose/')) {
+      const { masquerade } = JSON.parse(value) as { masquerade: boolean };
+      const cidr = Cidr.parse(key.slice('expose/'.length));
+      this.#exposed.push({ cidr, masquerade });
+      await this.#ip.runOk([`addr replace ${cidr} broadcast + dev ${bridgeName}`]);
+    }
+    await this.#apply();
+  }
+
+  /** Gives the host these addresses, or one of the default subnet. Repeating it changes nothing. */
+  async expose(requests: readonly string[], fqdn: string | null, masquerade: boolean): Promise<Cidr[]> {
+    const cidrs: Cidr[] = [];
+    for (const request of requests.length > 0 ? requests : ['net:default']) {
+      const cidr = await this.#allocator.request(exposeOwner, parseRequest(request));
+      await this.#store.commit([{ key: keyOf(cidr), value: JSON.stringify({ masquerade }) }]);
+      this.#exposed = [...this.#exposed.filter((other) => !other.cidr.equals(cidr)), { cidr, masquerade }];
+      await this.#ip.runOk([`addr replace ${cidr} broadcast + dev ${bridgeName}`]);
+      if (fqdn !== null) await this.#naming.add(exposeOwner, fqdn, [cidr.address]);
+      cidrs.push(cidr);
+    }
+    await this.#apply();
+    return cidrs;
+  }
+
+  /** Takes these addresses from the host, or the one of the default subnet. @returns those that it had */
+  async hide(requests: readonly string[]): Promise<Cidr[]> {
+    const asked = (requests.length > 0 ? requests : ['net:default']).map(parseRequest);
+    const leaving = this.#exposed
+      .map(({ cidr }) => cidr)
+      .filter((cidr) =>
+        asked.some((request) => {
+          if (request.kind === 'claim') return request.cidr.equals(cidr);
+          return (request.kind === 'subnet' ? request.subnet : this.#allocator.defaultSubnet).equals(
+            cidr.subnet,
+          );
+        }),
+      );
+    for (const cidr of leaving) {
+      this.#exposed = this.#exposed.filter((other) => !other.cidr.equals(cidr));
+      await this.#ip.run([`addr del ${cidr} dev ${bridgeName}`]);
+      await this.#naming.remove(exposeOwner, undefined, [cidr.address]);
+      await this.#store.commit([{ key: keyOf(cidr), value: null }]);
+      await this.#allocator.release(exposeOwner, cidr.ip);
+    }
+    await this.#apply();
+    return leaving;
+  }
+
+  list(): Cidr[] {
+    return this.#exposed.map(({ cidr }) => cidr);
+  }
+
+  async #apply(): Promise<void> {
+    this.#firewall.expose(
+      this.#exposed.map(({ cidr, masquerade }) => ({ subnet: cidr.subnet.toString(), masquerade })),
+    );
+    await this.#firewall.ensure();
+  }
+}

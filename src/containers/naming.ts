@@ -1,0 +1,177 @@
+import { type NameTable, qualify } from '../dns/names.ts';
+import type { ContainerInfo } from '../docker/types.ts';
+import { WeaveError } from '../lib/errors.ts';
+import type { Cidr } from '../model/address.ts';
+import { isContainer } from '../model/owner.ts';
+import type { Store } from '../store/store.ts';
+
+/** What Naming is made of. */
+export interface NamingParts {
+  names: NameTable;
+  store: Store;
+  /** `weave.local.` */
+  domain: string;
+  /** name of this peer */
+  origin: string;
+  /** told of each owner whose names or addresses changed */
+  changed: (owner: string) => void;
+  /** pid of a container's first process; 0 if it does not run */
+  pidOf: (id: string) => Promise<number>;
+}
+
+/** The names of one run of a container, or of an owner that is none. */
+interface Named {
+  /** tells one run from the next; 0 for what is no container */
+  pid: number;
+  /** that the container is attached with */
+  addresses: readonly string[];
+  /** changed by hand, and therefore kept on disk while the container runs */
+  edited: boolean;
+}
+
+interface Name {
+  hostname: string;
+  address: string;
+}
+
+const keyOf = (owner: string) => `names/${owner}`;
+
+/**
+ * Gives containers their names in the DNS table: their hostnames, where those lie in our domain, and what `dns-add` and
+ * `dns-remove` change. What was changed by hand holds over restarts of the daemon, and ends with the container's run.
+ */
+export class Naming {
+  readonly #parts: NamingParts;
+  readonly #named = new Map<string, Named>();
+  /** read from the store, and not known yet to be of the present run */
+  readonly #kept = new Map<string, Named & { names: Name[] }>();
+
+  private constructor(parts: NamingParts) {
+    this.#parts = parts;
+  }
+
+  static async load(parts: NamingParts): Promise<Naming> {
+    const naming = new Naming(parts);
+    for (const { key, value } of await parts.store.list('names/')) {
+      const owner = key.slice('names/'.length);
+      naming.#kept.set(owner, { ...JSON.parse(value), edited: true });
+      if (!isContainer(owner)) naming.#resume(owner, 0);
+    }
+    return naming;
+  }
+
+  /** Containers with names that were changed by hand. */
+  owners(): string[] {
+    const edited = [...this.#named].filter(([, { edited }]) => edited).map(([owner]) => owner);
+    return [...edited, ...this.#kept.keys()].filter(isContainer);
+  }
+
+  /** This container runs: names that an earlier daemon was given for this run are back, those of another run go. */
+  async running({ id, pid }: ContainerInfo): Promise<void> {
+    this.#resume(id, pid);
+    const named = this.#named.get(id);
+    if (this.#kept.has(id) || (named !== undefined && named.pid !== pid)) await this.clear(id);
+  }
+
+  /**
+   * The container is attached with these addresses: those that are new to it get its hostname, if `own`; names of those
+   * that left go.
+   */
+  async set(info: ContainerInfo, cidrs: readonly Cidr[], own = true): Promise<void> {
+    const { id, pid } = info;
+    await this.running(info);
+    const before = this.#named.get(id) ?? { pid, addresses: [], edited: false };
+    const addresses = cidrs.map(({ address }) => address);
+    this.#named.set(id, { ...before, addresses });
+    for (const address of before.addresses) {
+      if (!addresses.includes(address)) this.#removeName({ containerId: id, address });
+    }
+    const hostname = `${info.hostname.toLowerCase()}.`;
+    if (own && hostname.endsWith(`.${this.#parts.domain}`)) {
+      for (const address of addresses) {
+        if (!before.addresses.includes(address)) this.#addName(id, { hostname, address });
+      }
+    }
+    if (before.edited) await this.#keep(id);
+    this.#parts.changed(id);
+  }
+
+  /** The owner's names go. */
+  async clear(owner: string): Promise<void> {
+    const kept = this.#kept.delete(owner);
+    const edited = this.#named.get(owner)?.edited ?? false;
+    this.#named.delete(owner);
+    this.#removeName({ containerId: owner });
+    this.#parts.changed(owner);
+    if (kept || edited) await this.#parts.store.commit([{ key: keyOf(owner), value: null }]);
+  }
+
+  /**
+   * Adds a name by hand. @param owner id of the container that it belongs to, or a word such as `weave:extern`
+   * @throws WeaveError NOT_ATTACHABLE for a container that does not run
+   */
+  async add(owner: string, fqdn: string, addresses: readonly string[]): Promise<void> {
+    const hostname = qualify(fqdn, this.#parts.domain);
+    for (const address of addresses) this.#addName(owner, { hostname, address });
+    if (await this.#edit(owner)) return;
+    throw new WeaveError(
+      'NOT_ATTACHABLE',
+      `container ${owner.slice(0, 12)} does not run, so it can't have names; start it first`,
+    );
+  }
+
+  /** Takes names away: all of the owner, or those of this name or these addresses. */
+  async remove(owner: string, fqdn: string | undefined, addresses: readonly string[]): Promise<void> {
+    const hostname = fqdn === undefined ? {} : { hostname: qualify(fqdn, this.#parts.domain) };
+    const filter = { containerId: owner, ...hostname };
+    if (addresses.length === 0) this.#removeName(filter);
+    for (const address of addresses) this.#removeName({ ...filter, address });
+    await this.#edit(owner);
+  }
+
+  /**
+   * Keeps what the owner has now. A container is looked at after the change: one that ended before it would otherwise
+   * leave a name that nobody takes away.
+   * @returns false for a container that does not run; then it has no names
+   */
+  async #edit(owner: string): Promise<boolean> {
+    const pid = isContainer(owner) ? await this.#parts.pidOf(owner) : 0;
+    if (isContainer(owner) && pid === 0) {
+      await this.clear(owner);
+      return false;
+    }
+    const addresses = this.#named.get(owner)?.addresses ?? [];
+    this.#named.set(owner, { pid, addresses, edited: true });
+    await this.#keep(owner);
+    this.#parts.changed(owner);
+    return true;
+  }
+
+  async #keep(owner: string): Promise<void> {
+    const { names, origin, store } = this.#parts;
+    const { pid, addresses } = this.#named.get(owner) ?? { pid: 0, addresses: [] };
+    const left = names.list({ containerId: owner, origin });
+    // That a container has none left may be what was wanted of dns-remove.
+    const gone = left.length === 0 && !isContainer(owner);
+    const kept = { pid, addresses, names: left.map(({ hostname, address }) => ({ hostname, address })) };
+    await store.commit([{ key: keyOf(owner), value: gone ? null : JSON.stringify(kept) }]);
+  }
+
+  #resume(owner: string, pid: number): void {
+    const kept = this.#kept.get(owner);
+    if (kept?.pid !== pid) return;
+    const { names, ...named } = kept;
+    this.#kept.delete(owner);
+    this.#named.set(owner, named);
+    for (const name of names) this.#addName(owner, name);
+    this.#parts.changed(owner);
+  }
+
+  #addName(containerId: string, name: Name): void {
+    this.#parts.names.add({ ...name, containerId, origin: this.#parts.origin });
+  }
+
+  #removeName(filter: { containerId: string; hostname?: string; address?: string }): void {
+    this.#parts.names.remove({ ...filter, origin: this.#parts.origin });
+  }
+}

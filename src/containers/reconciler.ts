@@ -1,0 +1,305 @@
+import type { ContainerInfo } from '../docker/types.ts';
+import type { Allocator } from '../ipam/allocator.ts';
+import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
+import { eachOf, KeyedLock } from '../lib/lock.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Cidr } from '../model/address.ts';
+import { isContainer } from '../model/owner.ts';
+import { type Decision, decide, type PolicyOptions } from '../model/policy.ts';
+import { type AddressRequest, parseRequest } from '../model/request.ts';
+import type { AttachChoice, Attachments } from './attachments.ts';
+import type { Naming } from './naming.ts';
+import type { Overrides } from './overrides.ts';
+import type { StartWatch } from './start-watch.ts';
+
+/** What the attacher needs of the engine. */
+interface Engine {
+  inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerInfo | undefined>;
+  remove(id: string): Promise<void>;
+  list(options: { all: boolean }): Promise<{ id: string; name: string; running: boolean }[]>;
+}
+
+/** The switches of `launch` that attachment heeds. */
+export interface AttacherOptions extends PolicyOptions {
+  multicastRoute: boolean;
+  rewriteHosts: boolean;
+  /** folder that the shims' folders are in; a container with one of them at /w was created through the proxy */
+  shimRoot: string;
+}
+
+/** How many containers are looked at side by side when all are. */
+const sweepWidth = 8;
+
+/**
+ * Holds every container in the state that it should have: running and ours means attached, stopped means no name,
+ * gone means no address. All ways lead to `settle`, which looks at the engine and converges; it runs once at a time
+ * for a container, so a proxied start, the engine's event of it and a sweep may overlap in any order.
+ */
+export class Attacher {
+  readonly #engine: Engine;
+  readonly #allocator: Allocator;
+  readonly #attachments: Attachments;
+  readonly #overrides: Overrides;
+  readonly #naming: Pick<Naming, 'owners' | 'running'>;
+  readonly #startWatch: StartWatch;
+  readonly #options: AttacherOptions;
+  readonly #logger: Logger;
+  readonly #lock = new KeyedLock();
+
+  constructor(fields: {
+    engine: Engine;
+    allocator: Allocator;
+    attachments: Attachments;
+    overrides: Overrides;
+    naming: Pick<Naming, 'owners' | 'running'>;
+    startWatch: StartWatch;
+    options: AttacherOptions;
+    logger: Logger;
+  }) {
+    this.#engine = fields.engine;
+    this.#allocator = fields.allocator;
+    this.#attachments = fields.attachments;
+    this.#overrides = fields.overrides;
+    this.#naming = fields.naming;
+    this.#startWatch = fields.startWatch;
+    this.#options = fields.options;
+    this.#logger = fields.logger;
+  }
+
+  /**
+   * The engine is about to start this container: takes its addresses, and attaches as soon as its network namespace
+   * shows. What it can't have is an error now, before anything was started.
+   * @returns undefined: not one of ours
+   */
+  async begin(idOrName: string, signal?: AbortSignal) {
+    const info = await this.#engine.inspect(idOrName, signal);
+    if (info === undefined || !this.#isOurs(info) || !this.#decide(info).attach) return undefined;
+    const { id } = info;
+    const early = new AbortController();
+    try {
+      await this.#addresses(info);
+    } catch (error) {
+      // As the engine does with one that can't start; `docker run --rm` waits for it.
+      if (info.autoRemove) await this.#engine.remove(id);
+      throw error;
+    }
+    const attached = this.#attachEarly(info, early.signal);
+    return {
+      id,
+      complete: async () => {
+        early.abort();
+        if (!(await attached)) await this.settle(id);
+      },
+      abandon: async () => {
+        early.abort();
+        await this.settle(id);
+      },
+    };
+  }
+
+  /** Looks at the engine, and brings this container's attachment, name and addresses to where they should be. */
+  settle(id: string): Promise<void> {
+    return this.#lock.run(id, async () => {
+      const info = await this.#engine.inspect(id);
+      if (info === undefined) return this.#forget(id);
+      if (!info.running) return this.#attachments.ended(id);
+      await this.#naming.running(info);
+      if (this.#isOurs(info) && this.#decide(info).attach) await this.#attach(info);
+    });
+  }
+
+  /** True for a container that waits by the shim, and is attached. */
+  async shimmed(idOrName: string): Promise<boolean> {
+    const info = await this.#engine.inspect(idOrName);
+    if (info === undefined || !this.#hasShim(info)) return false;
+    await this.settled(info.id);
+    return this.#attachments.get(info.id) !== undefined;
+  }
+
+  /** The first address of an attached container, as an inspect answer tells it. */
+  network(id: string): { ip: string; prefix: number; mac: string } | undefined {
+    const attachment = this.#attachments.get(id);
+    const [cidr] = attachment?.cidrs ?? [];
+    return attachment && cidr && { ip: cidr.address, prefix: cidr.prefix, mac: attachment.mac };
+  }
+
+  /** Resolves when what is under way for this container has ended. */
+  settled(id: string): Promise<void> {
+    return this.#lock.idle(id);
+  }
+
+  /** Settles all that the engine has, and forgets what it no longer has: after each gap in its events. */
+  async settleAll(): Promise<void> {
+    // Before the list: an owner that comes after it is new, not gone.
+    const named = new Set(this.#naming.owners());
+    const owners = new Set([
+      ...named,
+      ...this.#allocator.owners(),
+      ...this.#overrides.owners(),
+      ...this.#attachments.list().map(({ info }) => info.id),
+    ]);
+    const listed = await this.#engine.list({ all: true });
+    const existing = new Set(listed.map(({ id }) => id));
+    const gone = [...owners].filter((owner) => isContainer(owner) && !existing.has(owner));
+    const changed = listed
+      .filter(({ id, running }) => running || named.has(id) || this.#attachments.get(id) !== undefined)
+      .map(({ id }) => id);
+    await eachOf([...gone, ...changed], sweepWidth, (id) =>
+      this.settle(id).catch((error) => this.#log(id, error)),
+    );
+  }
+
+  /** An event of the engine says that this container changed. */
+  noticed(id: string): void {
+    this.settle(id).catch((error) => this.#log(id, error));
+  }
+
+  /** Attaches a running container by hand, or adds addresses to it. @returns the addresses that it was asked for */
+  attach(idOrName: string, requests: readonly string[], choice: AttachChoice): Promise<Cidr[]> {
+    return this.#withRunning(idOrName, async (info) => {
+      if (info.networkMode === 'host' || info.networkMode.startsWith('container:')) {
+        throw new WeaveError(
+          'NOT_ATTACHABLE',
+          `container ${info.name} shares the network of another (${info.networkMode}); attach that one`,
+        );
+      }
+      const asked = await this.#request(
+        info.id,
+        requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' }],
+      );
+      const before = this.#attachments.get(info.id)?.cidrs ?? [];
+      const cidrs = union(before, asked);
+      await this.#overrides.set(info.id, { cidrs, choice });
+      await this.#attachments.attach(info, cidrs, choice);
+      return asked;
+    });
+  }
+
+  /** Takes addresses from a container; with the last one, ethwe. @returns the addresses that it had of those asked */
+  detach(idOrName: string, requests: readonly string[]): Promise<Cidr[]> {
+    return this.#withRunning(idOrName, async (info) => {
+      const attachment = this.#attachments.get(info.id);
+      const asked = requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' } as const];
+      const leaving = attachment?.cidrs.filter((cidr) =>
+        asked.some((request) => this.#matches(cidr, request)),
+      );
+      if (attachment === undefined || leaving === undefined || leaving.length === 0) return [];
+      const cidrs = attachment.cidrs.filter((cidr) => !leaving.includes(cidr));
+      await this.#overrides.set(info.id, { ...this.#overrides.get(info.id), cidrs });
+      await this.#attachments.reduce(attachment, leaving);
+      for (const { ip } of leaving) await this.#allocator.release(info.id, ip);
+      return leaving;
+    });
+  }
+
+  /** Why a container that runs is not attached; undefined: it is. */
+  reason(info: ContainerInfo): string | undefined {
+    if (this.#attachments.get(info.id) !== undefined) return undefined;
+    try {
+      const decision = this.#decide(info);
+      if (!decision.attach) return decision.reason;
+    } catch (error) {
+      return messageOf(error);
+    }
+    return this.#isOurs(info)
+      ? 'attaching it failed; see the log'
+      : "it was not created through the proxy; 'weavets attach' attaches it, or create it anew with DOCKER_HOST set by weavets env";
+  }
+
+  /** @returns true if it attached before `signal`; errors are left to the attempt that follows the engine's answer */
+  async #attachEarly(info: ContainerInfo, signal: AbortSignal): Promise<boolean> {
+    const pid = await this.#startWatch.pidOf(info.id, signal);
+    // When it restarts, the files may still be those of the run that ends.
+    if (pid === undefined || pid === info.pid) return false;
+    try {
+      await this.#lock.run(info.id, () => this.#attach({ ...info, pid, running: true }));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #decide(info: ContainerInfo): Decision {
+    const override = this.#overrides.get(info.id);
+    if (override === undefined) return decide(info, this.#options);
+    if (override.cidrs.length === 0) return { attach: false, reason: "it was detached by 'weavets detach'" };
+    return { attach: true, requests: override.cidrs.map((cidr) => ({ kind: 'claim', cidr })) };
+  }
+
+  #isOurs(info: ContainerInfo): boolean {
+    return this.#hasShim(info) || this.#overrides.get(info.id) !== undefined;
+  }
+
+  #hasShim(info: ContainerInfo): boolean {
+    return info.shimSource?.startsWith(`${this.#options.shimRoot}/`) ?? false;
+  }
+
+  async #addresses(info: ContainerInfo): Promise<Cidr[]> {
+    const decision = this.#decide(info);
+    return decision.attach ? this.#request(info.id, decision.requests) : [];
+  }
+
+  /** All of the requests or none. */
+  async #request(id: string, requests: readonly AddressRequest[]): Promise<Cidr[]> {
+    const had = this.#allocator.owned(id);
+    const cidrs: Cidr[] = [];
+    try {
+      for (const request of requests) cidrs.push(await this.#allocator.request(id, request));
+      return cidrs;
+    } catch (error) {
+      const fresh = cidrs.filter((cidr) => !had.some(({ ip }) => ip === cidr.ip));
+      for (const { ip } of fresh) await this.#allocator.release(id, ip);
+      throw error;
+    }
+  }
+
+  #matches(cidr: Cidr, request: AddressRequest): boolean {
+    if (request.kind === 'claim') return request.cidr.equals(cidr);
+    return (request.kind === 'subnet' ? request.subnet : this.#allocator.defaultSubnet).equals(cidr.subnet);
+  }
+
+  async #attach(info: ContainerInfo): Promise<void> {
+    if (this.#attachments.get(info.id)?.info.pid === info.pid) return;
+    const { multicastRoute, rewriteHosts } = this.#options;
+    // A shim waits for what the daemon's switches promise, whatever was added by hand.
+    const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(info.id)?.choice;
+    const choice = chosen ?? { multicastRoute, rewriteHosts, addHosts: [], dns: true };
+    await this.#attachments.attach(info, await this.#addresses(info), choice);
+  }
+
+  async #forget(id: string): Promise<void> {
+    await this.#attachments.ended(id);
+    await this.#overrides.delete(id);
+    const released = await this.#allocator.release(id);
+    if (released.length > 0) this.#logger.info({ container: id.slice(0, 12), cidrs: released }, 'released');
+  }
+
+  async #withRunning<T>(idOrName: string, task: (info: ContainerInfo) => Promise<T>): Promise<T> {
+    const found = await this.#engine.inspect(idOrName);
+    if (found === undefined) {
+      throw new WeaveError(
+        'NO_SUCH_CONTAINER',
+        `no container is called ${idOrName}; 'docker ps -a' lists all`,
+      );
+    }
+    return this.#lock.run(found.id, async () => {
+      const info = await this.#engine.inspect(found.id);
+      if (!info?.running) {
+        throw new WeaveError('NOT_ATTACHABLE', `container ${found.name} does not run; start it first`);
+      }
+      return task(info);
+    });
+  }
+
+  #log(id: string, error: unknown): void {
+    const level = hasCode(error, 'ENGINE_UNREACHABLE') ? 'debug' : 'error';
+    this.#logger[level](
+      { container: id.slice(0, 12), reason: messageOf(error) },
+      'cannot settle a container',
+    );
+  }
+}
+
+function union(a: readonly Cidr[], b: readonly Cidr[]): Cidr[] {
+  return [...a, ...b.filter((cidr) => !a.some((other) => other.equals(cidr)))];
+}

@@ -1,0 +1,67 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LaunchConfig } from '../control/contract.ts';
+import { WeaveError } from '../lib/errors.ts';
+import { runOk } from '../lib/exec.ts';
+import type { Logger } from '../lib/log.ts';
+import { Cidr } from '../model/address.ts';
+import { addressOf, overlappingRoute } from '../net/host.ts';
+
+const tools = {
+  ip: 'iproute2',
+  nsenter: 'util-linux',
+  sysctl: 'procps',
+  'iptables-save': 'iptables',
+  'iptables-restore': 'iptables',
+} as const;
+
+/** Every tool that attachment runs is there: found out at launch, not at the first container. */
+export async function checkTools(): Promise<void> {
+  const folders = (process.env.PATH ?? '').split(':');
+  for (const [tool, debian] of Object.entries(tools)) {
+    const tries = folders.map((folder) => access(join(folder, tool), constants.X_OK));
+    await Promise.any(tries).catch(() => {
+      throw new WeaveError(
+        'TOOL_MISSING',
+        `'${tool}' is not in PATH (${process.env.PATH}); install it (Debian, Ubuntu: apt-get install ${debian})`,
+      );
+    });
+  }
+}
+
+/**
+ * Makes /proc/sys writable where it is not: the engine mounts it read-only in containers, this daemon's too, and the
+ * settings of a container's link are there. The mount is the container's own; the host's stays as it is.
+ */
+export async function openSysctls(): Promise<void> {
+  const writable = await access('/proc/sys/net/ipv4/ip_forward', constants.W_OK).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'EROFS',
+  );
+  if (!writable) await runOk(['mount', '-o', 'remount,bind,rw', '/proc/sys']);
+}
+
+/** Refuses a default range that a route of the host overlaps; of one that was asked for it only warns. */
+export async function checkRange(config: LaunchConfig, logger: Logger): Promise<void> {
+  const route = await overlappingRoute(Cidr.parse(config.ipallocRange));
+  if (route === undefined) return;
+  const text = `the address range ${config.ipallocRange} overlaps the host's route ${route}`;
+  if (!config.ipallocRangeGiven) {
+    throw new WeaveError(
+      'RANGE_OVERLAPS',
+      `${text}; choose a free one with --ipalloc-range, such as 10.128.0.0/12`,
+    );
+  }
+  logger.warn(`${text}; addresses of that route are out of reach from containers`);
+}
+
+/** The address that containers on the engine's default bridge reach the host by. */
+export async function dockerBridgeAddress(dockerBridge: string): Promise<string> {
+  const address = await addressOf(dockerBridge);
+  if (address !== undefined) return address;
+  throw new WeaveError(
+    'LAUNCH_FAILED',
+    `the interface ${dockerBridge} is not there or has no IPv4 address; start the engine with its default bridge, or name another interface in DOCKER_BRIDGE`,
+  );
+}

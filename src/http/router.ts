@@ -1,0 +1,131 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { type ErrorCode, messageOf, WeaveError } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import { refusal } from './guard.ts';
+
+/** What a route gets to know of a request. */
+export interface Call {
+  /** the pattern's `:words`, decoded; those that it has not are empty */
+  path: { id: string; ip: string; cidr: string; topic: string };
+  /** of the query, and of a form in the body */
+  parameters: URLSearchParams;
+}
+
+/** What a route answers: 200 with a text, or 204 without one; or another status. */
+export interface Answer {
+  status?: number;
+  text?: string;
+  /** Content-Type; default: plain text */
+  type?: string;
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type Route = (call: Call) => Answer | Promise<Answer>;
+
+/** Patterns such as `/ip/:id/:cidr`, with what each method does there. A CIDR may have its slash as it is. */
+export type Routes = Record<string, Partial<Record<Method, Route>>>;
+
+/** There is no such thing, and why. */
+export function notFound(reason: string): Answer {
+  return { status: 404, text: `${reason}\n` };
+}
+
+const plain = 'text/plain; charset=utf-8';
+/** Bytes that a form may have. */
+const formLimit = 64 * 1024;
+
+/** Serves routes to whom the guard lets in; an error is a line of text with a status of 4xx or 5xx. */
+export function serveRoutes(
+  routes: Routes,
+  { isOurHost, logger }: { isOurHost: (name: string) => boolean; logger: Logger },
+): RequestListener {
+  const compiled = Object.entries(routes).map(([pattern, methods]) => ({
+    matcher: matcherOf(pattern),
+    methods,
+  }));
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const refused = refusal(request.headers, isOurHost);
+    if (refused !== undefined) return send(response, 403, { text: `${refused}\n` });
+    const url = request.url ?? '';
+    const [path = ''] = url.split('?', 1);
+    const found = compiled
+      .map(({ matcher, methods }) => ({ match: matcher.exec(path), methods }))
+      .find(({ match }) => match !== null);
+    if (!found?.match) return send(response, 404, notFound(`there is nothing at ${path}`));
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const route = Object.entries(found.methods).find(([name]) => name === method)?.[1];
+    if (route === undefined) {
+      const allowed = Object.keys(found.methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : name));
+      response.setHeader('Allow', allowed.join(', '));
+      return send(response, 405, { text: `${path} takes ${allowed.join(', ')}\n` });
+    }
+    const parameters = new URLSearchParams(url.slice(path.length));
+    for (const [name, value] of await readForm(request)) parameters.append(name, value);
+    const answer = await route({ path: decode(found.match.groups), parameters });
+    send(response, answer.status ?? (answer.text === undefined ? 204 : 200), answer);
+  }
+
+  return (request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      if (!(error instanceof WeaveError)) logger.error({ err: error, url: request.url }, 'request failed');
+      const code = error instanceof WeaveError ? error.code : 'INTERNAL';
+      send(response, statuses[code] ?? 500, { text: `${messageOf(error)}\n` });
+    });
+  };
+}
+
+const statuses: Partial<Record<ErrorCode, number>> = {
+  USAGE: 400,
+  BAD_REQUEST: 400,
+  BAD_ADDRESS: 400,
+  BAD_WEAVE_CIDR: 400,
+  NO_SUCH_CONTAINER: 404,
+  IPAM_CONFLICT: 409,
+  NOT_ATTACHABLE: 409,
+  BODY_TOO_LARGE: 413,
+  IPAM_FULL: 503,
+  ENGINE_UNREACHABLE: 503,
+  STORE_UNAVAILABLE: 503,
+};
+
+function matcherOf(pattern: string): RegExp {
+  const source = pattern
+    .replace(':cidr', '(?<cidr>[^/]+(?:/\\d+)?)')
+    .replace(/:(id|ip|topic)/g, '(?<$1>[^/]+)');
+  return new RegExp(`^${source}$`);
+}
+
+function decode(groups: Record<string, string> = {}): Call['path'] {
+  try {
+    const word = (name: string) => decodeURIComponent(groups[name] ?? '');
+    return { id: word('id'), ip: word('ip'), cidr: word('cidr'), topic: word('topic') };
+  } catch (error) {
+    throw new WeaveError('BAD_REQUEST', 'the path is not percent-encoded as it should be', { cause: error });
+  }
+}
+
+/** Weave Net's scripts send parameters by `curl -d`, as a form. */
+async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Reads to the end what is too big, without keeping it: only then will the client read the refusal.
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= formLimit) chunks.push(chunk);
+  }
+  if (size > formLimit) throw new WeaveError('BODY_TOO_LARGE', `a request may have ${formLimit} bytes`);
+  if (size > 0 && !request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
+    throw new WeaveError('BAD_REQUEST', 'a body must be a form: application/x-www-form-urlencoded');
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString());
+}
+
+function send(response: ServerResponse, status: number, { text, type = plain }: Answer): void {
+  response.writeHead(status, {
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(text !== undefined && { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) }),
+  });
+  response.end(text);
+}

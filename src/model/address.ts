@@ -1,0 +1,107 @@
+import { WeaveError } from '../lib/errors.ts';
+
+/** An IPv4 address as an unsigned 32-bit number, network order. */
+export type Ip4 = number;
+
+/** Parses dotted-quad IPv4, strictly: four decimal octets, no leading zeros. @throws WeaveError BAD_ADDRESS */
+export function parseIp(text: string): Ip4 {
+  const octets = text.split('.');
+  let value = 0;
+  const good =
+    octets.length === 4 &&
+    octets.every((octet) => {
+      if (!/^(0|[1-9]\d{0,2})$/.test(octet) || Number(octet) > 255) return false;
+      value = value * 256 + Number(octet);
+      return true;
+    });
+  if (!good) throw new WeaveError('BAD_ADDRESS', `'${text}' is not an IPv4 address; write it like 10.32.0.1`);
+  return value;
+}
+
+/** True if the text is an IPv4 address. */
+export function isIp(text: string): boolean {
+  try {
+    parseIp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Dotted quad of an address. */
+export function formatIp(ip: Ip4): string {
+  return `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`;
+}
+
+/** An IPv4 address with the length of its subnet's prefix: `10.32.0.1/12`. Immutable. */
+export class Cidr {
+  readonly ip: Ip4;
+  /** 0 to 32 */
+  readonly prefix: number;
+
+  constructor(ip: Ip4, prefix: number) {
+    this.ip = ip;
+    this.prefix = prefix;
+  }
+
+  /** @throws WeaveError BAD_ADDRESS */
+  static parse(text: string): Cidr {
+    const [ip, prefix, ...rest] = text.split('/');
+    if (
+      ip === undefined ||
+      prefix === undefined ||
+      rest.length > 0 ||
+      !/^([0-9]|[12][0-9]|3[0-2])$/.test(prefix)
+    ) {
+      throw new WeaveError(
+        'BAD_ADDRESS',
+        `'${text}' is not an address in CIDR form; write it like 10.2.1.1/24`,
+      );
+    }
+    return new Cidr(parseIp(ip), Number(prefix));
+  }
+
+  get size(): number {
+    return 2 ** (32 - this.prefix);
+  }
+
+  /** First address of the subnet (the network's own). */
+  get first(): Ip4 {
+    return this.ip - (this.ip % this.size);
+  }
+
+  /** Last address of the subnet (broadcast). */
+  get last(): Ip4 {
+    return this.first + this.size - 1;
+  }
+
+  /** The subnet itself, host bits cleared. */
+  get subnet(): Cidr {
+    return new Cidr(this.first, this.prefix);
+  }
+
+  contains(ip: Ip4): boolean {
+    return ip >= this.first && ip <= this.last;
+  }
+
+  overlaps(other: Cidr): boolean {
+    return this.first <= other.last && other.first <= this.last;
+  }
+
+  equals(other: Cidr): boolean {
+    return this.ip === other.ip && this.prefix === other.prefix;
+  }
+
+  /** The address without its prefix length. */
+  get address(): string {
+    return formatIp(this.ip);
+  }
+
+  toString(): string {
+    return `${formatIp(this.ip)}/${this.prefix}`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}

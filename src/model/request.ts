@@ -1,0 +1,48 @@
+import { hasCode, WeaveError } from '../lib/errors.ts';
+import { Cidr } from './address.ts';
+
+/** One address that a container asks for. */
+export type AddressRequest =
+  /** this very address */
+  | { kind: 'claim'; cidr: Cidr }
+  /** any free one of this subnet */
+  | { kind: 'subnet'; subnet: Cidr }
+  /** any free one of the default subnet */
+  | { kind: 'default' };
+
+/**
+ * Parses what WEAVE_CIDR and the command line name addresses by: `IP/LEN`, `ip:IP/LEN`, `net:SUBNET`, `net:default`.
+ * @throws WeaveError BAD_WEAVE_CIDR
+ */
+export function parseRequest(text: string): AddressRequest {
+  try {
+    if (text === 'net:default') return { kind: 'default' };
+    if (text.startsWith('net:')) return { kind: 'subnet', subnet: Cidr.parse(text.slice(4)).subnet };
+    return { kind: 'claim', cidr: Cidr.parse(text.startsWith('ip:') ? text.slice(3) : text) };
+  } catch (error) {
+    if (!hasCode(error, 'BAD_ADDRESS')) throw error;
+    throw new WeaveError(
+      'BAD_WEAVE_CIDR',
+      `cannot use '${text}' as a container's address: ${error.message}; forms are 10.2.1.1/24, ip:10.2.1.1/24, net:10.2.2.0/24, net:default and none`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Parses a whole WEAVE_CIDR value: forms separated by spaces.
+ * @returns `none` if the container wants no address; an empty value asks for one of the default subnet
+ * @throws WeaveError BAD_WEAVE_CIDR
+ */
+export function parseWeaveCidr(value: string): AddressRequest[] | 'none' {
+  const words = value.split(/\s+/).filter((word) => word !== '');
+  if (words.length === 0) return [{ kind: 'default' }];
+  if (words.includes('none')) {
+    if (words.length === 1) return 'none';
+    throw new WeaveError(
+      'BAD_WEAVE_CIDR',
+      `WEAVE_CIDR='${value}' mixes none with addresses; give one or the other`,
+    );
+  }
+  return words.map(parseRequest);
+}

@@ -1,0 +1,48 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { parseIp } from '../../model/address.ts';
+import { vxlanPort } from './vxlan.ts';
+
+/**
+ * Tells the containers of this host that an IP is now at a MAC on another host. The bridge keeps ARP from crossing
+ * hosts, gratuitous ARP too, and a container would go on sending to the former owner for seconds. So the frame is made
+ * here: VXLAN to this host's own address, which the kernel takes for one that came from outside.
+ */
+export class Announcer {
+  readonly #socket: Socket;
+  readonly #local: string;
+  readonly #vni: number;
+
+  /** @param local underlay address of this host's VXLAN link */
+  constructor({ local, vni }: { local: string; vni: number }) {
+    this.#local = local;
+    this.#vni = vni;
+    this.#socket = createSocket('udp4').unref();
+    // Best effort: without it, neighbours find out by themselves some seconds later.
+    this.#socket.on('error', () => {});
+  }
+
+  announce(ip: string, mac: string): void {
+    this.#socket.send(vxlanArp(this.#vni, ip, mac), vxlanPort, this.#local, () => {});
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+/** A VXLAN datagram that carries a gratuitous ARP request: `ip` is at `mac`. */
+function vxlanArp(vni: number, ip: string, mac: string): Buffer {
+  const hardware = Buffer.from(mac.replaceAll(':', ''), 'hex');
+  const address = Buffer.alloc(4);
+  address.writeUInt32BE(parseIp(ip));
+  const vxlan = Buffer.from([0x08, 0, 0, 0, 0, 0, 0, 0]);
+  vxlan.writeUIntBE(vni, 4, 3);
+  const broadcast = Buffer.alloc(6, 0xff);
+  const arpType = Buffer.from([0x08, 0x06]);
+  // Ethernet, IPv4, their lengths, request
+  const arp = Buffer.from([0, 1, 0x08, 0, 6, 4, 0, 1]);
+  return Buffer.concat([
+    ...[vxlan, broadcast, hardware, arpType],
+    ...[arp, hardware, address, Buffer.alloc(6), address],
+  ]);
+}

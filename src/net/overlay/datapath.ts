@@ -1,0 +1,229 @@
+import { readFile, readlink } from 'node:fs/promises';
+import type { Logger } from '../../lib/log.ts';
+import { type Cidr, parseIp } from '../../model/address.ts';
+import { bridgeName } from '../bridge.ts';
+import { IpBatch } from '../ip.ts';
+import { linkExists } from '../veth.ts';
+import { Announcer } from './announce.ts';
+import { Forwarding, type RemoteEntry } from './forwarding.ts';
+import { Heartbeat, heartbeatPort } from './heartbeat.ts';
+import { ensureOvs, ovsPort, removeOvs } from './ovs.ts';
+import { ensureOverlayPort, ensureVxlan, vxlanLink, vxlanPort, wireguardOverhead } from './vxlan.ts';
+import { removeWireguard, Wireguard, wireguardPort } from './wireguard.ts';
+
+/** Another host. */
+export interface PeerEndpoint {
+  /** MAC */
+  name: string;
+  nickname: string;
+  /** underlay IPv4 */
+  address: string;
+  /** WireGuard's, base64, unsealed; absent: it does not encrypt */
+  publicKey?: string;
+}
+
+/** How things stand between this host and another. */
+export interface PeerState {
+  peer: PeerEndpoint;
+  state: 'established' | 'pending' | 'failed';
+  carrier: 'vxlan' | 'encrypted wireguard';
+  /** what is the matter, in words; empty when all is well */
+  text: string;
+}
+
+/** How to make a {@link Datapath}. */
+export interface DatapathOptions {
+  kind: 'bridge' | 'ovs';
+  /** VXLAN network identifier of the cluster */
+  vni: number;
+  /** this host's underlay IPv4 */
+  address: string;
+  /** of the containers' network, of {@link datapathMtu} */
+  mtu: number;
+  /** null: in clear */
+  encryption: {
+    underlayMtu: number;
+    /** peers in these go in clear */
+    trustedSubnets: readonly Cidr[];
+    /** folder on a tmpfs */
+    runDir: string;
+  } | null;
+  logger: Logger;
+}
+
+/**
+ * What carries frames between the hosts' bridges. The bridge must be there before {@link start}. Forwarding goes on
+ * while no daemon runs: a new one takes over what it finds, and changes only what differs.
+ */
+export class Datapath {
+  readonly mtu: number;
+  readonly #options: DatapathOptions;
+  readonly #announcer: Announcer;
+  readonly #forwarding: Forwarding;
+  #heartbeat: Heartbeat | undefined;
+  #wireguard: Wireguard | undefined;
+  #peers: readonly PeerEndpoint[] = [];
+  /** false: what was last given to {@link setPeers} did not all take effect */
+  #peersSet = true;
+  /** how the links were when they were last brought to their state */
+  #links = '';
+
+  constructor(options: DatapathOptions) {
+    this.mtu = options.mtu;
+    this.#options = options;
+    this.#announcer = new Announcer({ local: options.address, vni: options.vni });
+    this.#forwarding = new Forwarding({ port: this.#port, announcer: this.#announcer });
+  }
+
+  /** VXLAN network identifier. */
+  get vni(): number {
+    return this.#options.vni;
+  }
+
+  /** This host's, base64, to be sealed and given to the others; null: in clear. Known after {@link start}. */
+  get publicKey(): string | null {
+    return this.#wireguard?.publicKey ?? null;
+  }
+
+  /**
+   * Brings links and rules to their state; forwarding is touched once peers and entries were given.
+   * @throws WeaveError TOOL_MISSING, TOOL_FAILED, ADDRESS_IN_USE
+   */
+  async start(): Promise<void> {
+    const { encryption, address, logger } = this.#options;
+    if (encryption === null) await removeWireguard();
+    else
+      this.#wireguard = await Wireguard.start({
+        ...encryption,
+        mtu: encryption.underlayMtu - wireguardOverhead,
+        logger,
+      });
+    await this.#ensureLinks();
+    this.#heartbeat = await Heartbeat.start(address);
+  }
+
+  /**
+   * Sets right what others have changed: links that are not the ones they were, are down or have left the bridge; and
+   * what could not be programmed before. @returns true if links were
+   */
+  async mend(): Promise<boolean> {
+    const links = this.#links !== (await this.#linkState());
+    if (links) {
+      await this.#ensureLinks();
+      await this.#forwarding.reload();
+    } else await this.#forwarding.mend();
+    if (!this.#peersSet) await this.setPeers(this.#peers);
+    return links;
+  }
+
+  /** Sets all other hosts. Entries of a host that is not among them have no effect, until it is. */
+  async setPeers(peers: readonly PeerEndpoint[]): Promise<void> {
+    this.#peers = peers;
+    this.#peersSet = false;
+    const carried = peers.filter((peer) => this.#isCarried(peer));
+    await this.#wireguard?.setPeers(
+      carried.flatMap(({ address, publicKey }) =>
+        publicKey !== undefined && this.#isEncrypted(address) ? [{ address, publicKey }] : [],
+      ),
+    );
+    this.#heartbeat?.setPeers(carried.map(({ address }) => address));
+    await this.#forwarding.setPeers(new Map(carried.map(({ name, address }) => [name, address])));
+    if (this.#peers === peers) this.#peersSet = true;
+  }
+
+  /** Sets everything that is on other hosts. */
+  resetRemote(entries: Iterable<RemoteEntry>): Promise<void> {
+    return this.#forwarding.reset(entries);
+  }
+
+  /** Adds, or changes, what is on another host. */
+  putRemote(entry: RemoteEntry): Promise<void> {
+    return this.#forwarding.put(entry);
+  }
+
+  /** @param peer who had it: what another has by now stays */
+  deleteRemote(mac: string, peer: string): Promise<void> {
+    return this.#forwarding.delete(mac, peer);
+  }
+
+  /** Of every peer, in their order. */
+  state(): PeerState[] {
+    return this.#peers.map((peer) => {
+      const carrier = this.#isEncrypted(peer.address) ? 'encrypted wireguard' : 'vxlan';
+      if (!this.#isCarried(peer)) {
+        const text = 'it has no encryption key; was it launched without --password?';
+        return { peer, state: 'failed', carrier, text };
+      }
+      const state = this.#heartbeat?.reach(peer.address) ?? 'pending';
+      const ports = carrier === 'vxlan' ? `${heartbeatPort} and ${vxlanPort}` : `${wireguardPort}`;
+      const text =
+        state === 'failed'
+          ? `no answer from ${peer.address}; is UDP ${ports} let through on both hosts?`
+          : '';
+      return { peer, state, carrier, text };
+    });
+  }
+
+  /** Ends what runs in this process, or for it; forwarding by the kernel goes on. */
+  async stop(): Promise<void> {
+    this.#heartbeat?.close();
+    this.#announcer.close();
+    this.#forwarding.close();
+    await this.#wireguard?.stop();
+  }
+
+  /** The bridge's port towards the other hosts. */
+  get #port(): string {
+    return this.#options.kind === 'ovs' ? ovsPort : vxlanLink;
+  }
+
+  async #ensureLinks(): Promise<void> {
+    const { kind, vni, address, mtu } = this.#options;
+    // Batches of their own: a batch that has known a link of the same name may know a wrong index.
+    const [ip, bridge] = [new IpBatch(), new IpBatch('bridge')];
+    try {
+      await ensureVxlan(ip, { vni, local: address, mtu });
+      if (kind === 'ovs') await ensureOvs(ip, mtu);
+      else await removeOvs(ip);
+      await ensureOverlayPort(ip, bridge, this.#port);
+      this.#links = await this.#linkState();
+    } finally {
+      ip.close();
+      bridge.close();
+    }
+  }
+
+  async #linkState(): Promise<string> {
+    const states = [bridgeName, vxlanLink, this.#port].map(async (link) => {
+      const folder = `/sys/class/net/${link}`;
+      const index = await readFile(`${folder}/ifindex`, 'utf8').catch(() => 'none');
+      const up = Number(await readFile(`${folder}/flags`, 'utf8').catch(() => 0)) & 1;
+      return `${index.trim()} ${up}`;
+    });
+    const master = await readlink(`/sys/class/net/${this.#port}/master`).catch(() => 'none');
+    return [...(await Promise.all(states)), master].join();
+  }
+
+  #isEncrypted(address: string): boolean {
+    const { encryption } = this.#options;
+    return (
+      encryption !== null && !encryption.trustedSubnets.some((subnet) => subnet.contains(parseIp(address)))
+    );
+  }
+
+  #isCarried({ address, publicKey }: PeerEndpoint): boolean {
+    return publicKey !== undefined || !this.#isEncrypted(address);
+  }
+}
+
+/** Takes away all links and rules of a datapath, whoever made them. */
+export async function removeDatapath(): Promise<void> {
+  const ip = new IpBatch();
+  try {
+    if (linkExists(vxlanLink)) await ip.run([`link del ${vxlanLink}`]);
+    await removeOvs(ip);
+  } finally {
+    ip.close();
+  }
+  await removeWireguard();
+}

@@ -1,0 +1,30 @@
+import type { Handlers } from '../intercept/contract.ts';
+import { type CreateOptions, type CreateParts, createContainer } from './create.ts';
+import { type Execs, execInContainer } from './exec.ts';
+import { type Inspected, type InspectOptions, inspectContainer } from './inspect.ts';
+import { type StartParts, startContainer } from './start.ts';
+import { Starts } from './starts.ts';
+
+/** The switches of `launch` that the proxy heeds. */
+export interface HandlerOptions extends CreateOptions, InspectOptions {}
+
+/** All that the handlers work with. */
+export interface HandlerParts extends CreateParts, StartParts {
+  execs: Execs;
+  inspected: Inspected;
+}
+
+/** What is done to each call that does not just pass through. */
+export function createHandlers(options: HandlerOptions, parts: HandlerParts): Handlers {
+  const starts = new Starts();
+  const start = startContainer(options, starts, parts);
+  const inspect = inspectContainer(options, starts, parts.inspected);
+  return {
+    create: createContainer(options, parts),
+    start,
+    restart: start,
+    exec: execInContainer(parts.execs),
+    inspect,
+    inspectExec: inspect,
+  };
+}

@@ -1,0 +1,78 @@
+import { withBody } from '../intercept/answer.ts';
+import type { EngineAnswer, Handler } from '../intercept/contract.ts';
+import { JsonObject } from './body.ts';
+import type { Starts } from './starts.ts';
+
+/** A container's first address on the network. */
+export interface Network {
+  ip: string;
+  prefix: number;
+  mac: string;
+}
+
+/** The network that an inspect answer may tell of. */
+export interface Inspected {
+  /** Resolves when what is under way for this container has ended. */
+  settled(id: string): Promise<void>;
+  /** undefined: not attached */
+  network(id: string): Network | undefined;
+}
+
+/** The switches of `launch` that inspecting heeds. */
+export interface InspectOptions {
+  /** --rewrite-inspect */
+  rewriteInspect: boolean;
+}
+
+/** GET containers/{id}/json and exec/{id}/json: a container that is being started is told of when it is attached. */
+export function inspectContainer(
+  { rewriteInspect }: InspectOptions,
+  starts: Starts,
+  inspected: Inspected,
+): Handler {
+  return async (call) => {
+    let found = await read(await call.forward());
+    const starting = starts.settled(idOf(found.info));
+    if (starting) {
+      await starting;
+      found = await read(await call.forward());
+    }
+    const { answer, info } = found;
+    if (info === undefined || !rewriteInspect) return answer;
+    const id = idOf(info);
+    await inspected.settled(id);
+    const network = inspected.network(id);
+    // An exec's answer carries its container's only on engines of old.
+    const container = info.object('Container') ?? info;
+    const settings = container.object('NetworkSettings');
+    if (!network || !settings) return answer;
+    rewrite(settings, network);
+    container.set('NetworkSettings', settings);
+    if (info.has('Container')) info.set('Container', container);
+    return withBody(answer, info.toBuffer());
+  };
+}
+
+/** The id of the container that an answer is about. */
+function idOf(info: JsonObject | undefined): string {
+  return info?.string('ContainerID') || info?.string('Id') || '';
+}
+
+async function read(answer: EngineAnswer): Promise<{ answer: EngineAnswer; info: JsonObject | undefined }> {
+  if (answer.status !== 200) return { answer, info: undefined };
+  const body = await answer.buffer();
+  return { answer: withBody(answer, body), info: JsonObject.parse(body) };
+}
+
+/** Since API 1.52 addresses are those of networks only. */
+function rewrite(settings: JsonObject, { ip, prefix, mac }: Network): void {
+  const flat = settings.has('IPAddress');
+  const target = flat ? settings : JsonObject.empty();
+  target.set('IPAddress', ip);
+  target.set('IPPrefixLen', prefix);
+  target.set('MacAddress', mac);
+  if (flat) return;
+  const networks = settings.object('Networks') ?? JsonObject.empty();
+  networks.set('weave', target);
+  settings.set('Networks', networks);
+}

@@ -1,0 +1,134 @@
+import { messageOf } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import { decide, type PolicyOptions, type Subject } from '../../model/policy.ts';
+import { shimDirectory, shimModes } from '../../model/shim.ts';
+import type { Call, EngineAnswer, ErrorAnswer, Handler } from '../intercept/contract.ts';
+import { JsonObject, UnexpectedType } from './body.ts';
+import { type Provision, putDns, putShim } from './provision.ts';
+import type { Starts } from './starts.ts';
+
+/** A container's attachment on its way, while the engine starts the container. */
+export interface Starting {
+  /** 64 hex digits */
+  readonly id: string;
+  /** Once the engine has started it: resolves when ethwe, hosts file and names are there, or the container ended. */
+  complete(): Promise<void>;
+  /** The engine did not start it: takes back what was prepared. */
+  abandon(): Promise<void>;
+}
+
+/** Attaches containers. */
+export interface Attachments {
+  /** Begins to get a container's addresses and names ready. @returns undefined: not one of ours */
+  begin(idOrName: string, signal: AbortSignal): Promise<Starting | undefined>;
+}
+
+/** What a start reads of a container. */
+export interface ContainerFacts extends Omit<Subject, 'networkMode'> {
+  /** 64 hex digits */
+  id: string;
+  /** Config.Hostname and, if set, a dot and Config.Domainname */
+  hostname: string;
+  /** host folder that is mounted at /w, if any */
+  shimSource: string | undefined;
+}
+
+/** The engine's containers. */
+export interface Containers {
+  kill(id: string): Promise<void>;
+  /** @returns undefined when there is no such container */
+  inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerFacts | undefined>;
+}
+
+/** The switches of `launch` that starts heed. */
+export interface StartOptions extends PolicyOptions {
+  multicastRoute: boolean;
+}
+
+/** What starting works with. */
+export interface StartParts {
+  attachments: Attachments;
+  containers: Containers;
+  provision: Provision;
+  logger: Logger;
+}
+
+/** What an old client sends in place of the HostConfig of create. */
+interface Replacement {
+  body: Buffer;
+  /** false: on the network that it names the container is none of ours */
+  attach: boolean;
+}
+
+/**
+ * POST containers/{id}/start and restart: answered once the engine has started the container and it is attached.
+ * One that can't be attached is killed, so that nothing runs half connected.
+ */
+export function startContainer(options: StartOptions, starts: Starts, parts: StartParts): Handler {
+  const { attachments, containers, provision, logger } = parts;
+
+  return async (call) => {
+    const replacement = call.route.name === 'start' ? await replacedHostConfig(call) : undefined;
+    if (replacement?.attach === false) return call.forward(replacement.body);
+    // Not the client's signal: an engine that was told to start goes on, whoever listens.
+    const starting = await attachments.begin(call.route.id, new AbortController().signal);
+    if (!starting) return call.forward(replacement?.body);
+    return starts.track(starting.id, () => start(call, starting, replacement?.body));
+  };
+
+  async function start(call: Call, starting: Starting, body?: Buffer): Promise<EngineAnswer | ErrorAnswer> {
+    const container = starting.id.slice(0, 12);
+    let started = false;
+    try {
+      const answer = await call.forward(body);
+      // 304: it runs already.
+      started = answer.status === 204 || answer.status === 304;
+      if (!started) return answer;
+      try {
+        await starting.complete();
+        return answer;
+      } catch (error) {
+        const message = messageOf(error);
+        logger.error({ container, reason: message }, 'killed: it could not be attached');
+        // It may have ended by itself.
+        await containers.kill(starting.id).catch(() => {});
+        answer.stream.resume();
+        return { status: 500, message };
+      }
+    } finally {
+      if (!started) {
+        await starting.abandon().catch((error: unknown) => {
+          logger.error({ container, reason: messageOf(error) }, 'cannot take back an attachment');
+        });
+      }
+    }
+  }
+
+  /**
+   * Clients before API 1.24 may send a HostConfig that the engine takes in place of the one of create: what create
+   * put in goes in again. @returns undefined: the body as it is
+   */
+  async function replacedHostConfig(call: Call): Promise<Replacement | undefined> {
+    const root = JsonObject.parse(await call.body());
+    if (!root || root.isEmpty) return undefined;
+    const info = await containers.inspect(call.route.id);
+    if (!info || !shimModes.some((mode) => shimDirectory(provision.stateDir, mode) === info.shimSource))
+      return undefined;
+    try {
+      // It is the member of that name or, where there is none, the body itself.
+      const inner = root.object('HostConfig');
+      if (!inner && root.has('HostConfig')) return undefined;
+      const host = inner ?? root;
+      const { attach } = decide({ ...info, networkMode: host.string('NetworkMode') }, options);
+      const mode = options.multicastRoute ? 'multicast' : 'wait';
+      putShim(host, shimDirectory(provision.stateDir, attach ? mode : 'nowait'));
+      // Without a hostname the engine makes one of the id.
+      if (attach) putDns(host, provision, !info.id.startsWith(info.hostname));
+      if (inner) root.set('HostConfig', inner);
+      return { body: root.toBuffer(), attach };
+    } catch (error) {
+      if (error instanceof UnexpectedType) return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type ErrorCode, messageOf, WeaveError } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import { maxHead } from '../wire/head.ts';
+import { duplexPair } from '../wire/pair.ts';
+import { match, type Route } from '../wire/routes.ts';
+import type { Call, EngineAnswer, Handler, Handlers } from './contract.ts';
+import type { Forwarder } from './forward.ts';
+
+/** The largest body of an intercepted request. */
+const maxBody = 16 * 1024 * 1024;
+
+const statusOf: Partial<Record<ErrorCode, number>> = {
+  BAD_REQUEST: 400,
+  BODY_TOO_LARGE: 413,
+  ENGINE_UNREACHABLE: 502,
+};
+
+/** Serves the routes that have handlers, to connections inside this process: an HTTP server that never listens. */
+export class Interceptor {
+  readonly #handlers: Handlers;
+  readonly #forwarder: Forwarder;
+  readonly #logger: Logger;
+  readonly #server: Server;
+  readonly #signals = new WeakMap<Duplex, AbortSignal>();
+
+  constructor(handlers: Handlers, forwarder: Forwarder, logger: Logger) {
+    this.#handlers = handlers;
+    this.#forwarder = forwarder;
+    this.#logger = logger;
+    const noTimeouts = {
+      requestTimeout: 0,
+      headersTimeout: 0,
+      keepAliveTimeout: 0,
+      connectionsCheckingInterval: 1e9,
+    };
+    this.#server = createServer({ ...noTimeouts, maxHeaderSize: maxHead }, (request, response) => {
+      void this.#serve(request, response);
+    });
+  }
+
+  handles(route: Route): boolean {
+    return this.#handler(route) !== undefined;
+  }
+
+  /** A connection to this server. @param signal aborted when the client behind it went away */
+  connect(signal: AbortSignal): Duplex {
+    const [client, server] = duplexPair();
+    this.#signals.set(server, signal);
+    this.#server.emit('connection', server);
+    return client;
+  }
+
+  #handler(route: Route): Handler | undefined {
+    return route.name === 'hijack' ? undefined : this.#handlers[route.name];
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // What Node would add and the engine does not.
+    response.sendDate = false;
+    if (response.shouldKeepAlive) response.removeHeader('Connection');
+    try {
+      const call = this.#call(request);
+      const handler = call && this.#handler(call.route);
+      if (!call || !handler)
+        throw new WeaveError('INTERNAL', `no handler for ${request.method} ${request.url}`);
+      const answer = await handler(call);
+      if ('message' in answer) sendError(response, answer.status, answer.message);
+      else await sendAnswer(request, response, answer);
+    } catch (error) {
+      const status = error instanceof WeaveError ? (statusOf[error.code] ?? 500) : 500;
+      // The rest of what is too large would have to be read to its end before another request.
+      if (status === 413) response.shouldKeepAlive = false;
+      if (status === 500) this.#logger.error({ err: error, target: request.url }, 'call failed');
+      if (response.headersSent) response.destroy();
+      else sendError(response, status, messageOf(error));
+    }
+  }
+
+  #call(request: IncomingMessage): Call | undefined {
+    const { method = '', url: target = '' } = request;
+    const route = match(method, target);
+    const signal = this.#signals.get(request.socket);
+    if (!route || !signal) return undefined;
+    let body: Promise<Buffer> | undefined;
+    const readOnce = () => {
+      body ??= readBody(request);
+      return body;
+    };
+    return {
+      route,
+      method,
+      target,
+      // Its own: the forwarder fits the request's to the body.
+      headers: { ...request.headers },
+      signal,
+      body: readOnce,
+      forward: async (changed) =>
+        this.#forwarder.forward(request, changed ? { changed } : { own: await readOnce() }),
+    };
+  }
+}
+
+/** Listens rather than iterates: leaving an iteration early would destroy the connection before the 413 is sent. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let length = 0;
+    request.on('data', (part: Buffer) => {
+      length += part.length;
+      if (length <= maxBody) parts.push(part);
+      else {
+        parts.length = 0;
+        reject(new WeaveError('BODY_TOO_LARGE', `the body of this call may have ${maxBody} bytes at most`));
+      }
+    });
+    request.once('end', () => resolve(Buffer.concat(parts)));
+    const stopped = (cause?: Error) =>
+      reject(new WeaveError('BAD_REQUEST', 'the client stopped in the middle of the body', { cause }));
+    request.once('error', stopped).once('close', () => stopped());
+  });
+}
+
+/** The engine's answer as it came, but for what belongs to its connection only. */
+async function sendAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: EngineAnswer,
+): Promise<void> {
+  const old = request.httpVersion === '1.0';
+  // HTTP/1.0 knows no chunks: such an answer ends with the connection.
+  if (old) response.shouldKeepAlive = false;
+  const own = old ? /^(connection|keep-alive|transfer-encoding)$/i : /^(connection|keep-alive)$/i;
+  const headers = answer.headers.filter(([name]) => !own.test(name)).flat();
+  response.writeHead(answer.status, answer.statusText, headers);
+  response.flushHeaders();
+  await pipeline(answer.stream, response);
+}
+
+function sendError(response: ServerResponse, status: number, message: string): void {
+  const body = Buffer.from(`${JSON.stringify({ message })}\n`);
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+  response.end(body);
+}

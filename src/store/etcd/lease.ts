@@ -1,0 +1,125 @@
+import { messageOf } from '../../lib/errors.ts';
+import type { EtcdSession } from './session.ts';
+
+/** Writes that one transaction of ours carries when keys are put back; etcd's own limit is 128. */
+const batch = 100;
+/** ms for each call while a session starts. */
+const callTimeout = 2_000;
+
+/**
+ * The lease of this host, and the keys that live by it. Its keys are remembered here, so that they come back with
+ * a new lease when etcd has let the old one expire, and singly if etcd was set back to an earlier state.
+ */
+export class EtcdLease {
+  readonly #seconds: number;
+  readonly #kept = new Map<string, string>();
+  #id: string | undefined;
+  /** ms since the epoch at which etcd may let it go. */
+  #expires = 0;
+
+  /** @param seconds for which etcd keeps the keys of a host that is silent */
+  constructor(seconds: number) {
+    this.#seconds = seconds;
+  }
+
+  /** The id that leased writes carry; there is one as soon as a session has been established. */
+  get id(): string | undefined {
+    return this.#id;
+  }
+
+  /** False from when etcd may have let it expire, as far as is known here. */
+  get alive(): boolean {
+    return Date.now() < this.#expires;
+  }
+
+  remember(key: string, value: string): void {
+    this.#kept.set(key, value);
+  }
+
+  /** @returns takes it back, unless the key has got another value meanwhile */
+  forget(key: string): () => void {
+    const value = this.#kept.get(key);
+    this.#kept.delete(key);
+    return () => {
+      if (value !== undefined && !this.#kept.has(key)) this.#kept.set(key, value);
+    };
+  }
+
+  /** Finds the lease alive, or grants another, puts back what keys are missing, and beats until the session ends. */
+  async establish(session: EtcdSession): Promise<void> {
+    const present = await this.#attached(session);
+    if (!present) {
+      const { ID } = await session.call(
+        (client, options) => client.leaseClient.leaseGrant({ TTL: this.#seconds }, options),
+        callTimeout,
+      );
+      this.#id = ID;
+    }
+    await this.#beat(session);
+    const missing = [...this.#kept].filter(([key]) => !present?.has(key));
+    for (let i = 0; i < missing.length; i += batch) {
+      const puts = missing.slice(i, i + batch).map(([key, value]) => ({
+        request_put: { key: Buffer.from(key), value: Buffer.from(value), lease: this.#id },
+      }));
+      await session.call((client, options) => client.kv.txn({ success: puts }, options), callTimeout);
+    }
+  }
+
+  /** Ends the lease, and its keys with it. */
+  async revoke(session: EtcdSession): Promise<void> {
+    const ID = this.#id;
+    if (ID === undefined) return;
+    await session.call((client, options) => client.leaseClient.leaseRevoke({ ID }, options), callTimeout);
+    this.#expires = 0;
+  }
+
+  /** Keys that etcd has under the lease; undefined when the lease is gone. */
+  async #attached(session: EtcdSession): Promise<Set<string> | undefined> {
+    const ID = this.#id;
+    if (ID === undefined) return undefined;
+    const { TTL, keys } = await session.call(
+      (client, options) => client.leaseClient.leaseTimeToLive({ ID, keys: true }, options),
+      callTimeout,
+    );
+    return Number(TTL) > 0 ? new Set(keys.map(String)) : undefined;
+  }
+
+  /**
+   * Five beats in a lease's life. A beat must go to etcd's leader, so it also finds out a member that was cut off
+   * from the others: a beat without an answer when the next one is due ends the session.
+   */
+  async #beat(session: EtcdSession): Promise<void> {
+    const ID = this.#id;
+    const stream = await session.client.leaseClient.leaseKeepAlive();
+    let sentAt = 0;
+    let answered = true;
+    let first = () => {};
+    const begun = new Promise<void>((resolve) => {
+      first = resolve;
+    });
+    const beat = () => {
+      if (!answered) return session.end(new Error(`${session.endpoint} does not answer`));
+      answered = false;
+      sentAt = Date.now();
+      stream.write({ ID });
+    };
+    const timer = setInterval(beat, (this.#seconds * 1000) / 5);
+    session.ended.addEventListener('abort', () => {
+      clearInterval(timer);
+      first();
+      stream.end();
+      stream.cancel();
+    });
+    stream.on('data', ({ TTL }) => {
+      if (Number(TTL) === 0) return session.end(new Error('the lease has expired'));
+      answered = true;
+      this.#expires = sentAt + Number(TTL) * 1000;
+      first();
+    });
+    stream.on('error', (error) => session.end(new Error(`lease: ${messageOf(error)}`)));
+    stream.on('end', () => session.end(new Error('the lease stream has ended')));
+    beat();
+    await begun;
+    session.ended.throwIfAborted();
+  }
+}

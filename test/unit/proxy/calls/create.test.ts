@@ -1,0 +1,333 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { silent } from '../../../../src/lib/log.ts';
+import { type CreateOptions, createContainer } from '../../../../src/proxy/calls/create.ts';
+import { type Engine, fakeCall, sent, textOf } from './fake-call.ts';
+
+const options: CreateOptions = {
+  defaultIpalloc: true,
+  attachUserNetworks: false,
+  multicastRoute: true,
+  hostnameFromLabel: null,
+  hostnameMatch: '(.*)',
+  hostnameReplacement: '$1',
+  dnsDomain: 'weave.local.',
+};
+const dnsAddress = '172.17.0.1';
+const bind = '/var/lib/weave/shim/multicast:/w:ro';
+const busybox = { Cmd: ['sh'], Env: ['PATH=/bin'] };
+
+interface Setting {
+  /** Config of the image; a list of them for one look after another; undefined: no such image */
+  image?: object | null | (object | undefined)[];
+  options?: Partial<CreateOptions>;
+  dnsAddress?: string | null;
+  target?: string;
+  engine?: Engine;
+  /** platforms that image inspect refuses as no platforms */
+  unread?: string[];
+}
+
+async function create(body: unknown, setting: Setting = {}) {
+  const { image = busybox, target = '/v1.41/containers/create?name=bbox1', engine } = setting;
+  const asked: [reference: string, platform: string | undefined][] = [];
+  const looks = Array.isArray(image) ? [...image] : undefined;
+  const handler = createContainer(
+    { ...options, ...setting.options },
+    {
+      images: {
+        imageInspect: async (reference, platform) => {
+          asked.push([reference, platform]);
+          if (platform && setting.unread?.includes(platform)) return { status: 400, body: '{}' };
+          const config = looks ? looks.shift() : image;
+          if (config === undefined) return { status: 404, body: '{"message":"no such image"}' };
+          return { status: 200, body: JSON.stringify({ Id: 'sha256:1', Config: config }) };
+        },
+      },
+      provision: {
+        stateDir: '/var/lib/weave',
+        dnsDomain: 'weave.local.',
+        dnsAddress: setting.dnsAddress === undefined ? dnsAddress : setting.dnsAddress,
+      },
+      logger: silent,
+    },
+  );
+  const call = fakeCall('POST', target, typeof body === 'string' ? body : JSON.stringify(body), engine);
+  const answer = await handler(call);
+  return { call, answer, asked };
+}
+
+interface Created {
+  Hostname?: string;
+  Domainname?: string;
+  Entrypoint?: string[];
+  Cmd?: string[];
+  Volumes?: object;
+  HostConfig: { Binds?: string[]; Mounts?: object[]; Tmpfs?: object; Dns?: string[]; DnsSearch?: string[] };
+}
+
+/** What the engine is told to create. */
+async function created(body: unknown, setting?: Setting): Promise<Created> {
+  return JSON.parse(sent((await create(body, setting)).call)) as Created;
+}
+
+/** The engine got the client's own bytes, once. */
+async function passes(body: unknown, setting?: Setting): Promise<void> {
+  const { call } = await create(body, setting);
+  assert.deepEqual(call.forwarded, [undefined]);
+}
+
+test('docker run --name bbox1 busybox', async () => {
+  assert.deepEqual(await created({ Image: 'busybox' }), {
+    Image: 'busybox',
+    Entrypoint: ['/w/w'],
+    Cmd: ['sh'],
+    Hostname: 'bbox1.weave.local',
+    HostConfig: { Binds: [bind], Dns: [dnsAddress], DnsSearch: ['.'] },
+  });
+});
+
+test('all else keeps its very bytes', async () => {
+  const body =
+    '{ "Image":"busybox" ,"Cmd":["true"], "HostConfig": {"MemorySwap":9223372036854775807,"Dns":[ ],"é":1e3} , "X":1.0 }';
+  assert.equal(
+    sent((await create(body)).call),
+    `{ "Image":"busybox" ,"Cmd":["true"], "HostConfig": {"MemorySwap":9223372036854775807,"Dns":["${dnsAddress}"],` +
+      `"é":1e3,"Binds":["${bind}"],"DnsSearch":["."]}, "X":1.0 ,"Entrypoint":["/w/w"],"Hostname":"bbox1.weave.local"}`,
+  );
+});
+
+test('entrypoint and command are those that the engine would make of request and image', async (t) => {
+  const both = { Entrypoint: ['/ep', 'x'], Cmd: ['c'] };
+  const cases: [
+    what: string,
+    request: object,
+    image: object | null,
+    entrypoint: string[],
+    cmd: string[] | undefined,
+  ][] = [
+    ['image has a command', {}, busybox, ['/w/w'], ['sh']],
+    ['image has both', {}, both, ['/w/w', '/ep', 'x'], ['c']],
+    ['image has an entrypoint', {}, { Entrypoint: ['/ep'] }, ['/w/w', '/ep'], []],
+    ['empty lists are none', { Cmd: [] }, both, ['/w/w', '/ep', 'x'], ['c']],
+    ['null is none', { Cmd: null, Entrypoint: null }, both, ['/w/w', '/ep', 'x'], ['c']],
+    ['request has a command', { Cmd: ['ls'] }, both, ['/w/w', '/ep', 'x'], ['ls']],
+    ['a command as a string', { Cmd: 'ls' }, both, ['/w/w', '/ep', 'x'], 'ls' as unknown as string[]],
+    ['request has an entrypoint', { Entrypoint: ['/e'] }, both, ['/w/w', '/e'], undefined],
+    ['an entrypoint as a string', { Entrypoint: '/e' }, both, ['/w/w', '/e'], undefined],
+    ['request has both', { Entrypoint: ['/e'], Cmd: ['ls'] }, both, ['/w/w', '/e'], ['ls']],
+    ['entrypoint [] does without the image’s', { Entrypoint: [] }, both, ['/w/w'], ['c']],
+    ['entrypoint [""] does, too', { Entrypoint: [''], Cmd: ['ls'] }, both, ['/w/w'], ['ls']],
+    ['entrypoint "" does, too', { Entrypoint: '', Cmd: ['ls'] }, both, ['/w/w'], ['ls']],
+    ['an image’s [""] is none', {}, { Entrypoint: [''], Cmd: ['c'] }, ['/w/w'], ['c']],
+    ['request has the shim', { Entrypoint: ['/w/w', 'x'] }, both, ['/w/w', 'x'], undefined],
+    ['image has the shim', {}, { Entrypoint: ['/w/w'], Cmd: ['sh'] }, ['/w/w'], ['sh']],
+    ['names in any case', { ENTRYPOINT: ['/e'], cmd: ['ls'] }, both, ['/w/w', '/e'], ['ls']],
+  ];
+  for (const [what, request, image, entrypoint, cmd] of cases) {
+    await t.test(what, async () => {
+      const fields = Object.entries(await created({ Image: 'i', ...request }, { image }));
+      const field = (name: string) => fields.find(([key]) => key.toLowerCase() === name)?.[1] as unknown;
+      assert.deepEqual(field('entrypoint'), entrypoint);
+      assert.deepEqual(field('cmd'), cmd);
+    });
+  }
+});
+
+test('without a command the engine refuses by itself', async () => {
+  await passes({ Image: 'i', Entrypoint: [''] });
+  await passes({ Image: 'i', Entrypoint: '' }, { image: { Entrypoint: ['/ep'], Cmd: ['c'] } });
+  await passes({ Image: 'i', Entrypoint: [] }, { image: { Entrypoint: ['/ep'] } });
+  await passes({ Image: 'i' }, { image: {} });
+  await passes({ Image: 'i' }, { image: null });
+  await passes({});
+});
+
+test('a body that the engine refuses goes to it as it is', async () => {
+  for (const body of ['', 'null', '[]', '{', '\ufeff{"Image":"i"}']) await passes(body);
+  await passes({ Image: 1 });
+  await passes({ Image: 'i', Cmd: [1] });
+  await passes({ Image: 'i', Env: 'A=1' });
+  await passes({ Image: 'i', HostConfig: [] });
+  await passes({ Image: 'i', HostConfig: { Binds: {} } });
+  await passes({ Image: 'i', HostConfig: { Mounts: ['/w'] } });
+});
+
+test('containers that are not attached are created as asked', async () => {
+  const networks = ['host', 'container:abc', 'mine'];
+  for (const NetworkMode of networks) await passes({ Image: 'i', HostConfig: { NetworkMode } });
+  await passes('{"Image":"i","HostConfig":{"NetworkMode":"host"},"hostconfig":{"Binds":["/a:/b"]}}');
+  await passes({ Image: 'i', Env: ['WEAVE_CIDR=none'] });
+  await passes({ Image: 'i', Env: ['WEAVE_CIDR=10.2.1.1/24', 'WEAVE_CIDR=none'] });
+  await passes({ Image: 'i', Labels: { 'weavets.cidr': 'none' } });
+  await passes({ Image: 'i' }, { options: { defaultIpalloc: false } });
+});
+
+test('the image’s environment and labels count where the request’s are silent', async () => {
+  const none = { Cmd: ['sh'], Env: ['WEAVE_CIDR=none'] };
+  await passes({ Image: 'i' }, { image: none });
+  await passes({ Image: 'i', Env: [] }, { image: none });
+  assert.ok(await created({ Image: 'i', Env: ['WEAVE_CIDR=10.2.1.1/24'] }, { image: none }));
+  assert.ok(await created({ Image: 'i', Env: ['WEAVE_CIDR='] }, { image: none }));
+  // A bare name takes the image's variable away.
+  assert.ok(await created({ Image: 'i', Env: ['WEAVE_CIDR'] }, { image: none }));
+  const label = { Cmd: ['sh'], Labels: { 'weavets.cidr': 'none' } };
+  await passes({ Image: 'i' }, { image: label });
+  assert.ok(await created({ Image: 'i', Labels: { 'weavets.cidr': '' } }, { image: label }));
+});
+
+test('a container that asks is attached wherever it may be', async () => {
+  const HostConfig = { NetworkMode: 'mine' };
+  assert.ok(await created({ Image: 'i', Env: ['WEAVE_CIDR='], HostConfig }));
+  assert.ok(await created({ Image: 'i', HostConfig }, { options: { attachUserNetworks: true } }));
+  for (const NetworkMode of ['', 'default', 'bridge', 'none'])
+    assert.ok(await created({ Image: 'i', HostConfig: { NetworkMode } }));
+});
+
+test('a WEAVE_CIDR that has no meaning is refused before anything is created', async () => {
+  const { call, answer } = await create({ Image: 'i', Env: ['WEAVE_CIDR=10.2.1.1'] });
+  assert.equal(answer.status, 400);
+  assert.match('message' in answer ? answer.message : '', /10\.2\.1\.1/);
+  assert.deepEqual(call.forwarded, []);
+});
+
+test('what the user would have at /w gives way', async () => {
+  const { Volumes, HostConfig } = await created({
+    Image: 'i',
+    Volumes: { '/w': {}, '/w/': {}, '/wo': {} },
+    HostConfig: {
+      Binds: ['/a:/w', 'v:/w/:rw', '/w', '/a://w/.', '/a:/x/../w', '/w:/a', 'w', '/a:/w/sub', '/a:w'],
+      Mounts: [
+        { Type: 'bind', Source: '/a', Target: '/w' },
+        { Type: 'volume', target: '/w//' },
+        { Type: 'tmpfs', Target: '/t' },
+      ],
+      Tmpfs: { '/w/': '', '/t': 'size=1' },
+    },
+  });
+  assert.deepEqual(Volumes, { '/wo': {} });
+  assert.deepEqual(HostConfig.Binds, ['/w:/a', 'w', '/a:/w/sub', '/a:w', bind]);
+  assert.deepEqual(HostConfig.Mounts, [{ Type: 'tmpfs', Target: '/t' }]);
+  assert.deepEqual(HostConfig.Tmpfs, { '/t': 'size=1' });
+});
+
+test('the shim waits for the multicast route only where there is one', async () => {
+  const { HostConfig } = await created({ Image: 'i' }, { options: { multicastRoute: false } });
+  assert.deepEqual(HostConfig.Binds, ['/var/lib/weave/shim/wait:/w:ro']);
+});
+
+test('hostname', async (t) => {
+  const cases: [
+    what: string,
+    request: object,
+    target: string,
+    hostname: string | undefined,
+    search: string,
+  ][] = [
+    ['from the name', {}, '?name=web', 'web.weave.local', '.'],
+    ['from a name with a slash', {}, '?name=%2Fweb', 'web.weave.local', '.'],
+    ['given', { Hostname: 'h' }, '?name=web', 'h', '.'],
+    ['given with a domain', { Hostname: 'h', Domainname: 'd' }, '?name=web', 'h', '.'],
+    ['empty', { Hostname: '' }, '?name=web', 'web.weave.local', '.'],
+    ['in another case', { hostname: 'h' }, '?name=web', undefined, '.'],
+    ['no name', {}, '', undefined, 'weave.local.'],
+    ['too long', {}, `?name=${'n'.repeat(53)}`, undefined, 'weave.local.'],
+  ];
+  for (const [what, request, query, hostname, search] of cases) {
+    await t.test(what, async () => {
+      const target = `/containers/create${query}`;
+      const { Hostname, HostConfig } = await created({ Image: 'i', ...request }, { target });
+      assert.equal(Hostname, hostname);
+      assert.deepEqual(HostConfig.DnsSearch, [search]);
+    });
+  }
+});
+
+test('the domain is part of the hostname, so it is not said twice', async () => {
+  const { Hostname, Domainname } = await created({ Image: 'i', Domainname: 'example.com' });
+  assert.equal(Hostname, 'bbox1.weave.local');
+  assert.equal(Domainname, '');
+});
+
+test('on a network of the user only our DNS server has the full name', async () => {
+  const { Hostname, Domainname } = await created({
+    Image: 'i',
+    Env: ['WEAVE_CIDR='],
+    HostConfig: { NetworkMode: 'mine' },
+  });
+  assert.equal(Hostname, 'bbox1');
+  assert.equal(Domainname, 'weave.local');
+});
+
+test('a hostname from a label, of the request or of the image', async () => {
+  const fromLabel = { options: { hostnameFromLabel: 'host' } };
+  const image = { Cmd: ['sh'], Labels: { host: 'of-image' } };
+  assert.equal((await created({ Image: 'i' }, { ...fromLabel, image })).Hostname, 'of-image.weave.local');
+  const Labels = { host: 'own' };
+  assert.equal((await created({ Image: 'i', Labels }, { ...fromLabel, image })).Hostname, 'own.weave.local');
+});
+
+test('our DNS server comes first, the user’s search stays', async () => {
+  const Dns = ['8.8.8.8', dnsAddress, '1.1.1.1'];
+  const { HostConfig } = await created({ Image: 'i', HostConfig: { Dns, DnsSearch: ['example.com'] } });
+  assert.deepEqual(HostConfig.Dns, [dnsAddress, '8.8.8.8', '1.1.1.1']);
+  assert.deepEqual(HostConfig.DnsSearch, ['example.com']);
+  const without = await created({ Image: 'i', HostConfig: { Dns: ['8.8.8.8'] } }, { dnsAddress: null });
+  assert.deepEqual(without.HostConfig, { Dns: ['8.8.8.8'], Binds: [bind] });
+});
+
+test('the image is that of the platform', async () => {
+  const target = '/v1.41/containers/create?platform=linux%2Farm64&name=a';
+  const { asked } = await create({ Image: 'r.example:5000/a/b:1' }, { target });
+  assert.deepEqual(asked, [['r.example:5000/a/b:1', 'linux/arm64']]);
+  assert.deepEqual((await create({ Image: 'i' }, { target: '/containers/create?platform=' })).asked, [
+    ['i', undefined],
+  ]);
+});
+
+test('a platform that only create can read does not hide the image', async () => {
+  const target = '/containers/create?platform=x86_64';
+  const { call, asked } = await create({ Image: 'i' }, { target, unread: ['x86_64'] });
+  assert.deepEqual(asked, [
+    ['i', 'x86_64'],
+    ['i', undefined],
+  ]);
+  assert.deepEqual((JSON.parse(sent(call)) as Created).Cmd, ['sh']);
+});
+
+test('a container without an image', async () => {
+  const { call, asked } = await create({ Cmd: ['/x'], HostConfig: { Binds: ['/x:/x'] } });
+  assert.deepEqual(asked, []);
+  assert.deepEqual((JSON.parse(sent(call)) as Created).Entrypoint, ['/w/w']);
+});
+
+/** An engine that looks for the image before the command. */
+const engineWithout =
+  (missing: () => boolean): Engine =>
+  (body) => {
+    const { Entrypoint } = JSON.parse(body) as Created;
+    if (missing()) return { status: 404, body: '{"message":"No such image: i:latest"}' };
+    if (Entrypoint?.[0] === '') return { status: 400, body: '{"message":"No command specified"}' };
+    return { status: 201, body: '{"Id":"1"}' };
+  };
+
+test('a missing image is the engine’s own error', async () => {
+  const { answer } = await create(
+    { Image: 'i', Cmd: ['x'] },
+    { image: [], engine: engineWithout(() => true) },
+  );
+  assert.equal(answer.status, 404);
+  assert.equal(await textOf(answer), '{"message":"No such image: i:latest"}');
+});
+
+test('an image that is pulled at this moment makes no container without the shim', async () => {
+  // There for the engine, which is asked after our first look, or only for our second.
+  for (const missing of [false, true]) {
+    const engine = engineWithout(() => missing);
+    const { call } = await create({ Image: 'i', Cmd: ['x'] }, { image: [undefined, busybox], engine });
+    const [probe, last] = call.forwarded.map((body) => JSON.parse(String(body)) as Created);
+    assert.deepEqual([probe?.Entrypoint, probe?.Cmd], [[''], []]);
+    assert.deepEqual([last?.Entrypoint, last?.Cmd], [['/w/w'], ['x']]);
+    assert.deepEqual(last?.HostConfig.Binds, [bind]);
+  }
+});

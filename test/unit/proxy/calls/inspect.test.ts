@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { inspectContainer, type Network } from '../../../../src/proxy/calls/inspect.ts';
+import { Starts } from '../../../../src/proxy/calls/starts.ts';
+import { fakeCall, textOf } from './fake-call.ts';
+
+const id = 'ab'.repeat(32);
+const network: Network = { ip: '10.32.0.1', prefix: 12, mac: '0e:00:00:00:00:01' };
+
+interface Setting {
+  rewriteInspect?: boolean;
+  network?: Network | undefined;
+  target?: string;
+  status?: number;
+  starts?: Starts;
+  settled?: () => Promise<void>;
+}
+
+function inspect(says: string | (() => string), setting: Setting = {}) {
+  const handler = inspectContainer(
+    { rewriteInspect: setting.rewriteInspect ?? true },
+    setting.starts ?? new Starts(),
+    {
+      settled: setting.settled ?? (async () => {}),
+      network: (asked) => (asked !== id ? undefined : 'network' in setting ? setting.network : network),
+    },
+  );
+  const call = fakeCall('GET', setting.target ?? '/containers/bbox1/json', '', () => ({
+    status: setting.status ?? 200,
+    body: typeof says === 'string' ? says : says(),
+  }));
+  return { call, answer: handler(call) };
+}
+
+const flat = (settings: string) =>
+  `{"Id":"${id}","Size":9223372036854775807, "NetworkSettings":{${settings}},"Z":1.0}\n`;
+
+test('the addresses of the network take the place of the engine’s', async () => {
+  const { answer } = inspect(
+    flat(
+      '"Bridge":"","IPAddress":"172.17.0.2", "IPPrefixLen":16,"MacAddress":"02:42:ac:11:00:02","Networks":{"bridge":{}}',
+    ),
+  );
+  assert.equal(
+    await textOf(await answer),
+    flat(
+      '"Bridge":"","IPAddress":"10.32.0.1", "IPPrefixLen":12,"MacAddress":"0e:00:00:00:00:01","Networks":{"bridge":{}}',
+    ),
+  );
+});
+
+test('the length of the answer is that of its new body', async () => {
+  const answer = await inspect(flat('"IPAddress":""')).answer;
+  assert.ok('headers' in answer);
+  const lengths = answer.headers.filter(([name]) => name.toLowerCase() === 'content-length');
+  assert.deepEqual(lengths, [['Content-Length', String((await answer.buffer()).length)]]);
+});
+
+test('an engine without those fields tells of one network more', async () => {
+  const weave = '"weave":{"IPAddress":"10.32.0.1","IPPrefixLen":12,"MacAddress":"0e:00:00:00:00:01"}';
+  const told = async (settings: string) => textOf(await inspect(flat(settings)).answer);
+  assert.equal(
+    await told('"Networks":{"bridge":{"X":1.0}}'),
+    flat(`"Networks":{"bridge":{"X":1.0},${weave}}`),
+  );
+  assert.equal(await told('"Networks":null'), flat(`"Networks":{${weave}}`));
+  assert.equal(await told('"Ports":{}'), flat(`"Ports":{},"Networks":{${weave}}`));
+});
+
+test('an exec tells of its container, where the engine does', async () => {
+  const target = '/exec/123/json';
+  const nested = (ip: string, more = '') =>
+    `{"ID":"123","ContainerID":"${id}","Container":{"NetworkSettings":{"IPAddress":"${ip}"${more}}}}`;
+  assert.equal(
+    await textOf(await inspect(nested('172.17.0.2'), { target }).answer),
+    nested('10.32.0.1', ',"IPPrefixLen":12,"MacAddress":"0e:00:00:00:00:01"'),
+  );
+  const plain = `{"ID":"123","ContainerID":"${id}","Running":true}`;
+  assert.equal(await textOf(await inspect(plain, { target }).answer), plain);
+});
+
+test('all other answers stay as they are', async () => {
+  const text = flat('"IPAddress":"172.17.0.2"');
+  const same = async (setting: Setting, body = text) =>
+    assert.equal(await textOf(await inspect(body, setting).answer), body);
+  await same({ rewriteInspect: false });
+  await same({ network: undefined });
+  await same({}, text.replace(id, 'cd'.repeat(32)));
+  await same({}, `{"Id":"${id}"}`);
+  await same({}, 'no JSON');
+  await same({ status: 404 }, '{"message":"No such container: bbox1"}');
+  await same({ status: 500 });
+});
+
+test('a container that is starting is told of as it is afterwards', async () => {
+  for (const rewriteInspect of [true, false]) {
+    const starts = new Starts();
+    let release = () => {};
+    const start = starts.track(id, () => new Promise<void>((resolve) => (release = resolve)));
+    let running = false;
+    const says = () => `{"Id":"${id}","Running":${running}}`;
+    const { answer } = inspect(says, { starts, rewriteInspect });
+    let answered = false;
+    void answer.then(() => (answered = true));
+    await new Promise(setImmediate);
+    assert.equal(answered, false);
+    running = true;
+    release();
+    await start;
+    assert.equal(await textOf(await answer), `{"Id":"${id}","Running":true}`);
+  }
+});
+
+test('the start of another container is not waited for', async () => {
+  const starts = new Starts();
+  void starts.track('cd'.repeat(32), () => new Promise(() => {}));
+  assert.equal((await inspect(flat(''), { starts }).answer).status, 200);
+});
