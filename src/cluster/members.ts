@@ -1,4 +1,4 @@
-import type { LaunchConfig } from '../control/contract.ts';
+import type { LaunchConfig } from '../config/config.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { membersOf, withEtcdPort } from '../model/members.ts';
 import type { EtcdStore } from '../store/etcd/etcd.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { LaunchConfig } from '../control/contract.ts';
+import type { LaunchConfig } from '../config/config.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { Cidr } from '../model/address.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LaunchConfig } from '../control/contract.ts';
+import type { LaunchConfig } from '../config/config.ts';
 import { hasCode, WeaveError } from '../lib/errors.ts';
 import type { KeySeal } from '../net/overlay/seal.ts';
 import type { Store } from '../store/store.ts';

@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
-import type { Args } from '../cli/command.ts';
-import { type LaunchConfig, paths } from '../control/contract.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { type LogLevel, logLevels } from '../lib/log.ts';
 import { Cidr, formatIp, isIp } from '../model/address.ts';
+import { paths } from '../model/paths.ts';
+import type { LaunchConfig } from './config.ts';
 import { parseEndpoint } from './endpoint.ts';
 import type { launchOptions } from './launch-options.ts';
+import type { Args } from './option.ts';
 import { parsePeers } from './peers.ts';
 import { parseEtcdLogin, parseStore } from './store-config.ts';
 import { engineTls, proxyTls } from './tls-files.ts';

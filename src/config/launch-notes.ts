@@ -1,6 +1,6 @@
-import type { Args } from '../cli/command.ts';
-import type { LaunchConfig } from '../control/contract.ts';
+import type { LaunchConfig } from './config.ts';
 import type { launchOptions } from './launch-options.ts';
+import type { Args } from './option.ts';
 
 type Flag = keyof typeof launchOptions;
 

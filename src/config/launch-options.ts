@@ -1,4 +1,4 @@
-import { flag, list, text } from '../cli/command.ts';
+import { flag, list, text } from './option.ts';
 
 /** The flags of `launch`; `launch-config.ts` gives them their meaning. */
 export const launchOptions = {

@@ -1,8 +1,8 @@
-import type { Args } from '../cli/command.ts';
-import type { EtcdLogin } from '../control/contract.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { withEtcdPort } from '../model/members.ts';
+import type { EtcdLogin } from './config.ts';
 import type { launchOptions } from './launch-options.ts';
+import type { Args } from './option.ts';
 import { etcdTls } from './tls-files.ts';
 
 /**

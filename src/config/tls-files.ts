@@ -1,8 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { TlsFiles } from '../control/contract.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
+import type { TlsFiles } from '../model/tls.ts';
 
 /** Which files dockerd and docker take when none are named: those of ~/.docker. */
 export function defaultTlsFolder(env: NodeJS.ProcessEnv): string {

@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { type ErrorCode, errorCodes, WeaveError } from '../lib/errors.ts';
-import { type Operation, type Operations, paths } from './contract.ts';
+import { paths } from '../model/paths.ts';
+import type { Operation, Operations } from './contract.ts';
 
 /** Options of {@link ControlClient.call}. */
 export interface CallOptions {

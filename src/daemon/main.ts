@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { LaunchConfig } from '../control/contract.ts';
+import type { LaunchConfig } from '../config/config.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { createLogger } from '../lib/log.ts';
 import { runParts } from './daemon.ts';

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Connection, Report } from '../control/contract.ts';
+import type { Connection, Report } from '../report/report.ts';
 
 /** What the figures are taken from, whenever somebody asks for them. */
 export interface MetricSources {

@@ -1,16 +1,18 @@
 import type { Targets } from '../cluster/members.ts';
 import type { Cluster } from '../cluster/registration.ts';
+import type { LaunchConfig } from '../config/config.ts';
 import type { Attachments } from '../containers/attachments.ts';
 import { type Exposer, exposeOwner } from '../containers/exposer.ts';
 import type { Naming } from '../containers/naming.ts';
 import type { Attacher } from '../containers/reconciler.ts';
-import type { LaunchConfig, PsEntry, Report, WhyEntry } from '../control/contract.ts';
+import type { PsEntry, WhyEntry } from '../control/contract.ts';
 import type { Handlers } from '../control/server.ts';
 import { type NameTable, qualify } from '../dns/names.ts';
 import type { EngineClient } from '../docker/client.ts';
 import type { Blocks } from '../ipam/blocks.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { Cidr } from '../model/address.ts';
+import type { Report } from '../report/report.ts';
 
 /** Owner of names that belong to no container. */
 const externOwner = 'weave:extern';

@@ -1,10 +1,11 @@
-import type { Connection, LaunchConfig, Report } from '../control/contract.ts';
+import type { LaunchConfig } from '../config/config.ts';
 import type { NameTable } from '../dns/names.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Part } from '../ipam/grid.ts';
 import { formatIp } from '../model/address.ts';
 import type { PeerEndpoint, PeerState } from '../net/overlay/datapath.ts';
 import { vxlanPort } from '../net/overlay/vxlan.ts';
+import type { Connection, Report } from '../report/report.ts';
 
 /** What a report is made of. */
 export interface ReportSources {

@@ -1,7 +1,7 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { paths } from '../control/contract.ts';
 import { messageOf } from '../lib/errors.ts';
+import { paths } from '../model/paths.ts';
 import { removeBridge } from '../net/bridge.ts';
 import { removeRules } from '../net/firewall.ts';
 import { IpBatch } from '../net/ip.ts';

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LaunchConfig } from '../control/contract.ts';
+import type { LaunchConfig } from '../config/config.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
 import type { Logger } from '../lib/log.ts';

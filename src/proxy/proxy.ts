@@ -1,5 +1,5 @@
-import type { TlsFiles } from '../control/contract.ts';
 import type { Logger } from '../lib/log.ts';
+import type { TlsFiles } from '../model/tls.ts';
 import type { Handlers } from './intercept/contract.ts';
 import { Forwarder } from './intercept/forward.ts';
 import { Interceptor } from './intercept/intercept.ts';

@@ -1,5 +1,5 @@
-import type { Report } from '../control/contract.ts';
 import { table } from '../lib/table.ts';
+import type { Report } from './report.ts';
 
 /** What `status` has beside the overview, by the word that asks for it. */
 export const topics: Record<string, (report: Report) => string[]> = {

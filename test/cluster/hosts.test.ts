@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Report } from '../../src/control/contract.ts';
 import { runOk } from '../../src/lib/exec.ts';
+import type { Report } from '../../src/report/report.ts';
 import type { Etcd } from '../support/etcd.ts';
 import { type Host, until } from '../support/host.ts';
 import {

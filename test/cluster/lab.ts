@@ -1,7 +1,7 @@
 /** Three hosts, each with its own engine and daemon, and an etcd on the network between them. */
 import assert from 'node:assert/strict';
-import type { Report } from '../../src/control/contract.ts';
 import { eachOf } from '../../src/lib/lock.ts';
+import type { Report } from '../../src/report/report.ts';
 import { Etcd, type EtcdOptions } from '../support/etcd.ts';
 import { Host, Underlay, until } from '../support/host.ts';
 

@@ -1,7 +1,8 @@
+import { flag, list } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { isIp } from '../../model/address.ts';
 import { parseRequest } from '../../model/request.ts';
-import { command, flag, lastIsContainer, list } from '../command.ts';
+import { command, lastIsContainer } from '../command.ts';
 import { printAddresses } from '../output.ts';
 
 export const attach = command({

@@ -1,5 +1,6 @@
+import { flag } from '../../config/option.ts';
 import { parsePeers, parseSomePeers } from '../../config/peers.ts';
-import { command, flag } from '../command.ts';
+import { command } from '../command.ts';
 
 export const connect = command({
   name: 'connect',

@@ -1,4 +1,5 @@
-import { command, text } from '../command.ts';
+import { text } from '../../config/option.ts';
+import { command } from '../command.ts';
 import { parseDnsOperands } from '../dns-operands.ts';
 
 export const dnsRemove = command({

@@ -1,6 +1,7 @@
-import { paths } from '../../control/contract.ts';
+import { flag, text } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
-import { command, flag, noWords, text } from '../command.ts';
+import { paths } from '../../model/paths.ts';
+import { command, noWords } from '../command.ts';
 import { proxyEndpoints } from '../shell/proxy-endpoint.ts';
 import { type Changes, type Shell, shells, statements } from '../shell/shell.ts';
 

@@ -1,6 +1,7 @@
+import { flag, text } from '../../config/option.ts';
 import { checkName } from '../../model/names.ts';
 import { parseRequest } from '../../model/request.ts';
-import { command, flag, text } from '../command.ts';
+import { command } from '../command.ts';
 import { printAddresses } from '../output.ts';
 
 export const expose = command({

@@ -1,5 +1,6 @@
+import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
-import { command, flag } from '../command.ts';
+import { command } from '../command.ts';
 import { didYouMean } from '../suggest.ts';
 
 export const help = command({

@@ -1,5 +1,6 @@
+import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
-import { command, flag, noWords } from '../command.ts';
+import { command, noWords } from '../command.ts';
 import { refuseSecond } from '../process/running.ts';
 import { install, unitFiles } from '../service/installed.ts';
 import { serviceUnit, socketUnit } from '../service/service-units.ts';

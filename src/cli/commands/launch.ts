@@ -1,7 +1,7 @@
 import { launchNotes } from '../../config/launch-notes.ts';
 import { launchOptions } from '../../config/launch-options.ts';
-import { paths } from '../../control/contract.ts';
 import { WeaveError } from '../../lib/errors.ts';
+import { paths } from '../../model/paths.ts';
 import { command } from '../command.ts';
 import { daemonFile, importDaemon } from '../process/daemon.ts';
 import { refuseSecond } from '../process/running.ts';

@@ -1,6 +1,7 @@
+import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { table } from '../../lib/table.ts';
-import { command, flag } from '../command.ts';
+import { command } from '../command.ts';
 
 export const ps = command({
   name: 'ps',

@@ -1,4 +1,5 @@
-import { command, noWords, text } from '../command.ts';
+import { text } from '../../config/option.ts';
+import { command, noWords } from '../command.ts';
 
 export const report = command({
   name: 'report',

@@ -1,4 +1,5 @@
-import { command, flag, noWords } from '../command.ts';
+import { flag } from '../../config/option.ts';
+import { command, noWords } from '../command.ts';
 import { resetAll } from '../process/reset-all.ts';
 
 export const reset = command({

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { paths } from '../../control/contract.ts';
+import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
-import { command, flag, noWords } from '../command.ts';
+import { paths } from '../../model/paths.ts';
+import { command, noWords } from '../command.ts';
 import { resetAll } from '../process/reset-all.ts';
 import { completionFiles, uninstall as remove, unitFiles } from '../service/installed.ts';
 import { systemctl, systemdRuns } from '../service/systemd.ts';

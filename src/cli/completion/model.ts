@@ -1,4 +1,5 @@
-import { type Command, isSwitch } from '../command.ts';
+import { isSwitch } from '../../config/option.ts';
+import type { Command } from '../command.ts';
 import { topics } from '../help/topics.ts';
 import { spellings } from '../parse.ts';
 

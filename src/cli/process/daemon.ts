@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LaunchConfig } from '../../control/contract.ts';
+import type { LaunchConfig } from '../../config/config.ts';
 
 // The one place where the command line reaches into the daemon's folder: `launch --foreground` runs it in this very
 // process, `reset` cleans up when no daemon is left to ask, `setup` checks what the daemon will. Computed, so that no other command loads it, and with

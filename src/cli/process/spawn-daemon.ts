@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import type { LaunchConfig } from '../../control/contract.ts';
+import type { LaunchConfig } from '../../config/config.ts';
 import { type ErrorCode, errorCodes, WeaveError } from '../../lib/errors.ts';
 import type { Context } from '../command.ts';
 import { waitUntil } from './running.ts';

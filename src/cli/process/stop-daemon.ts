@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { paths, type Report } from '../../control/contract.ts';
 import { hasCode, WeaveError } from '../../lib/errors.ts';
+import { paths } from '../../model/paths.ts';
+import type { Report } from '../../report/report.ts';
 import type { Context } from '../command.ts';
 import { runningPid, waitUntil } from './running.ts';
 

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { paths } from '../../control/contract.ts';
+import { paths } from '../../model/paths.ts';
 
 const socketPath = paths.proxy.replace('unix:///var/run/', '/run/');
 

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
-import { paths } from '../../control/contract.ts';
 import { hasCode, WeaveError } from '../../lib/errors.ts';
+import { paths } from '../../model/paths.ts';
 import type { Context } from '../command.ts';
 
 /**

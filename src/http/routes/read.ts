@@ -1,4 +1,4 @@
-import type { Report } from '../../control/contract.ts';
+import type { Report } from '../../report/report.ts';
 import { overview, topics } from '../../report/status-text.ts';
 import { compile } from '../../report/template/template.ts';
 import { type Answer, notFound, type Routes } from '../router.ts';

@@ -4,9 +4,9 @@ import { mkdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
-import type { TlsFiles } from '../../control/contract.ts';
 import { messageOf, WeaveError } from '../../lib/errors.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../../model/endpoint.ts';
+import type { TlsFiles } from '../../model/tls.ts';
 import { adopt, decrypted, type Peer } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import type { TlsFiles } from '../../control/contract.ts';
 import { messageOf, WeaveError } from '../../lib/errors.ts';
+import type { TlsFiles } from '../../model/tls.ts';
 
 /** What node:tls needs of the files. */
 export interface TlsContext {

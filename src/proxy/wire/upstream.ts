@@ -1,9 +1,9 @@
 import { Agent } from 'node:http';
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import type { TlsFiles } from '../../control/contract.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../../model/endpoint.ts';
+import type { TlsFiles } from '../../model/tls.ts';
 import { decrypted, type Peer, Reads } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
 

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { runCli } from '../../../src/cli/cli.ts';
 import type { Context } from '../../../src/cli/command.ts';
 import { type Spawning, spawnDaemon } from '../../../src/cli/process/spawn-daemon.ts';
+import type { LaunchConfig } from '../../../src/config/config.ts';
 import { ControlClient } from '../../../src/control/client.ts';
-import type { LaunchConfig } from '../../../src/control/contract.ts';
 
 const config = { password: 's3cret' } as LaunchConfig;
 

@@ -1,7 +1,8 @@
 import { runCli } from '../../../src/cli/cli.ts';
 import type { Context } from '../../../src/cli/command.ts';
-import type { Operation, Operations, Report } from '../../../src/control/contract.ts';
+import type { Operation, Operations } from '../../../src/control/contract.ts';
 import { WeaveError } from '../../../src/lib/errors.ts';
+import type { Report } from '../../../src/report/report.ts';
 
 /** What the daemon answers to each operation; those that are missing fail as if it did not run. */
 export type Answers = { [K in Operation]?: (input: Operations[K]['in']) => Operations[K]['out'] };

@@ -5,8 +5,8 @@ import path, { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { launch } from '../../../src/cli/commands/launch.ts';
 import { parseArgs } from '../../../src/cli/parse.ts';
+import type { LaunchConfig } from '../../../src/config/config.ts';
 import { parseLaunch } from '../../../src/config/launch-config.ts';
-import type { LaunchConfig } from '../../../src/control/contract.ts';
 import type { ErrorCode } from '../../../src/lib/errors.ts';
 import { runOk } from '../../../src/lib/exec.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Report } from '../../../src/control/contract.ts';
+import type { Report } from '../../../src/report/report.ts';
 import { report, weavets } from '../cli/support.ts';
 
 async function status(of: Report, ...topic: string[]): Promise<string> {

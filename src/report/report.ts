@@ -1,0 +1,50 @@
+/** All the daemon knows, in the shape that `report` prints. */
+export interface Report {
+  Ready: boolean;
+  Version: string;
+  VersionCheck: { Enabled: boolean; Success: boolean; NewVersion: string };
+  Router: {
+    Protocol: string;
+    Name: string;
+    NickName: string;
+    Port: number;
+    Encryption: boolean;
+    PeerDiscovery: boolean;
+    Peers: {
+      Name: string;
+      NickName: string;
+      UID: number;
+      Version: number;
+      Connections: Connection[] | null;
+    }[];
+    Connections: Connection[] | null;
+    Targets: string[] | null;
+    TrustedSubnets: string[];
+    MACs: { Mac: string; Name: string; NickName: string; LastSeen: string }[] | null;
+  };
+  IPAM: {
+    Range: string;
+    RangeNumIPs: number;
+    ActiveIPs: number;
+    DefaultSubnet: string;
+    Entries: { Token: string; Size: number; Peer: string; Nickname: string; IsKnownPeer: boolean }[];
+  } | null;
+  DNS: {
+    Domain: string;
+    Upstream: string[];
+    Address: string;
+    TTL: number;
+    Entries: { Hostname: string; Origin: string; ContainerID: string; Address: string }[];
+  } | null;
+  Proxy: { Addresses: string[] } | null;
+}
+
+/** A link to another peer. */
+export interface Connection {
+  /** `IP:PORT` */
+  Address: string;
+  Outbound: boolean;
+  State: 'established' | 'pending' | 'retrying' | 'failed';
+  /** what carries it, and the peer: `vxlan 0e:1d:12:1a:1a:88(host1)` */
+  Info: string;
+}
