@@ -31,6 +31,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { UndoStack } from '../lib/undo.ts';
 import { Cidr } from '../model/address.ts';
+import { Conditions } from '../model/conditions.ts';
 import { paths } from '../model/paths.ts';
 import { bridgeName, ensureBridge } from '../net/bridge.ts';
 import { Firewall } from '../net/firewall.ts';
@@ -70,6 +71,7 @@ export async function runParts(
   }: { logger: Logger; signal: AbortSignal; stop: () => void; onReady: () => void },
 ): Promise<void> {
   const undo = new UndoStack();
+  const conditions = new Conditions({ logger });
   try {
     await mkdir(paths.run, { recursive: true });
     await mkdir(paths.state, { recursive: true, mode: 0o755 });
@@ -180,6 +182,7 @@ export async function runParts(
         upstream: dns?.upstream.servers ?? [],
         dnsAddress: dns?.address ?? null,
         proxyAddresses: proxy?.addresses ?? [],
+        conditions: conditions.list(),
       });
     const operations = createOperations({
       ...{ attacher, attachments, exposer, naming, names, engine, config, report, stop, version, dnsIp },

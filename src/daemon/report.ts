@@ -3,6 +3,7 @@ import type { NameTable } from '../dns/names.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Part } from '../ipam/grid.ts';
 import { formatIp } from '../model/address.ts';
+import type { Condition } from '../model/conditions.ts';
 import type { PeerEndpoint, PeerState } from '../net/overlay/datapath.ts';
 import { vxlanPort } from '../net/overlay/vxlan.ts';
 import type { Connection, Report } from '../report/report.ts';
@@ -18,6 +19,7 @@ export interface ReportSources {
   upstream: readonly string[];
   dnsAddress: string | null;
   proxyAddresses: readonly string[];
+  conditions: readonly Condition[];
   /** whose the parts of the range are; null: all of it is this host's */
   parts: readonly Part[] | null;
   /** `host:port` of the members of etcd; empty: this host is alone */
@@ -92,6 +94,9 @@ export function makeReport(sources: ReportSources): Report {
             },
           },
     Proxy: config.proxy ? { Addresses: [...sources.proxyAddresses] } : null,
+    Conditions: sources.conditions.map(({ code, about, text, since }) => {
+      return { Code: code, About: about, Text: text, Since: since.toISOString() };
+    }),
   };
 }
 

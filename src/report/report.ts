@@ -37,6 +37,8 @@ export interface Report {
     Entries: { Hostname: string; Origin: string; ContainerID: string; Address: string }[];
   } | null;
   Proxy: { Addresses: string[] } | null;
+  /** what is wrong now, the oldest first */
+  Conditions: { Code: string; About: string; Text: string; Since: string }[];
 }
 
 /** A link to another peer. */

@@ -18,6 +18,7 @@ export function overview(report: Report): string[] {
     report.IPAM && ipamBlock(report.IPAM),
     report.DNS && dnsBlock(report.DNS),
     report.Proxy && proxyBlock(report.Proxy),
+    report.Conditions.length > 0 ? conditionsBlock(report.Conditions) : null,
   ].filter((block) => block !== null);
   return blocks.flatMap((block, index) => [
     ...(index > 0 ? [''] : []),
@@ -68,6 +69,10 @@ function proxyBlock(proxy: NonNullable<Report['Proxy']>): Block {
     ['Service', 'proxy'],
     ['Address', proxy.Addresses.join(', ')],
   ];
+}
+
+function conditionsBlock(conditions: Report['Conditions']): Block {
+  return conditions.map(({ Text, Since }) => ['Warning', `${Text} (since ${Since})`]);
 }
 
 /** A line for each address that we connect to. */

@@ -3,6 +3,7 @@ import { launchOptions } from '../../config/launch-options.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { paths } from '../../model/paths.ts';
 import { command } from '../command.ts';
+import { warnOfConditions } from '../conditions.ts';
 import { daemonFile, importDaemon } from '../process/daemon.ts';
 import { refuseSecond } from '../process/running.ts';
 
@@ -38,6 +39,8 @@ export const launch = command({
     const { spawnDaemon } = await import('../process/spawn-daemon.ts');
     const { env, control } = context;
     if (context.terminal.err) context.err('starting weavets…');
-    context.out(String(await spawnDaemon(config, { file: daemonFile, log: paths.log, env, control })));
+    const pid = await spawnDaemon(config, { file: daemonFile, log: paths.log, env, control });
+    await warnOfConditions(context);
+    context.out(String(pid));
   },
 });

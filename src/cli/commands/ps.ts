@@ -2,6 +2,7 @@ import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { table } from '../../lib/table.ts';
 import { command } from '../command.ts';
+import { warnOfConditions } from '../conditions.ts';
 
 export const ps = command({
   name: 'ps',
@@ -15,10 +16,12 @@ export const ps = command({
     ['weavets ps bbox1', 'c3414fa41f61 c2:5b:…:0e 10.32.0.1/12'],
     ['weavets ps --why', 'tells why a container has no address'],
   ],
-  async run({ words, why, json }, { control, out }) {
+  async run({ words, why, json }, context) {
+    const { control, out } = context;
     if (why) {
       if (words.length > 0) throw new WeaveError('USAGE', '--why lists every container; name none');
       const entries = await control.call('why', {});
+      await warnOfConditions(context);
       if (json) return out(JSON.stringify(entries, null, 2));
       const rows = entries.map((entry) => [
         shortId(entry.id),

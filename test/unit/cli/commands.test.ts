@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type Answers, report, weavets } from './support.ts';
+import { type Answers, condition, report, weavets } from './support.ts';
 
 const longId = 'c3414fa41f61860e3e8f0a6e1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e';
 
@@ -143,12 +143,19 @@ test('ps --why', async () => {
     { id: longId, name: 'bbox1', attached: true, reason: '10.32.0.1/12' },
     { id: longId.replace('c', 'd'), name: 'db', attached: false, reason: 'WEAVE_CIDR=none' },
   ];
-  await asks(
-    ['ps', '--why'],
-    { why: {} },
-    { why },
-    'c3414fa41f61  bbox1  attached      10.32.0.1/12\nd3414fa41f61  db     not attached  WEAVE_CIDR=none\n',
-  );
+  const out =
+    'c3414fa41f61  bbox1  attached      10.32.0.1/12\nd3414fa41f61  db     not attached  WEAVE_CIDR=none\n';
+  assert.deepEqual(await weavets(['ps', '--why'], { answers: { why, report: () => report } }), {
+    code: 0,
+    out,
+    err: '',
+  });
+  const wrong = { ...report, Conditions: [condition] };
+  assert.deepEqual(await weavets(['ps', '--why'], { answers: { why, report: () => wrong } }), {
+    code: 0,
+    out,
+    err: `warning: ${condition.Text}\n`,
+  });
 });
 
 test('config and report', async () => {

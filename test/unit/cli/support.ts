@@ -45,6 +45,14 @@ export function standIn(answers: Answers): Context['control'] {
   };
 }
 
+/** Something that is wrong on that host. */
+export const condition = {
+  Code: 'RANGE_OVERLAPS',
+  About: '',
+  Text: 'the route 10.40.0.0/16 lies over the range',
+  Since: '2026-01-01T00:00:00.000Z',
+};
+
 /** A daemon's report: one host, two names. */
 export const report: Report = {
   Ready: true,
@@ -93,4 +101,5 @@ export const report: Report = {
     ],
   },
   Proxy: { Addresses: ['unix:///var/run/weave/weave.sock'] },
+  Conditions: [],
 };

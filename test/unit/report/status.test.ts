@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Report } from '../../../src/report/report.ts';
-import { report, weavets } from '../cli/support.ts';
+import { condition, report, weavets } from '../cli/support.ts';
 
 async function status(of: Report, ...topic: string[]): Promise<string> {
   const { code, out, err } = await weavets(['status', ...topic], { answers: { report: () => of } });
@@ -37,6 +37,16 @@ test('the overview', async () => {
         Address: unix:///var/run/weave/weave.sock
 `,
   );
+});
+
+test('what is wrong now has the last block', async () => {
+  const lines = (await status({ ...report, Conditions: [condition] })).split('\n');
+  assert.deepEqual(lines.slice(-4), [
+    '        Address: unix:///var/run/weave/weave.sock',
+    '',
+    '        Warning: the route 10.40.0.0/16 lies over the range (since 2026-01-01T00:00:00.000Z)',
+    '',
+  ]);
 });
 
 test('what is switched off has no block, and what is idle says so', async () => {

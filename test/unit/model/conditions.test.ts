@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { pino } from 'pino';
+import { Conditions } from '../../../src/model/conditions.ts';
+
+function make() {
+  const logged: string[] = [];
+  const logger = pino({ base: null, timestamp: false }, { write: (line: string) => void logged.push(line) });
+  const lines = () => logged.splice(0).map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { conditions: new Conditions({ logger }), lines };
+}
+
+test('a condition is logged once when it appears and once when it goes', () => {
+  const { conditions, lines } = make();
+  conditions.set('DISK', 'the disk is full; make room');
+  conditions.set('DISK', 'the disk is full; make room');
+  assert.deepEqual(lines(), [{ level: 40, condition: 'DISK', msg: 'the disk is full; make room' }]);
+  conditions.clear('DISK');
+  conditions.clear('DISK');
+  assert.deepEqual(lines(), [
+    { level: 30, condition: 'DISK', msg: 'no longer: the disk is full; make room' },
+  ]);
+  assert.deepEqual(conditions.list(), []);
+});
+
+test('a new text is logged and shown, and since stays', () => {
+  const { conditions, lines } = make();
+  conditions.set('DISK', 'the disk is nearly full');
+  const [first] = conditions.list();
+  conditions.update('DISK', 'the disk is full');
+  assert.deepEqual(conditions.list(), [{ ...first, text: 'the disk is full' }]);
+  assert.equal(lines().length, 2);
+  conditions.update('DISK', undefined);
+  assert.deepEqual(conditions.list(), []);
+});
+
+test('a kind can be there for several at once', () => {
+  const { conditions } = make();
+  conditions.set('NO_DNS', 'a can ask nobody', 'a');
+  conditions.set('NO_DNS', 'b can ask nobody', 'b');
+  conditions.clear('NO_DNS', 'a');
+  assert.deepEqual(
+    conditions.list().map(({ about }) => about),
+    ['b'],
+  );
+});
