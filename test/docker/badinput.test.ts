@@ -1,34 +1,15 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { Host, weavets } from '../support/host.ts';
+import { afterEach, test } from 'node:test';
+import { weavets } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost();
 afterEach(async () => {
   await host.weavets('reset');
-  const ids = await host.docker('ps', '-aq');
-  if (ids) await host.docker('rm', '-f', ...ids.split('\n'));
+  await host.removeContainers();
 });
 
-const launch = async (...flags: string[]) => {
-  const { code, stderr } = await host.weavets('launch', ...flags);
-  assert.equal(code, 0, stderr);
-};
-const run = (...args: string[]) =>
-  host.run([
-    'docker',
-    '-H',
-    'unix:///var/run/weave/weave.sock',
-    'run',
-    '-d',
-    ...args,
-    'busybox',
-    'sleep',
-    '1000',
-  ]);
+const run = (...args: string[]) => host.tryProxied('run', '-d', ...args, 'busybox', 'sleep', '1000');
 /** Nothing runs, nothing is on the bridge, no address is held. */
 async function nothingHalfDone(): Promise<void> {
   assert.equal(await host.docker('ps', '-q'), '');
@@ -37,24 +18,23 @@ async function nothingHalfDone(): Promise<void> {
 }
 
 test('an address that another container has', async () => {
-  await launch();
+  await host.launch();
   await run('--name', 'first', '-e', 'WEAVE_CIDR=10.32.5.5/24');
   const { code, stderr } = await run('--name', 'second', '-e', 'WEAVE_CIDR=10.32.5.5/24');
   assert.notEqual(code, 0);
   assert.match(stderr, /10\.32\.5\.5 is already in use by container [0-9a-f]{12}/);
   assert.equal(await host.docker('ps', '--format', '{{.Names}}'), 'first');
   // One that is to remove itself is gone, as when the engine can't start it; the client waits for that.
-  const brief = await host.run([
-    ...['docker', '-H', 'unix:///var/run/weave/weave.sock', 'run', '--rm', '--name', 'brief'],
-    ...['-e', 'WEAVE_CIDR=10.32.5.5/24', 'busybox', 'true'],
-  ]);
+  const brief = await host.tryProxied(
+    ...['run', '--rm', '--name', 'brief', '-e', 'WEAVE_CIDR=10.32.5.5/24', 'busybox', 'true'],
+  );
   assert.equal(brief.code, 125, brief.stderr);
   assert.equal(await host.docker('ps', '-aq', '--filter', 'name=brief'), '');
   assert.match(await host.docker('exec', 'first', 'ip', 'addr', 'show', 'ethwe'), /10\.32\.5\.5\/24/);
 });
 
 test('a subnet with no free address', async () => {
-  await launch();
+  await host.launch();
   await run('-e', 'WEAVE_CIDR=net:10.32.6.0/30');
   await run('-e', 'WEAVE_CIDR=net:10.32.6.0/30');
   const { code, stderr } = await run('-e', 'WEAVE_CIDR=net:10.32.6.0/30');
@@ -64,7 +44,7 @@ test('a subnet with no free address', async () => {
 });
 
 test('a malformed WEAVE_CIDR is refused at create', async () => {
-  await launch();
+  await host.launch();
   for (const value of [
     '10.2.1.1',
     '10.2.1.1/33',
@@ -81,36 +61,23 @@ test('a malformed WEAVE_CIDR is refused at create', async () => {
 });
 
 test('an unknown image is the engine’s own error, so that the client pulls', async () => {
-  await launch();
-  const { code, stderr } = await host.run([
-    'docker',
-    '-H',
-    'unix:///var/run/weave/weave.sock',
-    'run',
-    '--pull',
-    'never',
-    'no-such-image',
-    'true',
-  ]);
+  await host.launch();
+  const { code, stderr } = await host.tryProxied('run', '--pull', 'never', 'no-such-image', 'true');
   assert.equal(code, 125);
   assert.match(stderr, /No such image: no-such-image/);
   await nothingHalfDone();
 });
 
 test('an image without a command', async () => {
-  await launch();
+  await host.launch();
   await host.runOk(['sh', '-c', 'cd /bin && tar -c busybox | docker import - mute']);
-  const ask = (socket: string) => host.run(['docker', '-H', socket, 'run', 'mute']);
-  const [ours, theirs] = [
-    await ask('unix:///var/run/weave/weave.sock'),
-    await ask('unix:///var/run/docker.sock'),
-  ];
+  const [ours, theirs] = [await host.tryProxied('run', 'mute'), await host.tryDocker('run', 'mute')];
   assert.equal(ours.code, theirs.code);
   assert.match(ours.stderr, /[Nn]o command specified/);
 });
 
 test('a dead engine: launch says so, and a running daemon answers clients and comes back', async () => {
-  await launch();
+  await host.launch();
   await host.stopEngine();
   const { code, stderr } = await run();
   assert.notEqual(code, 0);
@@ -120,7 +87,7 @@ test('a dead engine: launch says so, and a running daemon answers clients and co
   assert.equal(second.code, 1);
   assert.match(second.stderr, /cannot reach the Docker engine at unix:\/\/\/var\/run\/docker\.sock.*dockerd/);
   await host.startEngine();
-  await launch();
+  await host.launch();
   assert.equal((await run()).code, 0);
 });
 
@@ -170,7 +137,7 @@ test('a range that overlaps a route of the host', async () => {
     stderr,
     /10\.32\.0\.0\/12 overlaps the host's route 10\.40\.0\.0\/16 dev eth0.*--ipalloc-range/,
   );
-  await launch('--ipalloc-range', '10.40.0.0/16');
+  await host.launch('--ipalloc-range', '10.40.0.0/16');
   await host.runOk(['ip', 'route', 'del', '10.40.0.0/16', 'dev', 'eth0']);
 });
 
@@ -194,7 +161,7 @@ test('flags that make no sense name themselves, and nothing starts', async () =>
 });
 
 test('a second launch says that it is running already', async () => {
-  await launch();
+  await host.launch();
   const { code, stderr } = await host.weavets('launch');
   assert.equal(code, 1);
   assert.match(stderr, /already running/);

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Host, until } from '../support/host.ts';
+import { test } from 'node:test';
+import { until } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost();
 
 /** What weavets could leave on a host. */
 async function traces(): Promise<string> {
@@ -18,23 +15,10 @@ async function traces(): Promise<string> {
 
 test('fifty at once: all attached, all distinct, all named; afterwards nothing is left', async () => {
   const count = 50;
-  assert.equal((await host.weavets('launch')).code, 0);
+  await host.launch();
   const names = Array.from({ length: count }, (_, i) => `c${i}`);
   const runs = await Promise.all(
-    names.map((name) =>
-      host.run([
-        'docker',
-        '-H',
-        'unix:///var/run/weave/weave.sock',
-        'run',
-        '-d',
-        '--name',
-        name,
-        'busybox',
-        'sleep',
-        '10000',
-      ]),
-    ),
+    names.map((name) => host.tryProxied('run', '-d', '--name', name, 'busybox', 'sleep', '10000')),
   );
   assert.deepEqual(
     runs.map(({ code, stderr }) => `${code}${stderr}`),

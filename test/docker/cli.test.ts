@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
-import { Host, until, weavets } from '../support/host.ts';
+import test from 'node:test';
+import { until, weavets } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost();
 
 /** Pids of the daemons that run on the host. */
 async function daemons(): Promise<string[]> {
@@ -34,7 +31,7 @@ test('a daemon that was killed is not running, and launch starts another', async
   await until('the daemon is gone', async () => (await daemons()).length === 0);
   const env = await host.weavets('env');
   assert.deepEqual([env.code, env.stdout], [1, '']);
-  assert.equal((await host.weavets('launch')).code, 0);
+  await host.launch();
   assert.match((await host.weavets('status')).stdout, /^ {8}Service: proxy$/m);
   assert.equal((await host.weavets('stop')).code, 0);
 });

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { Host, until } from '../support/host.ts';
+import { beforeEach, test } from 'node:test';
+import { until } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost();
 beforeEach(async () => {
   await host.weavets('launch');
 });
@@ -26,20 +23,7 @@ async function start(name: string, ...options: string[]): Promise<string> {
 /** Attached with this address, and another container reaches it by name. */
 async function isBack(name: string, address: string): Promise<void> {
   await until(`${name} is attached again`, async () => (await addressIn(name)) === address);
-  const probe = await host.run([
-    'docker',
-    '-H',
-    'unix:///var/run/weave/weave.sock',
-    'run',
-    '--rm',
-    'busybox',
-    'ping',
-    '-c',
-    '1',
-    '-W',
-    '5',
-    name,
-  ]);
+  const probe = await host.tryProxied('run', '--rm', 'busybox', 'ping', '-c', '1', '-W', '5', name);
   assert.match(
     probe.stdout,
     new RegExp(`\\(${address.replace(/\/.*/, '')}\\)[\\s\\S]* 0% packet loss`),
@@ -98,27 +82,14 @@ test('the daemon stopped, a container started meanwhile, the daemon launched aga
   assert.equal((await host.weavets('stop')).code, 0);
   assert.match(await host.docker('exec', 'steady', 'ip', 'link'), /ethwe/);
   await host.docker('restart', '-t', '0', 'steady');
-  assert.equal((await host.weavets('launch')).code, 0);
+  await host.launch();
   await isBack('steady', address);
 });
 
 test('the daemon killed in the midst of ten starts: launch finds and mends what is there', async () => {
   const names = Array.from({ length: 10 }, (_, i) => `mid${i}`);
   const runs = names.map((name) =>
-    host.run([
-      'docker',
-      '-H',
-      'unix:///var/run/weave/weave.sock',
-      'run',
-      '-d',
-      '--name',
-      name,
-      '--restart',
-      'always',
-      'busybox',
-      'sleep',
-      '100000',
-    ]),
+    host.tryProxied('run', '-d', '--name', name, '--restart', 'always', 'busybox', 'sleep', '100000'),
   );
   await until('some are attached', async () => (await host.weavets('ps')).stdout.includes('\n'));
   const { stdout } = await host.shell(
@@ -126,7 +97,7 @@ test('the daemon killed in the midst of ten starts: launch finds and mends what 
   );
   await host.runOk(['kill', '-9', ...stdout.trim().split('\n')]);
   await Promise.all(runs);
-  assert.equal((await host.weavets('launch')).code, 0);
+  await host.launch();
   const started = (await host.docker('ps', '-q', '--filter', 'name=mid', '--format', '{{.Names}}'))
     .split('\n')
     .filter(Boolean);

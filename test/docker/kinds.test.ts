@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Host } from '../support/host.ts';
+import { test } from 'node:test';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-  assert.equal((await host.weavets('launch')).code, 0);
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost({ launch: [] });
 
-const run = (...args: string[]) =>
-  host.run(['docker', '-H', 'unix:///var/run/weave/weave.sock', 'run', '--rm', ...args]);
-const direct = (...args: string[]) =>
-  host.run(['docker', '-H', 'unix:///var/run/docker.sock', 'run', '--rm', ...args]);
+const run = (...args: string[]) => host.tryProxied('run', '--rm', ...args);
+const direct = (...args: string[]) => host.tryDocker('run', '--rm', ...args);
 const addresses = (text: string) =>
   [...text.matchAll(/inet (\S+) brd \S+ scope global ethwe/g)].map((match) => match[1]);
 const showAddresses = ['ip', '-4', 'addr', 'show', 'ethwe'];

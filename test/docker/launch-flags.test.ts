@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { Host } from '../support/host.ts';
+import { beforeEach, test } from 'node:test';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost();
 beforeEach(async () => {
   assert.equal((await host.weavets('reset')).code, 0);
-  const ids = await host.docker('ps', '-aq');
-  if (ids) await host.docker('rm', '-f', ...ids.split('\n'));
+  await host.removeContainers();
 });
 
 /** Launches, and asserts that only these notes are on standard error. */

@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { commands } from '../../src/cli/commands.ts';
-import { Host, repository, weavets } from '../support/host.ts';
+import { repository, weavets } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
 const readme = readFileSync(join(repository, 'README.md'), 'utf8');
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost();
 
 const path = `${dirname(weavets)}:${process.env.PATH}`;
 const shell = (script: string) => host.shell(script, { env: { PATH: path, DOCKER_HOST: undefined } });

@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { after, before, test } from 'node:test';
-import { Host } from '../support/host.ts';
+import { test } from 'node:test';
 import { RawClient } from '../support/proxied.ts';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-  const { code, stderr } = await host.weavets('launch');
-  assert.equal(code, 0, stderr);
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost({ launch: [] });
 
 const docker = (socket: 'weave/weave' | 'docker', ...args: string[]) =>
   host.run(['docker', '-H', `unix:///var/run/${socket}.sock`, ...args]);

@@ -1,63 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Output, run, runOk } from '../../src/lib/exec.ts';
+import { deleteNetns } from './netns.ts';
+import { inSuite, type Suite } from './suite.ts';
+import { Underlay } from './underlay.ts';
+import { until } from './until.ts';
+
+export { inSuite, type Suite, Underlay, until };
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const repository = dirname(dirname(here));
 export const weavets = join(repository, 'bin/weavets');
 const labRoot = '/var/tmp/weavets-lab';
-
-/** Polls until `probe` is true; the only wait that tests use. @throws after `ms` with `what` in the text */
-export async function until(
-  what: string,
-  probe: () => Promise<boolean> | boolean,
-  ms = 30_000,
-): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await probe())) {
-    if (Date.now() > end) throw new Error(`timed out after ${ms} ms waiting until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
-
-/**
- * A network that laboratory hosts are plugged into: a bridge in a namespace of its own, 10.250.0.254/24.
- * (In the root namespace br_netfilter and Docker's FORWARD DROP would eat its traffic.)
- */
-export class Underlay implements AsyncDisposable {
-  readonly netns: string;
-  readonly id: string;
-
-  private constructor(id: string) {
-    this.id = id;
-    this.netns = `wvu-${id}`;
-  }
-
-  static async create(): Promise<Underlay> {
-    const underlay = new Underlay(randomBytes(2).toString('hex'));
-    await runOk(['ip', 'netns', 'add', underlay.netns]);
-    await underlay.ip(['link', 'set', 'lo', 'up']);
-    await underlay.ip(['link', 'add', 'ul0', 'type', 'bridge', 'mcast_snooping', '0']);
-    await underlay.ip(['addr', 'add', '10.250.0.254/24', 'dev', 'ul0']);
-    await underlay.ip(['link', 'set', 'ul0', 'up']);
-    return underlay;
-  }
-
-  ip(args: string[]): Promise<string> {
-    return runOk(['ip', '-n', this.netns, ...args]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await runOk(['ip', 'netns', 'del', this.netns]);
-  }
-}
-
-/** A Debian whose engine and clients are newer: API 1.45 in trixie, 1.51 or later in sid. */
-export type Suite = 'trixie' | 'sid';
 
 /** How to make a {@link Host}. */
 export interface HostOptions {
@@ -72,109 +30,73 @@ export interface HostOptions {
   /** start dockerd and import the busybox image; default true */
   engine?: boolean;
   /** Debian whose dockerd is run in place of the machine's own */
-  suite?: Suite;
+  suite?: Suite | undefined;
+}
+
+/** Options of a command on a host. `env` replaces nothing of the environment but what it names. */
+export interface CommandOptions {
+  input?: string;
+  env?: NodeJS.ProcessEnv;
+  signal?: AbortSignal;
 }
 
 /**
  * A host of its own on this machine: network, mount, pid and uts namespaces, own /run, /etc, /var/lib, own dockerd.
- * Everything runs as root inside; dispose leaves nothing behind.
+ * Everything runs as root inside; dispose leaves nothing behind but the logs, in /var/tmp/weavets-lab/logs.
  */
 export class Host implements AsyncDisposable {
   readonly name: string;
   readonly address: string;
-  readonly netns: string;
-  readonly dir: string;
-  /** Pid, seen from outside, of the host's PID 1. */
-  readonly pid: number;
-  readonly #init: ChildProcess;
-  readonly #underlay: Underlay;
-  readonly #ownUnderlay: boolean;
+  /** The proxy's and the engine's endpoint inside, as `docker -H` takes them. */
+  readonly proxySocket = 'unix:///var/run/weave/weave.sock';
+  readonly engineSocket = 'unix:///var/run/docker.sock';
+  readonly #options: HostOptions;
+  /** What takes down what {@link start} has made so far, last first. */
+  readonly #undo: (() => Promise<unknown>)[] = [];
+  #netns = '';
+  #dir = '';
+  #pid = 0;
   #engine: ChildProcess | undefined;
   #engineArgs: string[] = [];
-  #suite: Suite | undefined;
 
-  private constructor(fields: {
-    name: string;
-    address: string;
-    netns: string;
-    dir: string;
-    pid: number;
-    init: ChildProcess;
-    underlay: Underlay;
-    ownUnderlay: boolean;
-  }) {
-    this.name = fields.name;
-    this.address = fields.address;
-    this.netns = fields.netns;
-    this.dir = fields.dir;
-    this.pid = fields.pid;
-    this.#init = fields.init;
-    this.#underlay = fields.underlay;
-    this.#ownUnderlay = fields.ownUnderlay;
+  /** Made by {@link start} only; the fields that name parts of it throw until then. */
+  constructor(options: HostOptions = {}) {
+    this.#options = options;
+    this.name = options.name ?? 'host1';
+    this.address = `10.250.0.${options.number ?? 1}`;
   }
 
   static async create(options: HostOptions = {}): Promise<Host> {
-    const { name = 'host1', number = 1, mtu = 1500 } = options;
-    const underlay = options.underlay ?? (await Underlay.create());
-    const id = `${underlay.id}-${number}-${randomBytes(2).toString('hex')}`;
-    const netns = `wvh-${id}`;
-    const dir = join(labRoot, id);
-    const address = `10.250.0.${number}`;
-    await mkdir(dir, { recursive: true });
-    await runOk(['ip', 'netns', 'add', netns]);
-    const port = `u${number}-${underlay.id}`;
-    await runOk([
-      'ip',
-      'link',
-      'add',
-      port,
-      'netns',
-      underlay.netns,
-      'type',
-      'veth',
-      'peer',
-      'name',
-      'eth0',
-      'netns',
-      netns,
-    ]);
-    await underlay.ip(['link', 'set', port, 'mtu', String(mtu), 'master', 'ul0', 'up']);
-    await runOk(['ip', '-n', netns, 'link', 'set', 'eth0', 'mtu', String(mtu), 'up']);
-    await runOk(['ip', '-n', netns, 'addr', 'add', `${address}/24`, 'dev', 'eth0']);
-    await runOk(['ip', '-n', netns, 'route', 'add', 'default', 'via', '10.250.0.254']);
-    const init = spawn(
-      'nsenter',
-      [
-        `--net=/run/netns/${netns}`,
-        ...['unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--propagation', 'private'],
-        ...['sh', join(here, 'host-init.sh'), dir, name, address],
-      ],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
-    );
-    await until(`host ${name} is up`, () => existsSync(join(dir, 'ready')) || init.exitCode !== null);
-    // nsenter execs unshare, whose only child is the host's PID 1.
-    const children = await readFile(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8');
-    const host = new Host({
-      name,
-      address,
-      netns,
-      dir,
-      pid: Number(children.trim()),
-      init,
-      underlay,
-      ownUnderlay: options.underlay === undefined,
-    });
-    host.#suite = options.suite;
+    const host = new Host(options);
+    await host.start();
+    return host;
+  }
+
+  async start(): Promise<void> {
     try {
-      if (options.engine ?? true) {
-        await host.startEngine();
-        await host.importBusybox();
-      }
+      await this.#plugIn();
+      await this.#boot();
+      if (this.#options.engine === false) return;
+      await this.startEngine();
+      await this.importBusybox();
     } catch (error) {
-      await host[Symbol.asyncDispose]();
+      await this[Symbol.asyncDispose]();
       throw error;
     }
-    return host;
+  }
+
+  get netns(): string {
+    return this.#started(this.#netns);
+  }
+
+  /** What the host writes, seen from outside. */
+  get dir(): string {
+    return this.#started(this.#dir);
+  }
+
+  /** Pid, seen from outside, of the host's PID 1. */
+  get pid(): number {
+    return this.#started(this.#pid);
   }
 
   /** argv that runs `argv` inside this host. */
@@ -182,21 +104,18 @@ export class Host implements AsyncDisposable {
     return ['nsenter', '-t', String(this.pid), '-m', '-p', '-u', '-n', ...argv];
   }
 
-  /** Runs a command inside, whatever its exit code. `env` replaces nothing of the environment but what it names. */
-  run(
-    argv: readonly string[],
-    options: { input?: string; env?: NodeJS.ProcessEnv; signal?: AbortSignal } = {},
-  ): Promise<Output> {
+  /** Runs a command inside, whatever its exit code. */
+  run(argv: readonly string[], options: CommandOptions = {}): Promise<Output> {
     return run(this.inside(argv), { ...options, env: { ...process.env, ...options.env } });
   }
 
   /** As {@link run}, but throws on a non-zero exit. @returns standard output */
-  runOk(argv: readonly string[], options: { input?: string; env?: NodeJS.ProcessEnv } = {}): Promise<string> {
+  runOk(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
     return runOk(this.inside(argv), { ...options, env: { ...process.env, ...options.env } });
   }
 
   /** Runs a bash script inside, as a user types it. */
-  shell(script: string, options: { input?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Output> {
+  shell(script: string, options: CommandOptions = {}): Promise<Output> {
     return this.run(['bash', '-c', script], options);
   }
 
@@ -206,19 +125,34 @@ export class Host implements AsyncDisposable {
     return spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   }
 
-  /** Path, seen from outside, of a path inside. */
+  /** Path, seen from outside, of a path inside. (Not of one below a link such as /var/run: that leads outside.) */
   path(inside: string): string {
     return `/proc/${this.pid}/root${inside}`;
   }
 
+  /** Path, seen from outside, of the proxy's or the engine's socket. */
+  socketPath(of: 'proxy' | 'engine'): string {
+    return this.path(of === 'proxy' ? '/run/weave/weave.sock' : '/run/docker.sock');
+  }
+
   /** Runs the docker CLI straight at the engine. @returns standard output, trimmed */
   async docker(...args: string[]): Promise<string> {
-    return (await this.runOk(['docker', '-H', 'unix:///var/run/docker.sock', ...args])).trim();
+    return (await this.runOk(['docker', '-H', this.engineSocket, ...args])).trim();
+  }
+
+  /** As {@link docker}, whatever its exit code. */
+  tryDocker(...args: string[]): Promise<Output> {
+    return this.run(['docker', '-H', this.engineSocket, ...args]);
   }
 
   /** Runs the docker CLI through the proxy. @returns standard output, trimmed */
   async proxied(...args: string[]): Promise<string> {
-    return (await this.runOk(['docker', '-H', 'unix:///var/run/weave/weave.sock', ...args])).trim();
+    return (await this.runOk(['docker', '-H', this.proxySocket, ...args])).trim();
+  }
+
+  /** As {@link proxied}, whatever its exit code. */
+  tryProxied(...args: string[]): Promise<Output> {
+    return this.run(['docker', '-H', this.proxySocket, ...args]);
   }
 
   /** Runs weavets inside, whatever its exit code. */
@@ -226,19 +160,34 @@ export class Host implements AsyncDisposable {
     return this.run([weavets, ...args]);
   }
 
+  /** Launches weavets, which must succeed. @returns the daemon's pid inside, as it prints it */
+  async launch(...flags: string[]): Promise<string> {
+    return (await this.runOk([weavets, 'launch', ...flags])).trim();
+  }
+
+  /** Removes all containers. */
+  async removeContainers(): Promise<void> {
+    const ids = await this.docker('ps', '-aq');
+    if (ids !== '') await this.docker('rm', '-f', ...ids.split('\n'));
+  }
+
   async startEngine(extraArgs: string[] = this.#engineArgs): Promise<void> {
     this.#engineArgs = extraArgs;
     const command = ['sh', '-c', 'exec dockerd "$@" >>/var/log/dockerd.log 2>&1', 'dockerd', ...extraArgs];
-    const [file, ...args] = this.inside(
-      this.#suite === undefined ? command : await inSuite(this.#suite, command),
-    );
+    const { suite } = this.#options;
+    const [file, ...args] = this.inside(suite === undefined ? command : await inSuite(suite, command));
     const engine = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     this.#engine = engine;
-    const answers = ['docker', '-H', 'unix:///var/run/docker.sock', 'version'];
-    await until('dockerd answers', async () => {
-      if (engine.exitCode !== null) throw new Error(`dockerd ended with ${engine.exitCode}`);
-      return (await this.run(answers)).code === 0;
-    });
+    try {
+      await until(`dockerd answers on ${this.name}`, async () => {
+        if (engine.exitCode !== null) throw new Error(`dockerd ended with ${engine.exitCode}`);
+        return (await this.tryDocker('version')).code === 0;
+      });
+    } catch (error) {
+      const log = await readFile(join(this.dir, 'log/dockerd.log'), 'utf8').catch(() => 'no log');
+      const tail = log.trimEnd().split('\n').slice(-20).join('\n');
+      throw new Error(`${(error as Error).message}; the end of its log:\n${tail}`, { cause: error });
+    }
   }
 
   /** Ends dockerd with a signal (SIGTERM, or SIGKILL as a crash) and waits for its end. */
@@ -257,21 +206,78 @@ export class Host implements AsyncDisposable {
     await this.runOk(['sh', join(repository, 'scripts/import-busybox.sh')]);
   }
 
+  /** Takes everything down, even where a part of it fails. @throws the first failure */
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = new Promise((resolve) => this.#init.once('exit', resolve));
-    if (this.#init.exitCode === null) {
-      await run(['kill', '-9', String(this.pid)]);
-      await ended;
-    }
-    await runOk(['ip', 'netns', 'del', this.netns]);
-    await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-    if (this.#ownUnderlay) await this.#underlay[Symbol.asyncDispose]();
+    const failures: unknown[] = [];
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop())
+      await undo().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
-}
 
-/** argv that, on a host, runs `argv` with the programs of another Debian; builds that first if it is not there yet. */
-export async function inSuite(suite: Suite, argv: readonly string[]): Promise<string[]> {
-  const root = await runOk(['sh', join(repository, 'scripts/debian-root.sh'), suite]);
-  const script = join(here, 'debian-root.sh');
-  return ['unshare', '--mount', '--propagation', 'private', 'sh', script, root.trim(), ...argv];
+  #started<T extends string | number>(field: T): T {
+    if (!field) throw new Error(`${this.name} is not started`);
+    return field;
+  }
+
+  /** Makes the network namespace, with eth0 on the underlay. */
+  async #plugIn(): Promise<void> {
+    const { number = 1, mtu = 1500 } = this.#options;
+    const underlay = this.#options.underlay ?? (await Underlay.create());
+    if (this.#options.underlay === undefined) this.#undo.push(() => underlay[Symbol.asyncDispose]());
+    const id = `${underlay.id}-${number}-${randomBytes(2).toString('hex')}`;
+    this.#netns = `wvh-${id}`;
+    this.#dir = join(labRoot, id);
+    await mkdir(this.#dir, { recursive: true });
+    this.#undo.push(() => rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
+    await runOk(['ip', 'netns', 'add', this.#netns]);
+    this.#undo.push(() => deleteNetns(this.netns));
+    const port = `u${number}-${underlay.id}`;
+    const ends = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#netns];
+    await runOk(['ip', 'link', 'add', port, 'netns', underlay.netns, ...ends]);
+    await underlay.ip(['link', 'set', port, 'mtu', String(mtu), 'master', 'ul0', 'up']);
+    await runOk(['ip', '-n', this.#netns, 'link', 'set', 'eth0', 'mtu', String(mtu), 'up']);
+    await runOk(['ip', '-n', this.#netns, 'addr', 'add', `${this.address}/24`, 'dev', 'eth0']);
+    await runOk(['ip', '-n', this.#netns, 'route', 'add', 'default', 'via', '10.250.0.254']);
+  }
+
+  /** Starts PID 1. */
+  async #boot(): Promise<void> {
+    const init = spawn(
+      'nsenter',
+      [
+        `--net=/run/netns/${this.netns}`,
+        ...['unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--propagation', 'private'],
+        ...['sh', join(here, 'host-init.sh'), this.dir, this.name, this.address],
+      ],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    );
+    const ended = new Promise((resolve) => init.once('exit', resolve));
+    this.#undo.push(async () => {
+      // Its PID 1 takes every process inside with it; where there is none yet, --kill-child does the same.
+      if (this.#pid === 0) init.kill('SIGKILL');
+      else if (init.exitCode === null) await run(['kill', '-9', String(this.#pid)]);
+      await ended;
+      await this.#keepLogs();
+    });
+    await until(`${this.name} is up`, () => {
+      if (init.exitCode !== null) throw new Error(`the init of ${this.name} ended with ${init.exitCode}`);
+      return existsSync(join(this.dir, 'ready'));
+    });
+    // nsenter execs unshare, whose only child is the host's PID 1.
+    const children = await readFile(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8');
+    this.#pid = Number(children.trim());
+  }
+
+  /** Logs outlive the host, by the name of the file that is tested: those of its last run. */
+  async #keepLogs(): Promise<void> {
+    const kept = join(
+      labRoot,
+      'logs',
+      basename(process.argv[1] ?? 'unknown'),
+      this.#options.suite ?? '',
+      this.name,
+    );
+    await rm(kept, { recursive: true, force: true });
+    await cp(join(this.dir, 'log'), kept, { recursive: true });
+  }
 }
