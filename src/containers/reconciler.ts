@@ -1,7 +1,7 @@
 import type { ContainerInfo } from '../docker/types.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
-import { eachOf, KeyedLock } from '../lib/lock.ts';
+import { atMost, eachOf, KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
 import { isContainer } from '../model/owner.ts';
@@ -29,6 +29,8 @@ export interface AttacherOptions extends PolicyOptions {
 
 /** How many containers are looked at side by side when all are. */
 const sweepWidth = 8;
+/** ms after which a sweep goes on to the next container: one that hangs the engine must not keep the others waiting. */
+const sweepPatience = 3_000;
 
 /**
  * Holds every container in the state that it should have: running and ours means attached, stopped means no name,
@@ -145,7 +147,10 @@ export class Attacher {
       .filter(({ id, running }) => running || named.has(id) || this.#attachments.get(id) !== undefined)
       .map(({ id }) => id);
     await eachOf([...gone, ...changed], sweepWidth, (id) =>
-      this.settle(id).catch((error) => this.#log(id, error)),
+      atMost(
+        sweepPatience,
+        this.settle(id).catch((error) => this.#log(id, error)),
+      ),
     );
   }
 

@@ -20,22 +20,36 @@ export interface EngineReply {
 /** Newest API version that this client was tried with; an older engine is spoken to in its own. */
 const newestApi = '1.51';
 
+/** Longest waits for the engine, ms. */
+export interface EngineDeadlines {
+  /** for what only reads */
+  read: number;
+  /** for what ends or removes a container: the engine answers when that is done */
+  change: number;
+}
+
+const deadlines: EngineDeadlines = { read: 10_000, change: 60_000 };
+
 /**
  * weavets' own calls to the engine. Hot lookups go through an undici pool (a kept connection, no set-up);
- * dockerode serves the rest. Errors: WeaveError ENGINE_UNREACHABLE, ENGINE_ERROR.
+ * dockerode serves the rest. Each has a deadline. Errors: WeaveError ENGINE_UNREACHABLE, ENGINE_TIMEOUT, ENGINE_ERROR.
  */
 export class EngineClient {
   readonly address: EngineAddress;
   readonly #pool: Pool;
+  readonly #deadlines: EngineDeadlines;
   #version: Promise<string> | undefined;
 
-  constructor(address: EngineAddress) {
+  constructor(address: EngineAddress, limits: EngineDeadlines = deadlines) {
     this.address = address;
+    this.#deadlines = limits;
     this.#pool = new Pool(originOf(address), {
       connect: address.url.startsWith('unix://') ? { socketPath: socketOf(address) } : tlsOf(address),
-      connections: 16,
-      headersTimeout: 0,
-      bodyTimeout: 0,
+      // No bound: a call that waits for a hung one would have no deadline of its own.
+      connections: null,
+      connectTimeout: limits.read,
+      headersTimeout: limits.read,
+      bodyTimeout: limits.read,
       // The engine may restart at any time; a socket that idles long is likelier stale than useful.
       keepAliveTimeout: 20_000,
     });
@@ -57,7 +71,10 @@ export class EngineClient {
 
   /** Ids of all containers, or of the running ones. */
   async list(options: { all: boolean }): Promise<{ id: string; name: string; running: boolean }[]> {
-    const rows = await this.#call(async () => (await this.dockerode()).listContainers({ all: options.all }));
+    const docker = await this.dockerode();
+    const rows = await this.#within(this.#deadlines.read, (abortSignal) =>
+      docker.listContainers({ all: options.all, abortSignal }),
+    );
     return rows.map((row) => ({
       id: row.Id,
       name: (row.Names[0] ?? '').replace(/^\//, ''),
@@ -66,12 +83,16 @@ export class EngineClient {
   }
 
   async kill(id: string): Promise<void> {
-    await this.#call(async () => (await this.dockerode()).getContainer(id).kill());
+    const container = (await this.dockerode()).getContainer(id);
+    await this.#within(this.#deadlines.change, (abortSignal) => container.kill({ abortSignal }));
   }
 
   /** Removes a container with its anonymous volumes. */
   async remove(id: string): Promise<void> {
-    await this.#call(async () => (await this.dockerode()).getContainer(id).remove({ force: true, v: true }));
+    const container = (await this.dockerode()).getContainer(id);
+    await this.#within(this.#deadlines.change, (abortSignal) =>
+      container.remove({ force: true, v: true, abortSignal }),
+    );
   }
 
   /** The engine's API version that we speak, `1.41`. */
@@ -86,6 +107,19 @@ export class EngineClient {
   /** Forget the negotiated version, as the engine may come back as another one. */
   forgetVersion(): void {
     this.#version = undefined;
+  }
+
+  /**
+   * The stream of the engine's events, lines of JSON, until `signal` ends it.
+   * @param filters as the API has them
+   */
+  async events(filters: Record<string, string[]>, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
+    const docker = await this.dockerode();
+    return this.#within(
+      this.#deadlines.read,
+      (late) => docker.getEvents({ filters, abortSignal: AbortSignal.any([signal, late]) }),
+      signal,
+    );
   }
 
   async dockerode(): Promise<Docker> {
@@ -125,13 +159,28 @@ export class EngineClient {
     return Number(offered.split('.')[1]) < Number(newestApi.split('.')[1]) ? offered : newestApi;
   }
 
+  /** A call that is given up after `ms`. `signal` is the caller's own, whose abort is no fault of the engine. */
+  async #within<T>(ms: number, call: (late: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), ms);
+    try {
+      return await this.#call(() => call(late.signal));
+    } catch (error) {
+      if (!late.signal.aborted || signal?.aborted) throw error;
+      throw this.#tooLate(ms, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #call<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (error instanceof WeaveError || (error as Error).name === 'AbortError') throw error;
-      const status = (error as { statusCode?: number }).statusCode;
-      if (status !== undefined) {
+      const { name, code, statusCode } = error as { name?: string; code?: string; statusCode?: number };
+      if (error instanceof WeaveError || name === 'AbortError') throw error;
+      if (timeouts.has(code)) throw this.#tooLate(this.#deadlines.read, error);
+      if (statusCode !== undefined) {
         const text = (error as { json?: { message?: string } }).json?.message ?? (error as Error).message;
         throw new WeaveError('ENGINE_ERROR', `the engine refused: ${text}`, { cause: error });
       }
@@ -142,7 +191,22 @@ export class EngineClient {
       );
     }
   }
+
+  #tooLate(ms: number, cause: unknown): WeaveError {
+    return new WeaveError(
+      'ENGINE_TIMEOUT',
+      `the Docker engine at ${this.address.url} did not answer within ${ms / 1000} s; its own log may tell why`,
+      { cause },
+    );
+  }
 }
+
+/** How undici calls it when the engine lets it wait. */
+const timeouts = new Set<string | undefined>([
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+]);
 
 interface InspectBody {
   Id: string;

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
@@ -18,45 +17,82 @@ export interface Follower {
   event(event: ContainerEvent): void;
 }
 
-const actions = new Set<string>(['start', 'die', 'destroy']);
-const longestPause = 2_000;
+/** What {@link followEvents} needs beside the follower. */
+export interface FollowDeps {
+  signal: AbortSignal;
+  logger: Logger;
+  /** first pause between two attempts, and the longest, ms; each doubles the one before */
+  pauses?: { first: number; longest: number };
+}
+
+const actions = ['start', 'die', 'destroy'] as const;
 
 /**
  * Follows the engine's container events until `signal`, over engine restarts. The stream is opened before
  * `connected` lists, so that nothing falls between the two.
  */
 export async function followEvents(
-  client: EngineClient,
+  client: Pick<EngineClient, 'events' | 'forgetVersion'>,
   follower: Follower,
-  { signal, logger }: { signal: AbortSignal; logger: Logger },
+  { signal, logger, pauses = { first: 50, longest: 5_000 } }: FollowDeps,
 ): Promise<void> {
-  let pause = 50;
+  let pause = pauses.first;
+  // One line when it is lost and one when it is back, however long that takes.
+  let lost = false;
+  const found = () => {
+    pause = pauses.first;
+    if (lost) logger.info('the engine is back');
+    lost = false;
+  };
   while (!signal.aborted) {
+    const attempt = new AbortController();
+    const end = () => attempt.abort();
+    signal.addEventListener('abort', end);
+    let reason = 'it ended its event stream';
     try {
-      const docker = await client.dockerode();
-      const stream = await docker.getEvents({
-        filters: { type: ['container'], event: [...actions] },
-        abortSignal: signal,
-      });
-      pause = 50;
-      await Promise.all([follower.connected(), read(stream, follower)]);
-      logger.warn('the engine ended its event stream; connecting again');
+      const stream = await client.events({ type: ['container'], event: [...actions] }, attempt.signal);
+      await Promise.all([follower.connected().then(found), read(stream, follower)]);
     } catch (error) {
-      if (signal.aborted) return;
-      logger.warn({ reason: messageOf(error) }, 'lost the engine; connecting again');
+      reason = messageOf(error);
+    } finally {
+      signal.removeEventListener('abort', end);
+      // Whatever failed: the stream goes with it.
+      attempt.abort();
     }
+    if (signal.aborted) return;
+    logger[lost ? 'debug' : 'warn']({ reason }, 'lost the engine; connecting again until it is back');
+    lost = true;
     client.forgetVersion();
     await delay(pause, undefined, { signal }).catch(() => {});
-    pause = Math.min(pause * 2, longestPause);
+    pause = Math.min(pause * 2, pauses.longest);
   }
 }
 
 async function read(stream: NodeJS.ReadableStream, follower: Follower): Promise<void> {
-  for await (const line of createInterface({ input: stream })) {
-    if (line === '') continue;
-    // Type, Action and Actor only: `status`, `id` and `from` are gone since API 1.52.
-    const { Action, Actor } = JSON.parse(line) as { Action?: string; Actor?: { ID?: string } };
-    if (Action === undefined || Actor?.ID === undefined || !actions.has(Action)) continue;
-    follower.event({ action: Action as ContainerEvent['action'], id: Actor.ID });
+  let rest = '';
+  stream.setEncoding('utf8');
+  for await (const text of stream) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const event = parse(line);
+      if (event !== undefined) follower.event(event);
+    }
+  }
+}
+
+/** @returns undefined for a line that is no event of these */
+function parse(line: string): ContainerEvent | undefined {
+  // Type, Action and Actor only: `status`, `id` and `from` are gone since API 1.52.
+  const { Action, Actor } = fieldsOf(line);
+  const action = actions.find((candidate) => candidate === Action);
+  return action === undefined || Actor?.ID === undefined ? undefined : { action, id: Actor.ID };
+}
+
+function fieldsOf(line: string): { Action?: string; Actor?: { ID?: string } } {
+  try {
+    return JSON.parse(line) ?? {};
+  } catch {
+    return {};
   }
 }

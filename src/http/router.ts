@@ -86,6 +86,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   BODY_TOO_LARGE: 413,
   IPAM_FULL: 503,
   ENGINE_UNREACHABLE: 503,
+  ENGINE_TIMEOUT: 504,
   STORE_UNAVAILABLE: 503,
 };
 

@@ -11,6 +11,7 @@ export const errorCodes = [
   'TOOL_MISSING',
   'TOOL_FAILED',
   'ENGINE_UNREACHABLE',
+  'ENGINE_TIMEOUT',
   'ENGINE_ERROR',
   'BAD_ADDRESS',
   'BAD_WEAVE_CIDR',

@@ -34,3 +34,12 @@ export async function eachOf<T>(
   };
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
 }
+
+/** Resolves when `task` has ended, or after `ms`: it then goes on by itself. */
+export async function atMost(ms: number, task: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([task, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { Attachments } from '../../../src/containers/attachments.ts';
+import type { Overrides } from '../../../src/containers/overrides.ts';
+import { Attacher } from '../../../src/containers/reconciler.ts';
+import { StartWatch } from '../../../src/containers/start-watch.ts';
+import type { ContainerInfo } from '../../../src/docker/types.ts';
+import type { Allocator } from '../../../src/ipam/allocator.ts';
+import { silent } from '../../../src/lib/log.ts';
+
+test('containers that hang the engine keep no sweep from ending, and no other from being looked at', async () => {
+  const looked: string[] = [];
+  const ids = [...Array.from({ length: 10 }, (_, index) => `hung${index}`), 'good'];
+  const attacher = new Attacher({
+    engine: {
+      list: async () => ids.map((id) => ({ id, name: id, running: true })),
+      inspect: (id) => {
+        looked.push(id);
+        return id === 'good' ? Promise.resolve(undefined) : new Promise<ContainerInfo>(() => {});
+      },
+      remove: async () => {},
+    },
+    allocator: { owners: () => [], release: async () => [] } as unknown as Allocator,
+    attachments: { list: () => [], get: () => undefined, ended: async () => {} } as unknown as Attachments,
+    overrides: { owners: () => [], get: () => undefined, delete: async () => {} } as unknown as Overrides,
+    naming: { owners: () => [], running: async () => {} },
+    startWatch: new StartWatch([]),
+    options: {
+      defaultIpalloc: true,
+      attachUserNetworks: false,
+      multicastRoute: true,
+      rewriteHosts: true,
+      shimRoot: '/nowhere',
+    },
+    logger: silent,
+  });
+  await attacher.settleAll();
+  assert.deepEqual(looked, ids);
+});
