@@ -52,15 +52,19 @@ test('status, report and their parts are what the command line prints', async ()
   await expect(200, /^shown +10\.32\.0\.1 /, '/status/dns');
   await expect(404, /no status of 'nonsense'; there is targets/, '/status/nonsense');
   const { stdout } = await host.weavets('report');
-  const format = '{{range .DNS.Entries}}{{.Hostname}} {{.Address}};{{end}}';
   for (const target of [...both('/report'), `${statusServer}/report`]) {
     await expect(200, stdout, target, '-H', 'Accept: application/json');
     await expect(200, stdout, target, '-H', 'Accept:');
-    const formatted = ['-G', '--data-urlencode', `format=${format}`];
-    await expect(200, 'shown.weave.local. 10.32.0.1;\n', target, ...formatted);
+    await expect(
+      400,
+      /templates are not rendered here; use 'weavets report -f/,
+      target,
+      '-G',
+      '-d',
+      'format={{.Version}}',
+    );
   }
   assert.match((await curl('/report')).headers, /Content-Type: application\/json/);
-  await expect(400, /no field 'Nonsense'/, '/report?format={{.Nonsense}}');
 });
 
 test('domain, dns-address and proxyaddrs', async () => {

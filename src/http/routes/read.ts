@@ -1,6 +1,5 @@
 import type { Report } from '../../report/report.ts';
 import { overview, topics } from '../../report/status-text.ts';
-import { compile } from '../../report/template/template.ts';
 import { type Answer, notFound, type Routes } from '../router.ts';
 
 /** What can be read, and changes nothing. */
@@ -28,8 +27,10 @@ export function readRoutes({ report, metrics }: ReadSources): Routes {
     },
     '/report': {
       GET: ({ parameters }) => {
-        const template = parameters.get('format');
-        if (template !== null) return { text: `${compile(template)(report())}\n` };
+        // A template is a program: it may run as long as it likes, and this would be the daemon's time.
+        if (parameters.has('format')) {
+          return { status: 400, text: "templates are not rendered here; use 'weavets report -f TEMPLATE'\n" };
+        }
         return { type: 'application/json', text: `${JSON.stringify(report(), null, 4)}\n` };
       },
     },

@@ -1,16 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import { templateError } from './parse.ts';
 
+/** Characters that one call may make, and columns that printf may fill. */
+const longest = 64 * 1024 * 1024;
+const widest = 1_000;
+/** Parts that split gives. */
+const mostParts = 1_000_000;
+
 type TemplateFunction = (...values: unknown[]) => unknown;
 
 /** What templates may call, by name. */
 export const functions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
-  ['json', (value) => JSON.stringify(value)],
-  ['prettyjson', (value) => JSON.stringify(value, null, 4)],
+  ['json', (value) => toJson(value)],
+  ['prettyjson', (value) => toJson(value, 4)],
   ['len', (value) => lengthOf(value)],
   ['index', (value, ...keys) => keys.reduce(at, value)],
-  ['print', (...values) => values.map(show).join('')],
-  ['println', (...values) => `${values.map(show).join(' ')}\n`],
+  ['print', (...values) => joined(values.map(show), '')],
+  ['println', (...values) => `${joined(values.map(show), ' ')}\n`],
   ['printf', (format, ...values) => printf(show(format), values)],
   ['eq', (value, ...others) => others.some((other) => isDeepStrictEqual(value, other))],
   ['ne', (a, b) => !isDeepStrictEqual(a, b)],
@@ -21,8 +27,8 @@ export const functions: ReadonlyMap<string, TemplateFunction> = new Map<string, 
   ['not', (value) => !truth(value)],
   ['and', (...values) => values.find((value) => !truth(value)) ?? values.at(-1)],
   ['or', (...values) => values.find(truth) ?? values.at(-1)],
-  ['join', (list, separator) => items(list).map(show).join(show(separator))],
-  ['split', (text, separator) => show(text).split(show(separator))],
+  ['join', (list, separator) => joined(items(list).map(show), show(separator))],
+  ['split', (text, separator) => show(text).split(show(separator), mostParts)],
   ['lower', (text) => show(text).toLowerCase()],
   ['upper', (text) => show(text).toUpperCase()],
 ]);
@@ -40,6 +46,20 @@ export function show(value: unknown): string {
   if (typeof value !== 'object') return String(value);
   const keys = Object.keys(value).sort();
   return `map[${keys.map((key) => `${key}:${show(Reflect.get(value, key))}`).join(' ')}]`;
+}
+
+function joined(parts: readonly string[], separator: string): string {
+  checkLength(parts.reduce((sum, { length }) => sum + length + separator.length, 0));
+  return parts.join(separator);
+}
+
+function checkLength(length: number): void {
+  if (length > longest) throw templateError(`it makes more than ${longest} characters`);
+}
+
+/** nil is null. */
+function toJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value ?? null, null, indent);
 }
 
 function lengthOf(value: unknown): number {
@@ -74,12 +94,18 @@ function compare(a: unknown, b: unknown): number {
 /** Go's printf, for the verbs v s q d x X f t, with flags `-` and `0`, width and precision. */
 function printf(format: string, values: readonly unknown[]): string {
   let used = 0;
+  let made = 0;
   return format.replace(
     /%([-0+]*)(\d*)(?:\.(\d+))?(.)/g,
     (all, flags: string, width: string, precision, verb) => {
       if (verb === '%') return '%';
       if (used >= values.length) throw templateError(`printf has no value for ${all}`);
+      if (Number(width) > widest || Number(precision ?? 0) > widest) {
+        throw templateError(`printf fills ${widest} columns at most, and not those of ${all.slice(0, 20)}`);
+      }
       const text = formatValue(verb, values[used++], precision === undefined ? undefined : Number(precision));
+      made += text.length;
+      checkLength(made);
       if (flags.includes('-')) return text.padEnd(Number(width));
       return text.padStart(Number(width), flags.includes('0') ? '0' : ' ');
     },
@@ -102,7 +128,7 @@ function formatValue(verb: string, value: unknown, precision: number | undefined
     case 'X':
       return Number(value).toString(16).toUpperCase();
     case 'f':
-      return Number(value).toFixed(precision ?? 6);
+      return Number(value).toFixed(Math.min(precision ?? 6, 100));
     default:
       throw templateError(`printf does not know %${verb}`);
   }

@@ -20,8 +20,14 @@ export type Operand =
   | { kind: 'function'; name: string }
   | { kind: 'path'; base: 'dot' | { variable: string } | Pipeline; fields: string[] };
 
+/** Characters that a template may have. */
+const lengthLimit = 64 * 1024;
+/** How deep blocks and parentheses may stand in each other. */
+const depthLimit = 100;
+
 /** @throws WeaveError USAGE that says what is wrong */
 export function parseTemplate(template: string): Node[] {
+  if (template.length > lengthLimit) throw templateError(`it is longer than ${lengthLimit} characters`);
   return new Parser(template).parse();
 }
 
@@ -38,6 +44,7 @@ const token =
 class Parser {
   readonly #pieces: Piece[];
   #next = 0;
+  #depth = 0;
 
   constructor(template: string) {
     this.#pieces = split(template);
@@ -66,8 +73,10 @@ class Parser {
   }
 
   #branch(kind: 'if' | 'with' | 'range', tokens: string[]): Node {
+    checkDepth(++this.#depth);
     const { nodes, end } = this.#block();
     const elseBody = this.#otherwise(kind, end);
+    this.#depth--;
     if (kind !== 'range') return { kind, pipeline: parsePipeline(tokens), body: nodes, elseBody };
     const assigned = tokens.indexOf(':=');
     const variables = tokens.slice(0, Math.max(assigned, 0)).filter((part) => part !== ',');
@@ -92,15 +101,14 @@ class Parser {
 function split(template: string): Piece[] {
   const pieces: Piece[] = [];
   let at = 0;
-  const opening = /(\s*)\{\{(-(?=\s))?/g;
   for (;;) {
-    opening.lastIndex = at;
-    const found = opening.exec(template);
-    if (found === null) break;
-    const [opened, blanks = '', trims] = found;
-    const text = template.slice(at, found.index) + (trims ? '' : blanks);
+    const opened = template.indexOf('{{', at);
+    if (opened < 0) break;
+    const trims = /^-\s/.test(template.slice(opened + 2, opened + 4));
+    const before = template.slice(at, opened);
+    const text = trims ? before.trimEnd() : before;
     if (text !== '') pieces.push({ text });
-    const inside = lex(template, found.index + opened.length);
+    const inside = lex(template, opened + (trims ? 3 : 2));
     if (inside.tokens.length > 0) pieces.push({ tokens: inside.tokens });
     at = inside.end;
   }
@@ -137,15 +145,20 @@ function parsePipeline(tokens: string[]): Pipeline {
   return pipeline;
 }
 
+function checkDepth(depth: number): void {
+  if (depth > depthLimit) throw templateError(`more than ${depthLimit} blocks or parentheses in each other`);
+}
+
 /** Takes tokens up to the end or a closing parenthesis. */
-function takePipeline(tokens: string[]): Pipeline {
+function takePipeline(tokens: string[], depth = 0): Pipeline {
+  checkDepth(depth);
   let declares: string | undefined;
   if (tokens[1] === ':=') declares = tokens.splice(0, 2)[0]?.slice(1);
   const commands: Operand[][] = [[]];
   while (tokens[0] !== undefined && !tokens[0].startsWith(')')) {
     const next = tokens.shift() ?? '';
     if (next === '|') commands.push([]);
-    else commands.at(-1)?.push(takeOperand(next, tokens));
+    else commands.at(-1)?.push(takeOperand(next, tokens, depth));
   }
   if (commands.some((operands) => operands.length === 0)) throw templateError('an empty command');
   return { declares, commands };
@@ -157,9 +170,9 @@ const constants = new Map<string, unknown>([
   ['nil', null],
 ]);
 
-function takeOperand(word: string, tokens: string[]): Operand {
+function takeOperand(word: string, tokens: string[], depth: number): Operand {
   if (word === '(') {
-    const base = takePipeline(tokens);
+    const base = takePipeline(tokens, depth + 1);
     const closing = tokens.shift();
     if (closing === undefined) throw templateError("'(' without ')'");
     return { kind: 'path', base, fields: fieldsOf(closing.slice(1)) };

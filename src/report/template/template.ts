@@ -1,55 +1,68 @@
+import { Budget } from './budget.ts';
 import { functions, show, truth } from './functions.ts';
 import { type Node, type Operand, type Pipeline, parseTemplate, templateError } from './parse.ts';
 
 /** Values of the variables in sight; `$` itself has the empty name. */
-type Scope = ReadonlyMap<string, unknown>;
+type Variables = ReadonlyMap<string, unknown>;
+
+/** Where a part of a template is rendered. */
+interface Scope {
+  dot: unknown;
+  variables: Variables;
+  budget: Budget;
+}
 
 /**
  * Go's template language as docker's `--format` has it: field paths, pipes, if, with, range, variables, and the
- * functions of template-functions.ts.
+ * functions of functions.ts.
  * @returns what renders a value
  * @throws WeaveError USAGE, here for its form, and when rendering for a field that is not there
  */
 export function compile(template: string): (data: unknown) => string {
   const nodes = parseTemplate(template);
-  return (data) => renderAll(nodes, data, new Map([['', data]]));
+  return (data) => renderAll(nodes, { dot: data, variables: new Map([['', data]]), budget: new Budget() });
 }
 
-function renderAll(nodes: readonly Node[], dot: unknown, outer: Scope): string {
-  const scope = new Map(outer);
-  return nodes.map((node) => render(node, dot, scope)).join('');
+function renderAll(nodes: readonly Node[], outer: Scope): string {
+  const variables = new Map(outer.variables);
+  return nodes.map((node) => render(node, { ...outer, variables })).join('');
 }
 
-function render(node: Node, dot: unknown, scope: Map<string, unknown>): string {
-  if (node.kind === 'text') return node.text;
-  const value = evaluate(node.pipeline, dot, scope);
+function render(node: Node, scope: Scope & { variables: Map<string, unknown> }): string {
+  scope.budget.step();
+  if (node.kind === 'text') return scope.budget.text(node.text);
+  const value = evaluate(node.pipeline, scope);
   switch (node.kind) {
     case 'output':
-      if (node.pipeline.declares === undefined) return show(value);
-      scope.set(node.pipeline.declares, value);
+      if (node.pipeline.declares === undefined) return scope.budget.text(show(value));
+      scope.variables.set(node.pipeline.declares, value);
       return '';
     case 'if':
     case 'with': {
-      const inner = new Map(scope);
-      if (node.pipeline.declares !== undefined) inner.set(node.pipeline.declares, value);
-      if (!truth(value)) return renderAll(node.elseBody, dot, inner);
-      return renderAll(node.body, node.kind === 'with' ? value : dot, inner);
+      const variables = new Map(scope.variables);
+      if (node.pipeline.declares !== undefined) variables.set(node.pipeline.declares, value);
+      if (!truth(value)) return renderAll(node.elseBody, { ...scope, variables });
+      return renderAll(node.body, { ...scope, variables, dot: node.kind === 'with' ? value : scope.dot });
     }
-    case 'range': {
-      const entries = entriesOf(value);
-      if (entries.length === 0) return renderAll(node.elseBody, dot, scope);
-      return entries
-        .map(([key, item]) => {
-          const inner = new Map(scope);
-          const [first, second] = node.variables;
-          // One variable gets the item, two get key and item.
-          if (first !== undefined) inner.set(first, second === undefined ? item : key);
-          if (second !== undefined) inner.set(second, item);
-          return renderAll(node.body, item, inner);
-        })
-        .join('');
-    }
+    case 'range':
+      return renderRange(node, value, scope);
   }
+}
+
+function renderRange(node: Node & { kind: 'range' }, value: unknown, scope: Scope): string {
+  if (Array.isArray(value)) scope.budget.step(value.length);
+  const entries = entriesOf(value);
+  if (entries.length === 0) return renderAll(node.elseBody, scope);
+  const [first, second] = node.variables;
+  return entries
+    .map(([key, item]) => {
+      const variables = new Map(scope.variables);
+      // One variable gets the item, two get key and item.
+      if (first !== undefined) variables.set(first, second === undefined ? item : key);
+      if (second !== undefined) variables.set(second, item);
+      return renderAll(node.body, { ...scope, variables, dot: item });
+    })
+    .join('');
 }
 
 /** Items with their keys: of an object in the keys' order, as Go has it. */
@@ -60,41 +73,43 @@ function entriesOf(value: unknown): [unknown, unknown][] {
   throw templateError(`range can't iterate over ${show(value)}`);
 }
 
-function evaluate(pipeline: Pipeline, dot: unknown, scope: Scope): unknown {
+function evaluate(pipeline: Pipeline, scope: Scope): unknown {
   let value: unknown;
   pipeline.commands.forEach((operands, index) => {
-    value = call(operands, dot, scope, index === 0 ? [] : [value]);
+    value = call(operands, scope, index === 0 ? [] : [value]);
   });
   return value;
 }
 
-function call([first, ...rest]: readonly Operand[], dot: unknown, scope: Scope, piped: unknown[]): unknown {
+function call([first, ...rest]: readonly Operand[], scope: Scope, piped: unknown[]): unknown {
   if (first?.kind === 'function') {
     const run = functions.get(first.name);
     if (run === undefined) throw templateError(`there is no function '${first.name}'`);
-    return run(...rest.map((operand) => resolve(operand, dot, scope)), ...piped);
+    scope.budget.step();
+    const result = run(...rest.map((operand) => resolve(operand, scope)), ...piped);
+    return typeof result === 'string' ? scope.budget.text(result) : result;
   }
   if (first === undefined || rest.length > 0 || piped.length > 0) {
     throw templateError("only a function takes arguments, such as 'printf' or 'json'");
   }
-  return resolve(first, dot, scope);
+  return resolve(first, scope);
 }
 
-function resolve(operand: Operand, dot: unknown, scope: Scope): unknown {
+function resolve(operand: Operand, scope: Scope): unknown {
   switch (operand.kind) {
     case 'literal':
       return operand.value;
     case 'function':
-      return call([operand], dot, scope, []);
+      return call([operand], scope, []);
     case 'path':
-      return operand.fields.reduce(field, baseOf(operand.base, dot, scope));
+      return operand.fields.reduce(field, baseOf(operand.base, scope));
   }
 }
 
-function baseOf(base: (Operand & { kind: 'path' })['base'], dot: unknown, scope: Scope): unknown {
-  if (base === 'dot') return dot;
-  if ('commands' in base) return evaluate(base, dot, scope);
-  if (scope.has(base.variable)) return scope.get(base.variable);
+function baseOf(base: (Operand & { kind: 'path' })['base'], scope: Scope): unknown {
+  if (base === 'dot') return scope.dot;
+  if ('commands' in base) return evaluate(base, scope);
+  if (scope.variables.has(base.variable)) return scope.variables.get(base.variable);
   throw templateError(`there is no variable '$${base.variable}'`);
 }
 

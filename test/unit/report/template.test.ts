@@ -106,3 +106,29 @@ test('mistakes are named', () => {
     assert.throws(() => render(template), { code: 'USAGE', message }, template);
   }
 });
+
+test('a template that would take all memory, or days, is a mistake like others', () => {
+  const all = { List: Array.from({ length: 1_000 }, (_, index) => index), Text: 'x'.repeat(1_000) };
+  const ranges = (depth: number) => '{{range $.List}}'.repeat(depth) + '{{end}}'.repeat(depth);
+  const cases: [template: string, message: RegExp][] = [
+    ['{{printf "%0400000000d" 1}}', /printf fills 1000 columns at most/],
+    ['{{printf "%-400000000s" "a"}}', /printf fills 1000 columns at most/],
+    ['{{printf "%.400000000f" 1}}', /printf fills 1000 columns at most/],
+    [ranges(5), /takes more than 5000000 steps/],
+    [`{{$x := .Text}}${'{{$x := printf "%s%s" $x $x}}'.repeat(40)}`, /makes more than/],
+    [`{{$x := .Text}}${'{{$x := json $x}}{{$x := print $x $x}}'.repeat(40)}`, /makes more than/],
+    ['{{range .List}}{{range $.List}}{{$.Text}}{{end}}{{end}}', /makes more than/],
+    [`{{${'('.repeat(20_000)}1${')'.repeat(20_000)}}}`, /more than 100 blocks or parentheses/],
+    [`{{if .List}}${'{{else if .List}}'.repeat(3_000)}{{end}}`, /more than 100 blocks or parentheses/],
+    ['{{if .List}}'.repeat(2_000) + '{{end}}'.repeat(2_000), /more than 100 blocks or parentheses/],
+    [' '.repeat(65_537), /longer than 65536 characters/],
+  ];
+  for (const [template, message] of cases) {
+    assert.throws(() => compile(template)(all), { code: 'USAGE', message }, template.slice(0, 80));
+  }
+});
+
+test('blanks are skipped in one go, however many', () => {
+  const blanks = ' '.repeat(20_000);
+  assert.equal(compile(`${blanks}{{- .Name -}}${blanks}x${blanks}`)(data), `nx${blanks}`);
+});
