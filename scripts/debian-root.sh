@@ -1,25 +1,31 @@
 #!/bin/sh
-# A Debian of another suite with its Docker engine and clients, for tests: built once, then kept; prints its folder.
-# usage: debian-root.sh SUITE
+# A Debian of another suite with an engine and its clients, for tests: built once, then kept; prints its folder.
+# usage: debian-root.sh trixie|sid|sid-podman
 set -eu
-suite=$1
+name=$1
+suite=${name%-podman}
+case $name in
+*-podman) packages=podman,runc,netavark,aardvark-dns,catatonit,nftables,docker-cli,docker-compose ;;
+*) packages=docker.io,docker-cli,docker-buildx,docker-compose ;;
+esac
 roots=${WEAVETS_ROOTS:-/var/tmp/weavets-lab/roots}
 mkdir -p "$roots"
 # One at a time: tests of several files ask for the same one.
-exec 9>"$roots/$suite.lock"
+exec 9>"$roots/$name.lock"
 flock 9
-if [ ! -d "$roots/$suite" ]; then
-  building=$roots/$suite.building
-  rm -rf "$building"
-  debootstrap --variant=minbase \
-    --include=docker.io,docker-cli,docker-buildx,docker-compose,iptables,iproute2,kmod,ca-certificates \
-    "$suite" "$building" >"$roots/$suite.log" 2>&1 || {
-    tail -n 20 "$roots/$suite.log" >&2
-    echo "debian-root: debootstrap of $suite failed; all of it is in $roots/$suite.log" >&2
-    exit 1
-  }
+if [ ! -d "$roots/$name" ]; then
+  building=$roots/$name.building
+  for attempt in 1 2 3; do
+    rm -rf "$building"
+    debootstrap --variant=minbase --include="$packages,iptables,iproute2,kmod,ca-certificates" \
+      "$suite" "$building" >"$roots/$name.log" 2>&1 && break
+    tail -n 20 "$roots/$name.log" >&2
+    # A mirror in the midst of an update, or a connection that broke, is another one the next time.
+    echo "debian-root: debootstrap of $name failed ($attempt of 3); all of it is in $roots/$name.log" >&2
+    [ "$attempt" -lt 3 ] || exit 1
+  done
   rm -rf "$building/var/cache/apt/archives" "$building/var/lib/apt/lists"
   # Whole or not there at all.
-  mv "$building" "$roots/$suite"
+  mv "$building" "$roots/$name"
 fi
-echo "$roots/$suite"
+echo "$roots/$name"

@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { Writable } from 'node:stream';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import Docker from 'dockerode';
 import { playCompose } from '../support/compose.ts';
-import { Host } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
 let docker: Docker;
-before(async () => {
-  host = await Host.create();
-  const { code, stderr } = await host.weavets('launch');
-  assert.equal(code, 0, stderr);
-  docker = new Docker({ socketPath: host.path('/run/weave/weave.sock') });
+const host = useHost({
+  launch: [],
+  prepare: async () => {
+    docker = new Docker({ socketPath: host.socketPath('proxy') });
+  },
 });
-after(() => host[Symbol.asyncDispose]());
 
 test('Compose of old, written in Python', () => playCompose(host, ['docker-compose'], '_'));
 
@@ -101,7 +99,7 @@ test('testcontainers: networks, aliases, files, logs that are waited for, exec',
   t.after(() => {
     delete process.env.DOCKER_HOST;
   });
-  process.env.DOCKER_HOST = `unix://${host.path('/run/weave/weave.sock')}`;
+  process.env.DOCKER_HOST = `unix://${host.socketPath('proxy')}`;
   // It would pull the image of its reaper.
   process.env.TESTCONTAINERS_RYUK_DISABLED = 'true';
   const { GenericContainer, Network, Wait } = await import('testcontainers');

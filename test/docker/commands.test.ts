@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Host, until } from '../support/host.ts';
+import { test } from 'node:test';
+import { until } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-  await prints(/^\d+\n$/, 'launch');
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost({ prepare: () => prints(/^\d+\n$/, 'launch') });
 
 /** The command succeeds, says nothing on standard error, and prints this. @returns what it printed */
 async function prints(expected: string | RegExp, ...argv: string[]): Promise<string> {

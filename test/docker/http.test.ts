@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Host, until } from '../support/host.ts';
+import { test } from 'node:test';
+import { until } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
 const api = 'http://127.0.0.1:6784';
 const statusServer = 'http://127.0.0.1:6782';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-  const { code, stderr } = await host.weavets('launch', '--http-addr', '127.0.0.1:6784');
-  assert.equal(code, 0, stderr);
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost({ launch: ['--http-addr', '127.0.0.1:6784'] });
 
 interface Reply {
   status: number;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { dirname } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { commands } from '../../src/cli/commands.ts';
 import { topics } from '../../src/cli/help/topics.ts';
 import { offered } from '../support/complete.ts';
-import { Host, until, weavets } from '../support/host.ts';
+import { until, weavets } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
 const path = `${dirname(weavets)}:${process.env.PATH}`;
 const names = commands.map(({ name }) => name);
@@ -14,15 +15,14 @@ const completionFiles = {
   fish: '/etc/fish/completions/weavets.fish',
 } as const;
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-  // Of /usr/local/share, a host of the laboratory has a copy of its own to write to.
-  await host.runOk(['mount', '-t', 'tmpfs', 'tmpfs', '/usr/local/share']);
-  await host.docker('run', '-d', '--name', 'bbox1', 'busybox', 'sleep', '100000');
-  await host.docker('run', '-d', '--name', 'bbox2', 'busybox', 'sleep', '100000');
+const host = useHost({
+  prepare: async () => {
+    // Of /usr/local/share, a host of the laboratory has a copy of its own to write to.
+    await host.runOk(['mount', '-t', 'tmpfs', 'tmpfs', '/usr/local/share']);
+    await host.docker('run', '-d', '--name', 'bbox1', 'busybox', 'sleep', '100000');
+    await host.docker('run', '-d', '--name', 'bbox2', 'busybox', 'sleep', '100000');
+  },
 });
-after(() => host[Symbol.asyncDispose]());
 
 for (const shell of ['bash', 'zsh', 'fish'] as const) {
   test(`${shell} completes commands, their words and flags, and containers`, async () => {

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { Authority, type Certificate } from '../support/certificates.ts';
-import { Host, until, weavets } from '../support/host.ts';
+import { until, weavets } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
 const usual = 'unix:///var/run/weave/weave.sock';
 
 describe('endpoints', { timeout: 600_000 }, () => {
-  let host: Host;
+  const host = useHost();
   /** the same path inside the host */
   let dir: string;
   let server: Certificate;
@@ -26,13 +27,9 @@ describe('endpoints', { timeout: 600_000 }, () => {
     // The names that docker looks for in DOCKER_CERT_PATH.
     await copyFile(client.cert, join(dir, 'cert.pem'));
     await copyFile(client.key, join(dir, 'key.pem'));
-    host = await Host.create();
   });
   afterEach(() => host.weavets('stop'));
-  after(async () => {
-    await host[Symbol.asyncDispose]();
-    await rm(dir, { recursive: true });
-  });
+  after(() => rm(dir, { recursive: true }));
 
   async function launch(args: string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
     const out = await host.run([weavets, 'launch', ...args], { env });

@@ -6,25 +6,27 @@ import { silent } from '../../src/lib/log.ts';
 import type { Handler } from '../../src/proxy/intercept/contract.ts';
 import { DockerProxy } from '../../src/proxy/proxy.ts';
 import { match } from '../../src/proxy/wire/routes.ts';
-import { Host, until } from '../support/host.ts';
+import { until } from '../support/host.ts';
 import { RawClient } from '../support/proxied.ts';
+import { useHost } from '../support/use-host.ts';
 
 const ending = '\r\nHost: d\r\n\r\n';
 
 describe('what the proxy does not change', { timeout: 120_000 }, () => {
-  let host: Host;
+  // Before the host, whose own end comes after it.
+  after(() => proxy.close());
+  const host = useHost();
   let proxy: DockerProxy;
   const intercepted: string[] = [];
 
   before(async () => {
-    host = await Host.create();
     const pass: Handler = (call) => {
       intercepted.push(`${call.method} ${call.target}`);
       return call.forward();
     };
     proxy = await DockerProxy.start({
-      hosts: [`unix://${host.path('/run/weave/weave.sock')}`],
-      engine: `unix://${host.path('/run/docker.sock')}`,
+      hosts: [`unix://${host.socketPath('proxy')}`],
+      engine: `unix://${host.socketPath('engine')}`,
       engineTls: null,
       tls: null,
       allowInsecureTcp: false,
@@ -42,11 +44,6 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
       'echo started; while read l; do echo "<$l>"; done; sleep 1000',
     );
   });
-  after(async () => {
-    await proxy.close();
-    await host[Symbol.asyncDispose]();
-  });
-
   /** A shell script whose docker talks to the proxy. @returns standard output */
   async function sh(script: string): Promise<string> {
     const env = { DOCKER_HOST: 'unix:///run/weave/weave.sock', DOCKER_BUILDKIT: '0' };

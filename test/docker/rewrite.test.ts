@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Host } from '../support/host.ts';
+import { test } from 'node:test';
+import { useHost } from '../support/use-host.ts';
 
-let host: Host;
-before(async () => {
-  host = await Host.create();
-  const { code, stderr } = await host.weavets('launch', '--rewrite-inspect');
-  assert.equal(code, 0, stderr);
-  await host.shell(
-    'docker export $(docker create busybox) | docker import -c \'ENTRYPOINT ["echo","ep"]\' -c \'CMD ["cmd"]\' - both',
-  );
+const host = useHost({
+  launch: ['--rewrite-inspect'],
+  prepare: () =>
+    host.shell(
+      'docker export $(docker create busybox) | docker import -c \'ENTRYPOINT ["echo","ep"]\' -c \'CMD ["cmd"]\' - both',
+    ),
 });
-after(() => host[Symbol.asyncDispose]());
 
 const sockets = { engine: '/var/run/docker.sock', proxy: '/var/run/weave/weave.sock' };
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Host, weavets } from '../support/host.ts';
+import { test } from 'node:test';
+import { type Host, weavets } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 
 /** A bash session on the host in which commands are typed one after the other, as in the README. */
 class Session {
@@ -23,13 +24,8 @@ class Session {
   }
 }
 
-let host: Host;
-let session: Session;
-before(async () => {
-  host = await Host.create();
-  session = new Session(host);
-});
-after(() => host[Symbol.asyncDispose]());
+const host = useHost();
+const session = new Session(host);
 
 test('the transcript comes out, line by line', async (t) => {
   assert.match(await session.type('weavets launch'), /^\S+$/);

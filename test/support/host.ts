@@ -215,7 +215,8 @@ export class Host implements AsyncDisposable {
   }
 
   #started<T extends string | number>(field: T): T {
-    if (!field) throw new Error(`${this.name} is not started`);
+    if (!field)
+      throw new Error(`${this.name} is not started; a hook that needs it goes into useHost's prepare`);
     return field;
   }
 
