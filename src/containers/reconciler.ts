@@ -12,7 +12,7 @@ import type { Naming } from './naming.ts';
 import type { Overrides } from './overrides.ts';
 import type { StartWatch } from './start-watch.ts';
 
-/** What the attacher needs of the engine. */
+/** What the reconciler needs of the engine. */
 interface Engine {
   inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerInfo | undefined>;
   remove(id: string): Promise<void>;
@@ -20,7 +20,7 @@ interface Engine {
 }
 
 /** The switches of `launch` that attachment heeds. */
-export interface AttacherOptions extends PolicyOptions {
+export interface ReconcilerOptions extends PolicyOptions {
   multicastRoute: boolean;
   rewriteHosts: boolean;
   /** folder that the shims' folders are in; a container with one of them at /w was created through the proxy */
@@ -34,17 +34,17 @@ const sweepPatience = 3_000;
 
 /**
  * Holds every container in the state that it should have: running and ours means attached, stopped means no name,
- * gone means no address. All ways lead to `settle`, which looks at the engine and converges; it runs once at a time
+ * gone means no address. All ways lead to `reconcile`, which looks at the engine and converges; it runs once at a time
  * for a container, so a proxied start, the engine's event of it and a sweep may overlap in any order.
  */
-export class Attacher {
+export class Reconciler {
   readonly #engine: Engine;
   readonly #allocator: Allocator;
   readonly #attachments: Attachments;
   readonly #overrides: Overrides;
   readonly #naming: Pick<Naming, 'owners' | 'running'>;
   readonly #startWatch: StartWatch;
-  readonly #options: AttacherOptions;
+  readonly #options: ReconcilerOptions;
   readonly #logger: Logger;
   readonly #lock = new KeyedLock();
 
@@ -55,7 +55,7 @@ export class Attacher {
     overrides: Overrides;
     naming: Pick<Naming, 'owners' | 'running'>;
     startWatch: StartWatch;
-    options: AttacherOptions;
+    options: ReconcilerOptions;
     logger: Logger;
   }) {
     this.#engine = fields.engine;
@@ -90,17 +90,17 @@ export class Attacher {
       id,
       complete: async () => {
         early.abort();
-        if (!(await attached)) await this.settle(id);
+        if (!(await attached)) await this.reconcile(id);
       },
       abandon: async () => {
         early.abort();
-        await this.settle(id);
+        await this.reconcile(id);
       },
     };
   }
 
   /** Looks at the engine, and brings this container's attachment, name and addresses to where they should be. */
-  settle(id: string): Promise<void> {
+  reconcile(id: string): Promise<void> {
     return this.#lock.run(id, async () => {
       const info = await this.#engine.inspect(id);
       if (info === undefined) return this.#forget(id);
@@ -130,8 +130,8 @@ export class Attacher {
     return this.#lock.idle(id);
   }
 
-  /** Settles all that the engine has, and forgets what it no longer has: after each gap in its events. */
-  async settleAll(): Promise<void> {
+  /** Reconciles all that the engine has, and forgets what it no longer has: after each gap in its events. */
+  async reconcileAll(): Promise<void> {
     // Before the list: an owner that comes after it is new, not gone.
     const named = new Set(this.#naming.owners());
     const owners = new Set([
@@ -149,14 +149,14 @@ export class Attacher {
     await eachOf([...gone, ...changed], sweepWidth, (id) =>
       atMost(
         sweepPatience,
-        this.settle(id).catch((error) => this.#log(id, error)),
+        this.reconcile(id).catch((error) => this.#log(id, error)),
       ),
     );
   }
 
   /** An event of the engine says that this container changed. */
   noticed(id: string): void {
-    this.settle(id).catch((error) => this.#log(id, error));
+    this.reconcile(id).catch((error) => this.#log(id, error));
   }
 
   /** Attaches a running container by hand, or adds addresses to it. @returns the addresses that it was asked for */
@@ -300,7 +300,7 @@ export class Attacher {
     const level = hasCode(error, 'ENGINE_UNREACHABLE') ? 'debug' : 'error';
     this.#logger[level](
       { container: id.slice(0, 12), reason: messageOf(error) },
-      'cannot settle a container',
+      'cannot reconcile a container',
     );
   }
 }

@@ -11,7 +11,7 @@ import { Attachments } from '../containers/attachments.ts';
 import { Exposer, exposeOwner } from '../containers/exposer.ts';
 import { Naming } from '../containers/naming.ts';
 import { Overrides } from '../containers/overrides.ts';
-import { Attacher } from '../containers/reconciler.ts';
+import { Reconciler } from '../containers/reconciler.ts';
 import { installShims } from '../containers/shims.ts';
 import { StartWatch } from '../containers/start-watch.ts';
 import { ControlServer } from '../control/server.ts';
@@ -141,7 +141,7 @@ export async function runParts(
     });
     const onAttached = (seconds: number) => metrics.attached(seconds);
     const attachments = new Attachments({ ip, naming, mtu, onAttached, logger });
-    const attacher = new Attacher({
+    const reconciler = new Reconciler({
       engine,
       allocator,
       attachments,
@@ -185,7 +185,7 @@ export async function runParts(
         conditions: conditions.list(),
       });
     const operations = createOperations({
-      ...{ attacher, attachments, exposer, naming, names, engine, config, report, stop, version, dnsIp },
+      ...{ reconciler, attachments, exposer, naming, names, engine, config, report, stop, version, dnsIp },
       ...{ blocks, cluster, targets },
       bridgeMac: bridge.address,
     });
@@ -211,7 +211,7 @@ export async function runParts(
 
     const follower = {
       connected: async () => {
-        await attacher.settleAll();
+        await reconciler.reconcileAll();
         if (ready) return;
         ready = true;
         logger.info(
@@ -220,7 +220,7 @@ export async function runParts(
         );
         onReady();
       },
-      event: ({ id }: { id: string }) => attacher.noticed(id),
+      event: ({ id }: { id: string }) => reconciler.noticed(id),
     };
     await followEvents(engine, follower, { signal, logger });
 
@@ -256,7 +256,7 @@ export async function runParts(
       const provision = { stateDir: paths.state, dnsDomain: config.dnsDomain, dnsAddress };
       const handlers = createHandlers(config, {
         ...{ images: engine, containers: engine, provision, logger },
-        ...{ attachments: attacher, execs: attacher, inspected: attacher },
+        ...{ attachments: reconciler, execs: reconciler, inspected: reconciler },
       });
       const started = await DockerProxy.start({ ...config, handlers, logger });
       undo.push(() => started.close());

@@ -4,7 +4,7 @@ import type { LaunchConfig } from '../config/config.ts';
 import type { Attachments } from '../containers/attachments.ts';
 import { type Exposer, exposeOwner } from '../containers/exposer.ts';
 import type { Naming } from '../containers/naming.ts';
-import type { Attacher } from '../containers/reconciler.ts';
+import type { Reconciler } from '../containers/reconciler.ts';
 import type { PsEntry, WhyEntry } from '../control/contract.ts';
 import type { Handlers } from '../control/server.ts';
 import { type NameTable, qualify } from '../dns/names.ts';
@@ -19,7 +19,7 @@ const externOwner = 'weave:extern';
 
 /** What carries out the operations of the control socket. */
 export interface Parts {
-  attacher: Attacher;
+  reconciler: Reconciler;
   attachments: Attachments;
   exposer: Exposer;
   naming: Naming;
@@ -40,7 +40,7 @@ export interface Parts {
 
 /** One handler for each operation of the contract. */
 export function createOperations(parts: Parts): Handlers {
-  const { attacher, attachments, exposer, naming, names, engine, config } = parts;
+  const { reconciler, attachments, exposer, naming, names, engine, config } = parts;
   const addresses = (cidrs: readonly Cidr[]) => ({ addresses: cidrs.map(({ address }) => address) });
 
   async function containerId(name: string): Promise<string> {
@@ -69,7 +69,7 @@ export function createOperations(parts: Parts): Handlers {
     const running = (await engine.list({ all: false })).map(({ id }) => engine.inspect(id));
     return (await Promise.all(running)).flatMap((info) => {
       if (!info?.running) return [];
-      const reason = attacher.reason(info);
+      const reason = reconciler.reason(info);
       const cidrs = attachments.get(info.id)?.cidrs.join(' ') ?? '';
       return [{ id: info.id, name: info.name, attached: reason === undefined, reason: reason ?? cidrs }];
     });
@@ -115,8 +115,8 @@ export function createOperations(parts: Parts): Handlers {
       return {};
     },
     attach: async ({ container, requests, dns = true, ...choice }) =>
-      addresses(await attacher.attach(container, requests, { dns, ...choice })),
-    detach: async ({ container, requests }) => addresses(await attacher.detach(container, requests)),
+      addresses(await reconciler.attach(container, requests, { dns, ...choice })),
+    detach: async ({ container, requests }) => addresses(await reconciler.detach(container, requests)),
     expose: async ({ requests, fqdn, masquerade }) =>
       addresses(await exposer.expose(requests, fqdn, masquerade)),
     hide: async ({ requests }) => addresses(await exposer.hide(requests)),

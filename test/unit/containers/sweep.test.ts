@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Attachments } from '../../../src/containers/attachments.ts';
 import type { Overrides } from '../../../src/containers/overrides.ts';
-import { Attacher } from '../../../src/containers/reconciler.ts';
+import { Reconciler } from '../../../src/containers/reconciler.ts';
 import { StartWatch } from '../../../src/containers/start-watch.ts';
 import type { ContainerInfo } from '../../../src/docker/types.ts';
 import type { Allocator } from '../../../src/ipam/allocator.ts';
@@ -11,7 +11,7 @@ import { silent } from '../../../src/lib/log.ts';
 test('containers that hang the engine keep no sweep from ending, and no other from being looked at', async () => {
   const looked: string[] = [];
   const ids = [...Array.from({ length: 10 }, (_, index) => `hung${index}`), 'good'];
-  const attacher = new Attacher({
+  const reconciler = new Reconciler({
     engine: {
       list: async () => ids.map((id) => ({ id, name: id, running: true })),
       inspect: (id) => {
@@ -34,6 +34,6 @@ test('containers that hang the engine keep no sweep from ending, and no other fr
     },
     logger: silent,
   });
-  await attacher.settleAll();
+  await reconciler.reconcileAll();
   assert.deepEqual(looked, ids);
 });
