@@ -42,12 +42,11 @@ import { guardRules } from '../net/overlay/wireguard.ts';
 import { createHandlers } from '../proxy/calls/handlers.ts';
 import { DockerProxy } from '../proxy/proxy.ts';
 import { LmdbStore } from '../store/lmdb.ts';
+import { maintain } from './maintenance.ts';
 import { Metrics } from './metrics.ts';
 import { createOperations } from './operations.ts';
 import { makeReport } from './report.ts';
 
-/** ms between looks at what others may have changed: flushed firewalls, links left behind. */
-const tendInterval = 5_000;
 /** Ports of the heartbeat, VXLAN, WireGuard and etcd: not for containers. */
 const closedPorts = [6783, 6784, 6785, 2379, 2380];
 
@@ -201,13 +200,19 @@ export async function runParts(
 
     if (config.proxy) proxy = await startProxy();
 
-    const tending = setInterval(() => {
-      Promise.all([firewall.ensure(), attachments.sweep(), datapath?.mend()]).then(
-        ([mended]) => mended && logger.warn('firewall rules of ours had gone; they are back'),
-        (error: unknown) => logger.error({ reason: messageOf(error) }, 'cannot tend the host network'),
-      );
-    }, tendInterval);
-    undo.push(() => clearInterval(tending));
+    maintain({
+      tasks: {
+        firewall: async () => {
+          if (await firewall.ensure()) logger.warn('firewall rules of ours had gone; they are back');
+        },
+        attachments: () => attachments.sweep(),
+        datapath: async () => {
+          await datapath?.mend();
+        },
+      },
+      conditions,
+      signal,
+    });
 
     const follower = {
       connected: async () => {

@@ -14,20 +14,43 @@ export interface RunOptions {
   input?: string;
   signal?: AbortSignal;
   env?: NodeJS.ProcessEnv;
+  /** ms until the tool is killed; default {@link toolDeadline}; null: never */
+  deadline?: number | null;
+  /** arguments may have line breaks and other control characters, as scripts do */
+  script?: boolean;
 }
+
+/** True for a text that a tool could take for more than one word or line. */
+export function hasControls(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return /[\x00-\x1f\x7f]/.test(text);
+}
+
+/** ms that a tool may take: far more than any needs, so that one which is over it hangs. */
+export const toolDeadline = 30_000;
 
 /**
  * Runs a tool from an argv array, never through a shell, and answers whatever its exit code.
- * @throws WeaveError TOOL_MISSING when the executable does not exist.
+ * @throws WeaveError TOOL_MISSING when the executable does not exist; TOOL_FAILED when it can't be started, or hangs
  */
 export function run(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<Output> {
   const [file, ...args] = argv;
+  const { signal, env, input = '', deadline = toolDeadline } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      signal: options.signal,
-      env: options.env,
+    const bad = options.script ? undefined : argv.find(hasControls);
+    if (bad !== undefined)
+      throw new WeaveError(
+        'TOOL_FAILED',
+        `an argument of ${file} has control characters: ${JSON.stringify(bad)}`,
+      );
+    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], signal, env });
+    let hangs: NodeJS.Timeout | undefined;
+    child.once('error', (error) => {
+      clearTimeout(hangs);
+      reject(signal?.aborted ? error : spawnError(file, error));
     });
+    // A process without descriptors left gets a child without pipes; its error follows.
+    if (child.stdout === null || child.stdout === undefined) return;
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (s: string) => {
@@ -38,22 +61,38 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
     });
     // A tool that ends before it has read its input closes the pipe; its exit code tells the rest.
     child.stdin.on('error', () => {});
-    child.stdin.end(options.input ?? '');
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'ENOENT'
-          ? new WeaveError(
-              'TOOL_MISSING',
-              `'${file}' is not installed; install it (Debian: apt-get install ${packageOf(file)})`,
-              {
-                cause: error,
-              },
-            )
-          : error,
-      );
+    child.stdin.end(input);
+    child.on('close', (code, ended) => {
+      clearTimeout(hangs);
+      resolve({ code: code ?? (ended ? 128 : 1), stdout, stderr });
     });
-    child.on('close', (code, signal) => resolve({ code: code ?? (signal ? 128 : 1), stdout, stderr }));
+    if (deadline === null) return;
+    hangs = setTimeout(() => {
+      // Children of its own may hold the pipes open, so nothing is waited for.
+      child.kill('SIGKILL');
+      child.stdout.destroy();
+      child.stderr.destroy();
+      reject(hung(argv.join(' '), child.pid, deadline));
+    }, deadline);
   });
+}
+
+/** What to say of a tool that could not be started. */
+export function spawnError(file: string, error: NodeJS.ErrnoException): WeaveError {
+  if (error.code === 'ENOENT') {
+    const text = `'${file}' is not installed; install it (Debian: apt-get install ${packageOf(file)})`;
+    return new WeaveError('TOOL_MISSING', text, { cause: error });
+  }
+  const text = `cannot start '${file}': ${error.message}`;
+  const limits = error.code === 'EMFILE' || error.code === 'ENFILE' || error.code === 'EAGAIN';
+  const hint = limits ? '; this host or the daemon is at its limit of open files or processes' : '';
+  return new WeaveError('TOOL_FAILED', text + hint, { cause: error });
+}
+
+/** What to say of a tool that did not end, and was killed. */
+export function hung(what: string, pid: number | undefined, ms: number): WeaveError {
+  const text = `${what} (pid ${pid}) did not end within ${ms / 1000} s and was killed; does the kernel or a lock hang?`;
+  return new WeaveError('TOOL_FAILED', text);
 }
 
 /**

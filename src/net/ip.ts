@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { WeaveError } from '../lib/errors.ts';
-import { runOk } from '../lib/exec.ts';
+import { hasControls, hung, runOk, spawnError, toolDeadline } from '../lib/exec.ts';
 
 /** A line of a batch that failed, and what the tool said of it. */
 export interface Failure {
@@ -25,31 +25,51 @@ const endOfJob = {
   bridge: 'fdb del 00:00:00:00:00:00 dev weavets-sync',
 } as const;
 
+/** ms that a line may take beside the deadline of the whole; 100,000 entries take some seconds. */
+const lineDeadline = 2;
+
+/** Which program to run as a batch, and how long a job may take. */
+export interface IpBatchOptions {
+  /** path of the program; default: the tool itself */
+  program?: string;
+  /** ms that a job may take, lines aside */
+  deadline?: number;
+}
+
 /**
  * One `ip -batch -` (or `bridge -batch -`) that stays: a change costs no process. Jobs run one after the other, as
- * the kernel's rtnetlink lock would have it anyway. `bridge` keeps each device's index for its life: a batch is of no
- * use for a device that was made anew.
+ * the kernel's rtnetlink lock would have it anyway. A tool that hangs or ends in a job fails that job and is replaced;
+ * the jobs behind it, of which it has run nothing, are given to the new one. `bridge` keeps each device's index for
+ * its life: a batch is of no use for a device that was made anew.
  */
 export class IpBatch {
   readonly #tool: keyof typeof endOfJob;
+  readonly #program: string;
+  readonly #deadline: number;
   #child: ChildProcessWithoutNullStreams | undefined;
   #sent = 0;
   #stderr = '';
   #messages: string[] = [];
   #failures: Failure[] = [];
   readonly #jobs: Job[] = [];
+  /** runs while the first job is under way */
+  #hangs: NodeJS.Timeout | undefined;
 
-  constructor(tool: keyof typeof endOfJob = 'ip') {
+  constructor(tool: keyof typeof endOfJob = 'ip', options: IpBatchOptions = {}) {
     this.#tool = tool;
+    this.#program = options.program ?? tool;
+    this.#deadline = options.deadline ?? toolDeadline;
   }
 
-  /** Runs lines of the tool's batch language; each is tried even if one before it failed. @returns those that failed */
+  /**
+   * Runs lines of the tool's batch language; each is tried even if one before it failed. @returns those that failed
+   * @throws WeaveError TOOL_FAILED when a line has control characters, the tool hangs or ends; TOOL_MISSING
+   */
   run(lines: readonly string[]): Promise<Failure[]> {
     return new Promise((done, failed) => {
-      const child = this.#child ?? this.#start();
-      this.#jobs.push({ lines, start: this.#sent + 1, done, failed });
-      this.#sent += lines.length + 1;
-      child.stdin.write(`${lines.join('\n')}\n${endOfJob[this.#tool]}\n`);
+      checkLines(lines);
+      this.#jobs.push({ lines, start: 0, done, failed });
+      this.#send(this.#jobs.length - 1);
     });
   }
 
@@ -63,28 +83,70 @@ export class IpBatch {
     this.#child?.stdin.end();
   }
 
-  #start(): ChildProcessWithoutNullStreams {
-    const child = spawn(this.#tool, ['-force', '-batch', '-'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  /** Writes jobs to the tool, from that number on. */
+  #send(from: number): void {
+    const child = this.#child ?? this.#start();
+    if (child === undefined) return;
+    for (const job of this.#jobs.slice(from)) {
+      job.start = this.#sent + 1;
+      this.#sent += job.lines.length + 1;
+      child.stdin.write(`${job.lines.join('\n')}\n${endOfJob[this.#tool]}\n`);
+    }
+    if (from === 0) this.#watch(child);
+  }
+
+  #start(): ChildProcessWithoutNullStreams | undefined {
+    const child = spawn(this.#program, ['-force', '-batch', '-'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    child.on('error', (error) => this.#ended(child, spawnError(this.#program, error)));
     this.#child = child;
     this.#sent = 0;
+    // Without descriptors left there are no pipes; the error follows, and fails the jobs.
+    if (child.stderr === null || child.stderr === undefined) return undefined;
     child.stdout.resume();
     child.stdin.on('error', () => {});
-    child.stderr.setEncoding('utf8').on('data', (text: string) => this.#read(text));
-    const ended = (why: string) => {
-      if (this.#child !== child) return;
-      this.#child = undefined;
-      this.#stderr = '';
-      const error = new WeaveError(
-        'TOOL_FAILED',
-        `${this.#tool} -batch ended: ${why}; is iproute2 installed?`,
-      );
-      for (const job of this.#jobs.splice(0)) job.failed(error);
-    };
-    child.on('error', (error) => ended(error.message));
-    child.on('exit', (code, signal) => ended(`exit ${code ?? signal}`));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (this.#child === child) this.#read(text);
+    });
+    // What comes while nothing is under way goes to a new one at once.
+    child.on('exit', () => {
+      if (this.#child === child && this.#jobs.length === 0) this.#child = undefined;
+    });
+    // `close` comes after the last of stderr, which says why.
+    child.on('close', (code, signal) => {
+      const said = [...this.#messages, this.#stderr].join(' ').trim();
+      const text = `${this.#tool} -batch ended (${signal ?? `exit ${code}`})${said && `: ${said}`}`;
+      const at = this.#jobs[0]?.lines.join('; ') ?? '';
+      this.#ended(child, new WeaveError('TOOL_FAILED', `${text}; at: ${at.slice(0, 500)}`));
+    });
     // The daemon must be able to end while the batch idles.
     child.unref();
     return child;
+  }
+
+  /** The tool is of no more use: its first job fails, the others go to the next one. */
+  #ended(child: ChildProcessWithoutNullStreams, error: Error): void {
+    if (this.#child !== child) return;
+    this.#child = undefined;
+    clearTimeout(this.#hangs);
+    this.#stderr = '';
+    this.#messages = [];
+    this.#failures = [];
+    // What can't be started at all fails for all.
+    const failing = this.#jobs.splice(0, child.pid === undefined ? this.#jobs.length : 1);
+    for (const job of failing) job.failed(error);
+    if (this.#jobs.length > 0) this.#send(0);
+  }
+
+  /** Sets the first job's deadline. */
+  #watch(child: ChildProcessWithoutNullStreams): void {
+    clearTimeout(this.#hangs);
+    const [job] = this.#jobs;
+    if (job === undefined) return;
+    const ms = this.#deadline + job.lines.length * lineDeadline;
+    this.#hangs = setTimeout(() => {
+      child.kill('SIGKILL');
+      this.#ended(child, hung(`${this.#tool} -batch, at: ${job.lines[0]}`, child.pid, ms));
+    }, ms);
   }
 
   #read(text: string): void {
@@ -105,11 +167,27 @@ export class IpBatch {
       this.#jobs.shift();
       job.done(this.#failures);
       this.#failures = [];
+      if (this.#child) this.#watch(this.#child);
     } else {
       this.#failures.push({ line, message: this.#messages.join(' ') });
     }
     this.#messages = [];
   }
+}
+
+/**
+ * The lines of a batch as its tool reads them. A line break or another control character in one would make it two:
+ * a command that nobody here has written. @throws WeaveError TOOL_FAILED
+ */
+export function batchText(lines: readonly string[]): string {
+  checkLines(lines);
+  return `${lines.join('\n')}\n`;
+}
+
+function checkLines(lines: readonly string[]): void {
+  const bad = lines.find(hasControls);
+  if (bad === undefined) return;
+  throw new WeaveError('TOOL_FAILED', `a line for a tool has control characters: ${JSON.stringify(bad)}`);
 }
 
 /** Runs a query of `ip` or `bridge` and reads its JSON; no output is an empty list. */

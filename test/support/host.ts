@@ -106,12 +106,22 @@ export class Host implements AsyncDisposable {
 
   /** Runs a command inside, whatever its exit code. */
   run(argv: readonly string[], options: CommandOptions = {}): Promise<Output> {
-    return run(this.inside(argv), { ...options, env: { ...process.env, ...options.env } });
+    return run(this.inside(argv), {
+      ...options,
+      deadline: null,
+      script: true,
+      env: { ...process.env, ...options.env },
+    });
   }
 
   /** As {@link run}, but throws on a non-zero exit. @returns standard output */
   runOk(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
-    return runOk(this.inside(argv), { ...options, env: { ...process.env, ...options.env } });
+    return runOk(this.inside(argv), {
+      ...options,
+      deadline: null,
+      script: true,
+      env: { ...process.env, ...options.env },
+    });
   }
 
   /** Runs a bash script inside, as a user types it. */

@@ -8,5 +8,6 @@ export function systemdRuns(): boolean {
 
 /** @throws WeaveError TOOL_FAILED with what systemctl said */
 export async function systemctl(...args: string[]): Promise<void> {
-  await runOk(['systemctl', ...args]);
+  // A unit's start takes as long as its service needs; systemd itself sets the limit.
+  await runOk(['systemctl', ...args], { deadline: null });
 }

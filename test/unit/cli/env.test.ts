@@ -84,6 +84,7 @@ async function evalEach(variables: NodeJS.ProcessEnv, ...commandLines: string[][
     const script =
       'eval $(printf %s "$PRINTED"); unset PRINTED PWD OLDPWD SHLVL _; exec "$NODE" -p "JSON.stringify(process.env)"';
     const shell = await run(['bash', '--norc', '-c', script], {
+      script: true,
       env: { ...left, PRINTED: out, NODE: process.execPath },
     });
     assert.equal(shell.stderr, '');
@@ -154,7 +155,11 @@ test('any value survives the shell', async () => {
     const script = `eval $(printf %s "$PRINTED"); printf %s "$X"`;
     const env = { PRINTED: statements.bash([['X', value]]) };
     for (const shell of ['bash', 'dash']) {
-      assert.equal((await run([shell, '-c', script], { env })).stdout, value, `${shell} ${value}`);
+      assert.equal(
+        (await run([shell, '-c', script], { env, script: true })).stdout,
+        value,
+        `${shell} ${value}`,
+      );
     }
   }
 });

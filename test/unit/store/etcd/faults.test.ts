@@ -207,7 +207,7 @@ test('a host that is gone without a word loses its leased keys, and only these',
     await store.commit([{ key: 'peer/gone', value: '1', leased: true }, { key: 'block/gone', value: '1' }]);
     process.kill(process.pid, 'SIGKILL');
   `;
-  await run(['node', '--import', 'tsx', '--input-type=module', '-e', script]);
+  await run(['node', '--import', 'tsx', '--input-type=module', '-e', script], { script: true });
   using seen = await Follower.of(b, '');
   assert.equal(seen.now.get('block/gone'), '1');
   await seen.until('the leased key gone', () => !seen.now.has('peer/gone'), 6_000);
