@@ -24,20 +24,24 @@ export class Exposer {
   readonly #firewall: Firewall;
   readonly #ip: IpBatch;
   readonly #naming: Naming;
+  readonly #changed: (owner: string) => void;
   #exposed: Exposed[] = [];
 
+  /** @param fields `changed` is told when the other hosts are to hear of the host's addresses */
   constructor(fields: {
     allocator: Allocator;
     store: Store;
     firewall: Firewall;
     ip: IpBatch;
     naming: Naming;
+    changed: (owner: string) => void;
   }) {
     this.#allocator = fields.allocator;
     this.#store = fields.store;
     this.#firewall = fields.firewall;
     this.#ip = fields.ip;
     this.#naming = fields.naming;
+    this.#changed = fields.changed;
   }
 
   /** Puts back what was exposed before this daemon. */
@@ -62,6 +66,7 @@ export class Exposer {
       if (fqdn !== null) await this.#naming.add(exposeOwner, fqdn, [cidr.address]);
       cidrs.push(cidr);
     }
+    this.#changed(exposeOwner);
     await this.#apply();
     return cidrs;
   }
@@ -86,6 +91,7 @@ export class Exposer {
       await this.#store.commit([{ key: keyOf(cidr), value: null }]);
       await this.#allocator.release(exposeOwner, cidr.ip);
     }
+    this.#changed(exposeOwner);
     await this.#apply();
     return leaving;
   }

@@ -131,7 +131,7 @@ export async function runParts(
     const dns = await startDns();
     const dnsIp = dns?.address.split(':')[0] ?? null;
 
-    const exposer = new Exposer({ allocator, store, firewall, ip, naming });
+    const exposer = new Exposer({ allocator, store, firewall, ip, naming, changed });
     await exposer.restore();
 
     const metrics: Metrics = new Metrics({
