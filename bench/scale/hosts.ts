@@ -84,7 +84,13 @@ class SimulatedHost {
       logger: silent,
       startTimeout: 600_000,
     });
-    const allocator = await Allocator.load({ range, defaultSubnet: range, store: local, space: blocks });
+    const allocator = await Allocator.load({
+      range,
+      defaultSubnet: range,
+      store: local,
+      space: blocks,
+      logger: silent,
+    });
     blocks.attach(allocator);
     return new SimulatedHost(shared, allocator, number, signal);
   }

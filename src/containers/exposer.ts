@@ -1,9 +1,12 @@
 import type { Allocator } from '../ipam/allocator.ts';
-import { Cidr } from '../model/address.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Cidr } from '../model/address.ts';
 import { parseRequest } from '../model/request.ts';
 import { bridgeName } from '../net/bridge.ts';
 import type { Firewall } from '../net/firewall.ts';
 import type { IpBatch } from '../net/ip.ts';
+import { exposeRecord } from '../store/records/expose.ts';
+import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { Naming } from './naming.ts';
 
@@ -14,8 +17,6 @@ interface Exposed {
   cidr: Cidr;
   masquerade: boolean;
 }
-
-const keyOf = (cidr: Cidr) => `expose/${cidr}`;
 
 /** The host's own addresses on the network: on the bridge, in the firewall, and kept over restarts. */
 export class Exposer {
@@ -45,10 +46,10 @@ export class Exposer {
   }
 
   /** Puts back what was exposed before this daemon. */
-  async restore(): Promise<void> {
-    for (const { key, value } of await this.#store.list('expose/')) {
-      const { masquerade } = JSON.parse(value) as { masquerade: boolean };
-      const cidr = Cidr.parse(key.slice('expose/'.length));
+  async restore(logger: Logger): Promise<void> {
+    const reader = new RecordReader(exposeRecord, logger);
+    for (const { key: cidr, value } of reader.readAll(await this.#store.list(exposeRecord.prefix))) {
+      const { masquerade } = value;
       this.#exposed.push({ cidr, masquerade });
       await this.#ip.runOk([`addr replace ${cidr} broadcast + dev ${bridgeName}`]);
     }
@@ -60,7 +61,7 @@ export class Exposer {
     const cidrs: Cidr[] = [];
     for (const request of requests.length > 0 ? requests : ['net:default']) {
       const cidr = await this.#allocator.request(exposeOwner, parseRequest(request));
-      await this.#store.commit([{ key: keyOf(cidr), value: JSON.stringify({ masquerade }) }]);
+      await this.#store.commit([exposeRecord.write(cidr, { masquerade })]);
       this.#exposed = [...this.#exposed.filter((other) => !other.cidr.equals(cidr)), { cidr, masquerade }];
       await this.#ip.runOk([`addr replace ${cidr} broadcast + dev ${bridgeName}`]);
       if (fqdn !== null) await this.#naming.add(exposeOwner, fqdn, [cidr.address]);
@@ -88,7 +89,7 @@ export class Exposer {
       this.#exposed = this.#exposed.filter((other) => !other.cidr.equals(cidr));
       await this.#ip.run([`addr del ${cidr} dev ${bridgeName}`]);
       await this.#naming.remove(exposeOwner, undefined, [cidr.address]);
-      await this.#store.commit([{ key: keyOf(cidr), value: null }]);
+      await this.#store.commit([exposeRecord.write(cidr, null)]);
       await this.#allocator.release(exposeOwner, cidr.ip);
     }
     this.#changed(exposeOwner);

@@ -1,8 +1,12 @@
 import { type NameTable, qualify } from '../dns/names.ts';
 import type { ContainerInfo } from '../docker/types.ts';
 import { WeaveError } from '../lib/errors.ts';
-import type { Cidr } from '../model/address.ts';
+import type { Logger } from '../lib/log.ts';
+import { type Cidr, type Ip, isIp } from '../model/address.ts';
+import { isHostname } from '../model/names.ts';
 import { isContainer } from '../model/owner.ts';
+import { namesRecord } from '../store/records/names.ts';
+import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 
 /** What Naming is made of. */
@@ -17,6 +21,7 @@ export interface NamingParts {
   changed: (owner: string) => void;
   /** pid of a container's first process; 0 if it does not run */
   pidOf: (id: string) => Promise<number>;
+  logger: Logger;
 }
 
 /** The names of one run of a container, or of an owner that is none. */
@@ -24,7 +29,7 @@ interface Named {
   /** tells one run from the next; 0 for what is no container */
   pid: number;
   /** that the container is attached with */
-  addresses: readonly string[];
+  addresses: readonly Ip[];
   /** changed by hand, and therefore kept on disk while the container runs */
   edited: boolean;
 }
@@ -34,8 +39,6 @@ interface Name {
   address: string;
 }
 
-const keyOf = (owner: string) => `names/${owner}`;
-
 /**
  * Gives containers their names in the DNS table: their hostnames, where those lie in our domain, and what `dns-add` and
  * `dns-remove` change. What was changed by hand holds over restarts of the daemon, and ends with the container's run.
@@ -44,7 +47,7 @@ export class Naming {
   readonly #parts: NamingParts;
   readonly #named = new Map<string, Named>();
   /** read from the store, and not known yet to be of the present run */
-  readonly #kept = new Map<string, Named & { names: Name[] }>();
+  readonly #kept = new Map<string, Named & { names: readonly Name[] }>();
 
   private constructor(parts: NamingParts) {
     this.#parts = parts;
@@ -52,9 +55,9 @@ export class Naming {
 
   static async load(parts: NamingParts): Promise<Naming> {
     const naming = new Naming(parts);
-    for (const { key, value } of await parts.store.list('names/')) {
-      const owner = key.slice('names/'.length);
-      naming.#kept.set(owner, { ...JSON.parse(value), edited: true });
+    const reader = new RecordReader(namesRecord, parts.logger);
+    for (const { key: owner, value } of reader.readAll(await parts.store.list(namesRecord.prefix))) {
+      naming.#kept.set(owner, { ...value, edited: true });
       if (!isContainer(owner)) naming.#resume(owner, 0);
     }
     return naming;
@@ -103,7 +106,7 @@ export class Naming {
     this.#named.delete(owner);
     this.#removeName({ containerId: owner });
     this.#parts.changed(owner);
-    if (kept || edited) await this.#parts.store.commit([{ key: keyOf(owner), value: null }]);
+    if (kept || edited) await this.#parts.store.commit([namesRecord.write(owner, null)]);
   }
 
   /**
@@ -153,8 +156,14 @@ export class Naming {
     const left = names.list({ containerId: owner, origin });
     // That a container has none left may be what was wanted of dns-remove.
     const gone = left.length === 0 && !isContainer(owner);
-    const kept = { pid, addresses, names: left.map(({ hostname, address }) => ({ hostname, address })) };
-    await store.commit([{ key: keyOf(owner), value: gone ? null : JSON.stringify(kept) }]);
+    const kept = {
+      pid,
+      addresses,
+      names: left.flatMap(({ hostname, address }) =>
+        isHostname(hostname) && isIp(address) ? [{ hostname, address }] : [],
+      ),
+    };
+    await store.commit([namesRecord.write(owner, gone ? null : kept)]);
   }
 
   #resume(owner: string, pid: number): void {

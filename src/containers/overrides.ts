@@ -1,8 +1,9 @@
-import { Cidr } from '../model/address.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Cidr } from '../model/address.ts';
+import { overrideRecord } from '../store/records/override.ts';
+import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { AttachChoice } from './attachments.ts';
-
-const keyOf = (id: string) => `override/${id}`;
 
 /** What `attach` and `detach` made of a container. */
 export interface Override {
@@ -22,17 +23,10 @@ export class Overrides {
     this.#overrides = overrides;
   }
 
-  static async load(store: Store): Promise<Overrides> {
-    const entries = await store.list('override/');
-    return new Overrides(
-      store,
-      new Map(
-        entries.map(({ key, value }) => {
-          const { cidrs, choice } = JSON.parse(value) as { cidrs: string[]; choice?: AttachChoice };
-          return [key.slice('override/'.length), { cidrs: cidrs.map((cidr) => Cidr.parse(cidr)), choice }];
-        }),
-      ),
-    );
+  static async load(store: Store, logger: Logger): Promise<Overrides> {
+    const reader = new RecordReader(overrideRecord, logger);
+    const records = reader.readAll(await store.list(overrideRecord.prefix));
+    return new Overrides(store, new Map(records.map(({ key, value }) => [key, value])));
   }
 
   /** undefined: as WEAVE_CIDR says */
@@ -45,12 +39,12 @@ export class Overrides {
   }
 
   async set(id: string, override: Override): Promise<void> {
-    await this.#store.commit([{ key: keyOf(id), value: JSON.stringify(override) }]);
+    await this.#store.commit([overrideRecord.write(id, override)]);
     this.#overrides.set(id, override);
   }
 
   async delete(id: string): Promise<void> {
     if (!this.#overrides.delete(id)) return;
-    await this.#store.commit([{ key: keyOf(id), value: null }]);
+    await this.#store.commit([overrideRecord.write(id, null)]);
   }
 }

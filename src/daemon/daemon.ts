@@ -115,7 +115,9 @@ export async function runParts(
     if (shared) await claimName(peer, { shared, config, address: underlay.address ?? '' });
     await keepPeerName(store, peer);
     const blocks = shared && (await Blocks.start({ shared, local: store, peer, range, signal, logger }));
-    const allocator = await Allocator.load({ range, defaultSubnet, store, space: blocks ?? wholeSpace });
+    const allocator = await Allocator.load({
+      ...{ range, defaultSubnet, store, space: blocks ?? wholeSpace, logger },
+    });
     blocks?.attach(allocator);
     const datapath = makeDatapath(config, { underlay, mtu, runDir: paths.run, logger });
     await datapath?.start();
@@ -126,13 +128,13 @@ export async function runParts(
     const changed = (id: string) => cluster?.changed(id);
     const pidOf = async (id: string) => (await engine.inspect(id))?.pid ?? 0;
     const naming = await Naming.load({
-      ...{ names, store, domain: config.dnsDomain, origin: peer, changed, pidOf },
+      ...{ names, store, domain: config.dnsDomain, origin: peer, changed, pidOf, logger },
     });
     const dns = await startDns();
     const dnsIp = dns?.address.split(':')[0] ?? null;
 
     const exposer = new Exposer({ allocator, store, firewall, ip, naming, changed });
-    await exposer.restore();
+    await exposer.restore(logger);
 
     const metrics: Metrics = new Metrics({
       ...{ version, report: () => report() },
@@ -144,7 +146,7 @@ export async function runParts(
       engine,
       allocator,
       attachments,
-      overrides: await Overrides.load(store),
+      overrides: await Overrides.load(store, logger),
       naming,
       startWatch: new StartWatch(),
       options: { ...config, shimRoot: join(paths.state, 'shim') },

@@ -1,7 +1,10 @@
 import { WeaveError } from '../lib/errors.ts';
-import { Cidr, formatIp, type Ip4 } from '../model/address.ts';
+import type { Logger } from '../lib/log.ts';
+import { Cidr, type Ip4 } from '../model/address.ts';
 import { isContainer } from '../model/owner.ts';
 import type { AddressRequest } from '../model/request.ts';
+import { addressRecord } from '../store/records/address.ts';
+import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { Range, Space } from './space.ts';
 
@@ -16,8 +19,6 @@ interface Held extends Holding {
   /** on disk; rejected if it never got there */
   saved: Promise<void>;
 }
-
-const keyOf = (ip: Ip4) => `addr/${formatIp(ip)}`;
 
 /**
  * Gives addresses of this host's part of the range to owners: lowest free first, the same again to the same owner,
@@ -47,11 +48,12 @@ export class Allocator {
     defaultSubnet: Cidr;
     store: Store;
     space: Space;
+    logger: Logger;
   }): Promise<Allocator> {
     const allocator = new Allocator(fields);
-    for (const { value } of await fields.store.list('addr/')) {
-      const { owner, cidr } = JSON.parse(value) as { owner: string; cidr: string };
-      allocator.#take({ owner, cidr: Cidr.parse(cidr), saved: Promise.resolve() });
+    const reader = new RecordReader(addressRecord, fields.logger);
+    for (const { value } of reader.readAll(await fields.store.list(addressRecord.prefix))) {
+      allocator.#take({ ...value, saved: Promise.resolve() });
     }
     return allocator;
   }
@@ -117,7 +119,7 @@ export class Allocator {
     );
     if (gone.length === 0) return [];
     await Promise.allSettled(gone.map((held) => held.saved));
-    await this.#store.commit(gone.map(({ cidr }) => ({ key: keyOf(cidr.ip), value: null })));
+    await this.#store.commit(gone.map(({ cidr }) => addressRecord.write(cidr.address, null)));
     for (const held of gone) this.#drop(held);
     this.#space.released();
     return gone.map(({ cidr }) => cidr);
@@ -167,8 +169,7 @@ export class Allocator {
   }
 
   #hold(owner: string, cidr: Cidr): Promise<Cidr> {
-    const value = JSON.stringify({ owner, cidr: cidr.toString() });
-    const saved = this.#store.commit([{ key: keyOf(cidr.ip), value }]).then(() => {});
+    const saved = this.#store.commit([addressRecord.write(cidr.address, { owner, cidr })]).then(() => {});
     const held = { owner, cidr, saved };
     this.#take(held);
     saved.catch(() => this.#drop(held));

@@ -1,6 +1,16 @@
 import type { Cidr, Ip4 } from '../model/address.ts';
 import type { Entry } from '../store/store.ts';
-import { cellOf, gridSize, keyCell, merge, type Part, parseCell, type Slots, slotsOf } from './grid.ts';
+import {
+  cellOf,
+  gridSize,
+  keyCell,
+  merge,
+  type Part,
+  parseCell,
+  type Slots,
+  slotsOf,
+  unreadable,
+} from './grid.ts';
 import type { Range } from './space.ts';
 
 /**
@@ -23,7 +33,10 @@ export class BlockMap {
   /** Takes over what the store holds, all of it. */
   reset(entries: readonly Entry[]): void {
     this.#cells.clear();
-    for (const { key, value, revision } of entries) this.note(keyCell(key), value, revision);
+    for (const { key, value, revision } of entries) {
+      const cell = keyCell(key);
+      if (cell !== undefined) this.note(cell, value, revision);
+    }
   }
 
   /** Takes over what was read beside the changes heard; of a key that changed since, the change counts. */
@@ -72,6 +85,7 @@ export class BlockMap {
         if (size > 0) sizes.set(part.peer, (sizes.get(part.peer) ?? 0) + size);
       }
     }
+    sizes.delete(unreadable);
     return [...sizes].sort(([, a], [, b]) => b - a).map(([peer]) => peer);
   }
 

@@ -1,4 +1,5 @@
 import { formatIp, type Ip4, parseIp } from '../model/address.ts';
+import { blockRecord } from '../store/records/block.ts';
 import type { Range } from './space.ts';
 
 /** Addresses whose ownership is one key of the store, so that no two writes can overlap unseen. */
@@ -8,10 +9,13 @@ export const gridSize = 256;
 export const cellOf = (ip: Ip4): Ip4 => ip - (ip % gridSize);
 
 /** Key of a cell, in the shared store and in the local one. */
-export const cellKey = (cell: Ip4): string => `block/${formatIp(cell)}`;
+export const cellKey = (cell: Ip4): string => blockRecord.keyOf(formatIp(cell));
 
-/** The cell of a key. */
-export const keyCell = (key: string): Ip4 => parseIp(key.slice('block/'.length));
+/** The cell of a key; undefined: it is the key of none. */
+export function keyCell(key: string): Ip4 | undefined {
+  const first = blockRecord.parseKey(key);
+  return first === undefined ? undefined : parseIp(first);
+}
 
 /** Addresses that one host may give. */
 export interface Part extends Range {
@@ -22,9 +26,18 @@ export interface Part extends Range {
 /** Whose each of the 256 addresses of a cell is; undefined: nobody's. */
 export type Slots = (string | undefined)[];
 
-/** Reads a cell: `{"0-127":"<peer>","128-255":"<peer>"}`, offsets from its first address. */
+/** Stands for the owners of a cell whose record is malformed: nobody takes any of it, or gives any of it away. */
+export const unreadable = '?';
+
+/**
+ * Reads a cell: `{"0-127":"<peer>","128-255":"<peer>"}`, offsets from its first address.
+ * @returns all of it as {@link unreadable} when the record makes no sense
+ */
 export function parseCell(cell: Ip4, value: string | undefined): Part[] {
-  return Object.entries(JSON.parse(value ?? '{}') as Record<string, string>).map(([span, peer]) => {
+  if (value === undefined) return [];
+  const parsed = blockRecord.parse({ key: cellKey(cell), value });
+  if (typeof parsed === 'string') return [{ first: cell, last: cell + gridSize - 1, peer: unreadable }];
+  return Object.entries(parsed.value).map(([span, peer]) => {
     const [from = 0, to = 0] = span.split('-').map(Number);
     return { first: cell + from, last: cell + to, peer };
   });

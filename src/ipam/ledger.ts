@@ -1,11 +1,23 @@
-import { messageOf } from '../lib/errors.ts';
+import { messageOf, WeaveError } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
 import { type Cidr, formatIp, type Ip4 } from '../model/address.ts';
+import { blockRecord } from '../store/records/block.ts';
+import { RecordReader } from '../store/records/record-reader.ts';
 import type { Entry, Store } from '../store/store.ts';
 import type { Allocator } from './allocator.ts';
 import { BlockMap } from './block-map.ts';
-import { cellKey, cellOf, formatCell, keyCell, parseCell, rewrite, type Slots, slotsOf } from './grid.ts';
+import {
+  cellKey,
+  cellOf,
+  formatCell,
+  keyCell,
+  parseCell,
+  rewrite,
+  type Slots,
+  slotsOf,
+  unreadable,
+} from './grid.ts';
 import { OwnBlocks } from './own-blocks.ts';
 
 /** Who knows which addresses are in use on this host. */
@@ -39,11 +51,13 @@ export class Ledger {
   readonly #options: LedgerOptions;
   readonly #lock = new KeyedLock();
   readonly #disputed = new Set<Ip4>();
+  readonly #reader: RecordReader<string, Record<string, string>>;
   #holder: Holder | undefined;
   #heard = false;
 
   private constructor(options: LedgerOptions, own: OwnBlocks) {
     this.#options = options;
+    this.#reader = new RecordReader(blockRecord, options.logger);
     this.own = own;
   }
 
@@ -81,6 +95,7 @@ export class Ledger {
         if (entry) this.map.note(cell, entry.value, entry.revision);
         else this.map.forget(cell);
         const slots = slotsOf(cell, parseCell(cell, entry?.value));
+        if (slots.includes(unreadable)) throw malformed(key);
         if (!change(slots)) return false;
         await this.own.shrink(cell, slots);
         const write = { key, value: formatCell(cell, slots), expect: entry?.revision ?? 0 };
@@ -94,7 +109,7 @@ export class Ledger {
 
   /** Reads all anew, and sets right what differs. */
   async refresh(): Promise<void> {
-    this.map.merge(await this.#options.shared.list('block/'));
+    this.map.merge(await this.#read());
     this.#heard = true;
     await this.settleAll();
   }
@@ -103,16 +118,29 @@ export class Ledger {
   async follow(signal: AbortSignal): Promise<void> {
     const watcher = {
       reset: (entries: Entry[]) => {
-        this.map.reset(entries);
+        this.map.reset(this.#told(entries));
         this.#heard = true;
         void this.settleAll();
       },
       change: ({ key, value, revision }: { key: string; value: string | null; revision: number }) => {
-        this.map.note(keyCell(key), value, revision);
-        void this.#settleIfNeeded(keyCell(key));
+        const cell = keyCell(key);
+        if (cell === undefined) return;
+        if (value !== null) this.#reader.read({ key, value, revision });
+        this.map.note(cell, value, revision);
+        void this.#settleIfNeeded(cell);
       },
     };
-    await this.#options.shared.watch('block/', watcher, signal);
+    await this.#options.shared.watch(blockRecord.prefix, watcher, signal);
+  }
+
+  async #read(): Promise<Entry[]> {
+    return this.#told(await this.#options.shared.list(blockRecord.prefix));
+  }
+
+  /** The entries, once the log tells of those that are malformed. */
+  #told(entries: Entry[]): Entry[] {
+    this.#reader.readAll(entries);
+    return entries;
   }
 
   /** Sets right whatever differs between this host's belief and what it has heard. */
@@ -144,7 +172,9 @@ export class Ledger {
 
   async #settleIfNeeded(cell: Ip4): Promise<void> {
     const { peer, logger } = this.#options;
-    const right = this.map.slots(cell).every((owner, i) => {
+    const slots = this.map.slots(cell);
+    if (slots.includes(unreadable)) return;
+    const right = slots.every((owner, i) => {
       const ip = cell + i;
       return (owner === peer) === this.own.has(ip) && (owner !== undefined || !this.#needs(ip));
     });
@@ -169,4 +199,11 @@ export class Ledger {
       'an address in use on this host belongs to another, which may give it to a container too; remove one of them',
     );
   }
+}
+
+function malformed(key: string): WeaveError {
+  return new WeaveError(
+    'STORE_UNAVAILABLE',
+    `the store's record ${key} is malformed, so nobody knows whose these addresses are; delete it with 'etcdctl del /weavets/${key}', and every host takes again what it has in use`,
+  );
 }

@@ -1,4 +1,5 @@
 import type { Cidr, Ip4 } from '../model/address.ts';
+import { blockRecord } from '../store/records/block.ts';
 import type { Store } from '../store/store.ts';
 import {
   cellKey,
@@ -30,8 +31,9 @@ export class OwnBlocks {
   /** Reads back what this host owned in this range under this name. */
   static async load(store: Store, peer: string, range: Cidr): Promise<OwnBlocks> {
     const own = new OwnBlocks(store, peer);
-    for (const { key, value } of await store.list('block/')) {
+    for (const { key, value } of await store.list(blockRecord.prefix)) {
       const cell = keyCell(key);
+      if (cell === undefined) continue;
       const slots = slotsOf(cell, parseCell(cell, value));
       own.#set(
         cell,

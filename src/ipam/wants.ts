@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { RecordReader } from '../store/records/record-reader.ts';
+import { wantRecord } from '../store/records/want.ts';
 import type { Entry, Store } from '../store/store.ts';
 import type { Range } from './space.ts';
 
@@ -24,8 +26,9 @@ export class Wants {
 
   /** Asks one owner. Resolves when it has answered, or when the time is over. */
   async ask(owner: string, { first, last }: Range): Promise<void> {
-    const key = `want/${owner}/${this.#peer}/${randomUUID()}`;
-    await this.#store.commit([{ key, value: JSON.stringify({ first, last }), expect: 0, leased: true }]);
+    const name = `${owner}/${this.#peer}/${randomUUID()}`;
+    const key = wantRecord.keyOf(name);
+    await this.#store.commit([wantRecord.write(name, { first, last }, { expect: 0, leased: true })]);
     const stop = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
@@ -45,9 +48,11 @@ export class Wants {
 
   /** Answers what others ask of this host. @param offer gives some of the range to the asker, if it can */
   async serve(offer: (asker: string, range: Range) => Promise<void>, logger: Logger): Promise<void> {
+    const reader = new RecordReader(wantRecord, logger);
     const answer = async (key: string, value: string) => {
-      const asker = key.split('/')[2] as string;
-      await offer(asker, JSON.parse(value) as Range);
+      const want = reader.read({ key, value, revision: 0 });
+      const [, asker] = want?.key.split('/') ?? [];
+      if (want && asker !== undefined) await offer(asker, want.value);
       await this.#store.commit([{ key, value: null }]);
     };
     const answerSoon = (key: string, value: string) =>
@@ -60,6 +65,6 @@ export class Wants {
         if (value !== null) void answerSoon(key, value);
       },
     };
-    await this.#store.watch(`want/${this.#peer}/`, watcher, this.#signal);
+    await this.#store.watch(`${wantRecord.prefix}${this.#peer}/`, watcher, this.#signal);
   }
 }

@@ -3,6 +3,9 @@ import { WeaveError } from '../lib/errors.ts';
 /** An IPv4 address as an unsigned 32-bit number, network order. */
 export type Ip4 = number;
 
+/** Text that is an IPv4 address; {@link isIp} tells. */
+export type Ip = string & { readonly kind: 'Ip' };
+
 /** Parses dotted-quad IPv4, strictly: four decimal octets, no leading zeros. @throws WeaveError BAD_ADDRESS */
 export function parseIp(text: string): Ip4 {
   const octets = text.split('.');
@@ -19,7 +22,7 @@ export function parseIp(text: string): Ip4 {
 }
 
 /** True if the text is an IPv4 address. */
-export function isIp(text: string): boolean {
+export function isIp(text: string): text is Ip {
   try {
     parseIp(text);
     return true;
@@ -29,8 +32,8 @@ export function isIp(text: string): boolean {
 }
 
 /** Dotted quad of an address. */
-export function formatIp(ip: Ip4): string {
-  return `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`;
+export function formatIp(ip: Ip4): Ip {
+  return `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}` as Ip;
 }
 
 /** An IPv4 address with the length of its subnet's prefix: `10.32.0.1/12`. Immutable. */
@@ -93,7 +96,7 @@ export class Cidr {
   }
 
   /** The address without its prefix length. */
-  get address(): string {
+  get address(): Ip {
     return formatIp(this.ip);
   }
 

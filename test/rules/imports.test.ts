@@ -15,7 +15,7 @@ const allowed: Record<string, { code: string[]; types?: string[] }> = {
   config: { code: ['lib', 'model'] },
   net: { code: ['lib', 'model'] },
   report: { code: ['lib', 'model'] },
-  ipam: { code: ['lib', 'model'], types: ['docker', 'store', 'net'] },
+  ipam: { code: ['lib', 'model', 'store'], types: ['docker', 'net'] },
   dns: { code: ['lib', 'model'], types: ['docker', 'store', 'net'] },
   control: { code: ['lib', 'model', 'report'] },
   proxy: { code: ['lib', 'model'], types: ['docker', 'store', 'net'] },

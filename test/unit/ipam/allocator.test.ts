@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { Allocator } from '../../../src/ipam/allocator.ts';
 import { wholeSpace } from '../../../src/ipam/space.ts';
 import { hasCode } from '../../../src/lib/errors.ts';
+import { silent } from '../../../src/lib/log.ts';
 import { Cidr } from '../../../src/model/address.ts';
 import { LmdbStore } from '../../../src/store/lmdb.ts';
 
@@ -17,7 +18,13 @@ let count = 0;
 async function fresh(range = '10.32.0.0/12', path = join(folder, String(count++))) {
   const store = LmdbStore.open(path);
   const cidr = Cidr.parse(range);
-  const allocator = await Allocator.load({ range: cidr, defaultSubnet: cidr, store, space: wholeSpace });
+  const allocator = await Allocator.load({
+    range: cidr,
+    defaultSubnet: cidr,
+    store,
+    space: wholeSpace,
+    logger: silent,
+  });
   return { allocator, store, path };
 }
 

@@ -1,0 +1,10 @@
+import * as v from 'valibot';
+import { cidr } from './fields.ts';
+import { RecordKind } from './record-kind.ts';
+
+/** `expose/<cidr>`: an address of the host itself. */
+export const exposeRecord = new RecordKind({
+  prefix: 'expose/',
+  key: cidr,
+  value: v.object({ masquerade: v.boolean() }),
+});

@@ -1,0 +1,14 @@
+import * as v from 'valibot';
+import { hostname, ip, owner } from './fields.ts';
+import { RecordKind } from './record-kind.ts';
+
+/** `names/<owner>`: names that were changed by hand, of one run of a container. */
+export const namesRecord = new RecordKind({
+  prefix: 'names/',
+  key: owner as v.GenericSchema<string, string>,
+  value: v.object({
+    pid: v.number(),
+    addresses: v.pipe(v.array(ip), v.readonly()),
+    names: v.pipe(v.array(v.object({ hostname, address: ip })), v.readonly()),
+  }),
+});
