@@ -31,7 +31,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { UndoStack } from '../lib/undo.ts';
 import { Cidr } from '../model/address.ts';
-import { Conditions } from '../model/conditions.ts';
+import type { Conditions } from '../model/conditions.ts';
 import { paths } from '../model/paths.ts';
 import { bridgeName, ensureBridge } from '../net/bridge.ts';
 import { Firewall } from '../net/firewall.ts';
@@ -64,13 +64,19 @@ export async function runParts(
   given: LaunchConfig,
   {
     logger,
+    conditions,
     signal,
     stop,
     onReady,
-  }: { logger: Logger; signal: AbortSignal; stop: () => void; onReady: () => void },
+  }: {
+    logger: Logger;
+    conditions: Conditions;
+    signal: AbortSignal;
+    stop: () => void;
+    onReady: () => void;
+  },
 ): Promise<void> {
   const undo = new UndoStack();
-  const conditions = new Conditions({ logger });
   try {
     await mkdir(paths.run, { recursive: true });
     await mkdir(paths.state, { recursive: true, mode: 0o755 });
@@ -229,7 +235,7 @@ export async function runParts(
       },
       event: ({ id }: { id: string }) => reconciler.noticed(id),
     };
-    await followEvents(engine, follower, { signal, logger });
+    await followEvents(engine, follower, { signal, conditions });
 
     async function startDns() {
       if (!config.dns) return undefined;

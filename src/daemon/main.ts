@@ -1,24 +1,44 @@
 import { writeSync } from 'node:fs';
 import type { LaunchConfig } from '../config/config.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
-import { createLogger } from '../lib/log.ts';
+import { createLogger, type Logger } from '../lib/log.ts';
+import { LogFile } from '../lib/log-file.ts';
+import { Conditions } from '../model/conditions.ts';
+import { paths } from '../model/paths.ts';
 import { runParts } from './daemon.ts';
 import { notifyReady } from './notify.ts';
 
 /**
  * Runs the daemon in this process until SIGTERM, SIGINT or `stop`.
+ * @param to where the log goes: standard error, of which systemd or a container's engine makes a log of its own, or a
+ * file, which is rotated, and opened anew on SIGHUP
  * @throws WeaveError when a part can't start; what had started is closed again
  */
-export async function runDaemon(config: LaunchConfig): Promise<void> {
-  const logger = createLogger(config.logLevel);
+export async function runDaemon(config: LaunchConfig, to: LogFile = new LogFile({ to: 2 })): Promise<void> {
+  const logger = createLogger(config.logLevel, to);
+  const conditions = new Conditions({ logger });
+  to.watch((problem) => conditions.update('LOG_LOST', problem));
   const ending = new AbortController();
   const stop = () => ending.abort();
   process.on('SIGTERM', stop).on('SIGINT', stop);
-  process.on('unhandledRejection', (error) =>
-    logger.error({ reason: messageOf(error), error }, 'a fault of ours'),
-  );
-  await runParts(config, { logger, signal: ending.signal, stop, onReady: () => void notifyReady(logger) });
+  surviveFaults(logger, conditions);
+  const onReady = () => void notifyReady(logger);
+  await runParts(config, { logger, conditions, signal: ending.signal, stop, onReady });
   logger.info('stopped');
+}
+
+/** The network of many containers hangs on this process: what nobody caught is logged, and it goes on. */
+function surviveFaults(logger: Logger, conditions: Conditions): void {
+  const survive = (error: unknown) => {
+    logger.error({ err: error }, 'nobody caught an error (a bug in weavets)');
+    // What the system refused, descriptors or space, is no lasting fault.
+    if (error instanceof Error && 'syscall' in error) return;
+    conditions.set(
+      'FAULT',
+      `a fault of weavets: ${messageOf(error)}; please report it, with the log's lines of that time`,
+    );
+  };
+  process.on('unhandledRejection', survive).on('uncaughtException', survive);
 }
 
 /** File descriptor on which `launch` reads why the daemon could not start. */
@@ -31,7 +51,9 @@ async function main(): Promise<void> {
     for (const variable of ['WEAVETS_CONFIG', 'WEAVE_PASSWORD', 'ETCDCTL_USER', 'ETCDCTL_PASSWORD']) {
       delete process.env[variable];
     }
-    await runDaemon(config);
+    const log = new LogFile({ to: paths.log });
+    process.on('SIGHUP', () => log.reopen());
+    await runDaemon(config, log);
     process.exit(0);
   } catch (error) {
     const code = error instanceof WeaveError ? error.code : 'INTERNAL';

@@ -10,7 +10,7 @@ import type { Handlers } from '../control/server.ts';
 import { type NameTable, qualify } from '../dns/names.ts';
 import type { EngineClient } from '../docker/client.ts';
 import type { Blocks } from '../ipam/blocks.ts';
-import { WeaveError } from '../lib/errors.ts';
+import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Report } from '../report/report.ts';
 
@@ -66,13 +66,22 @@ export function createOperations(parts: Parts): Handlers {
   }
 
   async function why(): Promise<WhyEntry[]> {
-    const running = (await engine.list({ all: false })).map(({ id }) => engine.inspect(id));
-    return (await Promise.all(running)).flatMap((info) => {
+    const running = await engine.list({ all: false });
+    return (await Promise.all(running.map(whyOf))).flat();
+  }
+
+  async function whyOf({ id, name }: { id: string; name: string }): Promise<WhyEntry[]> {
+    try {
+      const info = await engine.inspect(id);
       if (!info?.running) return [];
       const reason = reconciler.reason(info);
-      const cidrs = attachments.get(info.id)?.cidrs.join(' ') ?? '';
-      return [{ id: info.id, name: info.name, attached: reason === undefined, reason: reason ?? cidrs }];
-    });
+      const cidrs = attachments.get(id)?.cidrs.join(' ') ?? '';
+      return [{ id, name: info.name, attached: reason === undefined, reason: reason ?? cidrs }];
+    } catch (error) {
+      // One that hangs the engine must not hide the others.
+      if (!hasCode(error, 'ENGINE_TIMEOUT')) throw error;
+      return [{ id, name, attached: attachments.get(id) !== undefined, reason: messageOf(error) }];
+    }
   }
 
   /** The addresses that a name is added for: those given, or else the container's own. */

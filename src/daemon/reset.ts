@@ -1,5 +1,5 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../lib/errors.ts';
 import { paths } from '../model/paths.ts';
 import { removeBridge } from '../net/bridge.ts';
@@ -19,7 +19,7 @@ export async function resetHost(): Promise<string[]> {
     () => removeRules(),
     () => removeFolder(paths.state),
     () => removeFolder(paths.run),
-    () => rm(paths.log, { force: true }),
+    () => removeLogs(),
   ];
   const warnings: string[] = [];
   for (const step of steps) {
@@ -27,6 +27,15 @@ export async function resetHost(): Promise<string[]> {
   }
   ip.close();
   return warnings;
+}
+
+/** The log, and those that were put aside. */
+async function removeLogs(): Promise<void> {
+  const folder = dirname(paths.log);
+  for (const name of await readdir(folder)) {
+    if (/^\.\d+$|^$/.test(name.slice(basename(paths.log).length)) && name.startsWith(basename(paths.log)))
+      await rm(join(folder, name), { force: true });
+  }
 }
 
 /** The folder itself may be a mount, as it is where the daemon runs in a container; then it stays, empty. */

@@ -104,6 +104,11 @@ export class EngineClient {
     return this.#version;
   }
 
+  /** Asks for a sign of life. */
+  async ping(): Promise<void> {
+    await this.#request('/_ping');
+  }
+
   /** Forget the negotiated version, as the engine may come back as another one. */
   forgetVersion(): void {
     this.#version = undefined;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../lib/errors.ts';
-import type { Logger } from '../lib/log.ts';
+import { hasCode, messageOf } from '../lib/errors.ts';
+import type { Conditions } from '../model/conditions.ts';
 import type { EngineClient } from './client.ts';
 
 /** A change in a container's life that attachment depends on. */
@@ -20,11 +20,15 @@ export interface Follower {
 /** What {@link followEvents} needs beside the follower. */
 export interface FollowDeps {
   signal: AbortSignal;
-  logger: Logger;
+  conditions: Pick<Conditions, 'set' | 'clear'>;
   /** first pause between two attempts, and the longest, ms; each doubles the one before */
   pauses?: { first: number; longest: number };
+  /** ms between two signs of life that are asked of the engine while its stream is silent; default 10 s */
+  pingEvery?: number;
 }
 
+const lostCode = 'ENGINE_LOST';
+const hangsCode = 'ENGINE_HANGS';
 const actions = ['start', 'die', 'destroy'] as const;
 
 /**
@@ -32,26 +36,27 @@ const actions = ['start', 'die', 'destroy'] as const;
  * `connected` lists, so that nothing falls between the two.
  */
 export async function followEvents(
-  client: Pick<EngineClient, 'events' | 'forgetVersion'>,
+  client: Pick<EngineClient, 'events' | 'ping' | 'forgetVersion'>,
   follower: Follower,
-  { signal, logger, pauses = { first: 50, longest: 5_000 } }: FollowDeps,
+  { signal, conditions, pauses = { first: 50, longest: 5_000 }, pingEvery = 10_000 }: FollowDeps,
 ): Promise<void> {
   let pause = pauses.first;
-  // One line when it is lost and one when it is back, however long that takes.
+  // Told once, with the first reason, however long it takes.
   let lost = false;
   const found = () => {
     pause = pauses.first;
-    if (lost) logger.info('the engine is back');
     lost = false;
+    conditions.clear(lostCode);
   };
   while (!signal.aborted) {
     const attempt = new AbortController();
     const end = () => attempt.abort();
     signal.addEventListener('abort', end);
-    let reason = 'it ended its event stream';
+    let reason = 'the Docker engine ended its event stream';
     try {
       const stream = await client.events({ type: ['container'], event: [...actions] }, attempt.signal);
-      await Promise.all([follower.connected().then(found), read(stream, follower)]);
+      const alive = watchPulse(client, { signal: attempt.signal, conditions, pingEvery });
+      await Promise.race([alive, Promise.all([follower.connected().then(found), read(stream, follower)])]);
     } catch (error) {
       reason = messageOf(error);
     } finally {
@@ -60,11 +65,29 @@ export async function followEvents(
       attempt.abort();
     }
     if (signal.aborted) return;
-    logger[lost ? 'debug' : 'warn']({ reason }, 'lost the engine; connecting again until it is back');
+    if (!lost)
+      conditions.set(lostCode, `${reason}; what runs keeps its network, what starts waits for the engine`);
     lost = true;
     client.forgetVersion();
     await delay(pause, undefined, { signal }).catch(() => {});
     pause = Math.min(pause * 2, pauses.longest);
+  }
+}
+
+/** A stream that is silent may be one whose engine hangs, or is gone. @throws WeaveError ENGINE_UNREACHABLE */
+async function watchPulse(
+  client: Pick<EngineClient, 'ping'>,
+  { signal, conditions, pingEvery }: Required<Omit<FollowDeps, 'pauses'>>,
+): Promise<void> {
+  while (!signal.aborted) {
+    await delay(pingEvery, undefined, { signal }).catch(() => {});
+    try {
+      if (!signal.aborted) await client.ping();
+      conditions.clear(hangsCode);
+    } catch (error) {
+      if (!hasCode(error, 'ENGINE_TIMEOUT')) throw error;
+      conditions.set(hangsCode, messageOf(error));
+    }
   }
 }
 

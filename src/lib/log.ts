@@ -1,4 +1,5 @@
 import { type Logger as PinoLogger, pino } from 'pino';
+import { LogFile } from './log-file.ts';
 
 /** The structured logger that is handed to constructors; one line of JSON an event. */
 export type Logger = PinoLogger;
@@ -7,11 +8,11 @@ export type Logger = PinoLogger;
 export const logLevels = ['debug', 'info', 'warning', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Root logger to stderr (fd 2), so that stdout stays for what scripts parse. */
-export function createLogger(level: LogLevel = 'info'): Logger {
+/** Root logger; by default to stderr (fd 2), so that stdout stays for what scripts parse. */
+export function createLogger(level: LogLevel = 'info', file: LogFile = new LogFile({ to: 2 })): Logger {
   return pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, level: level === 'warning' ? 'warn' : level },
-    pino.destination({ fd: 2, sync: true }),
+    file,
   );
 }
 

@@ -4,7 +4,8 @@ import test from 'node:test';
 import { EngineClient } from '../../../src/docker/client.ts';
 import { type ContainerEvent, followEvents } from '../../../src/docker/events.ts';
 import { WeaveError } from '../../../src/lib/errors.ts';
-import { silent } from '../../../src/lib/log.ts';
+import { type Logger, silent } from '../../../src/lib/log.ts';
+import { Conditions } from '../../../src/model/conditions.ts';
 import { until } from '../../support/host.ts';
 import { FakeEngine } from './fake-engine.ts';
 
@@ -14,21 +15,33 @@ const pauses = { first: 1, longest: 4 };
 async function follow(
   engine: FakeEngine,
   {
-    connected,
+    connected = async () => {},
     done,
-    logger = silent,
-  }: { connected: () => Promise<void>; done: (events: ContainerEvent[]) => boolean; logger?: typeof silent },
+    conditions = new Conditions({ logger: silent }),
+    pingEvery,
+    deadline = 60_000,
+  }: Following,
 ): Promise<ContainerEvent[]> {
-  const client = new EngineClient({ url: engine.url, tls: null });
+  const client = new EngineClient({ url: engine.url, tls: null }, { read: deadline, change: deadline });
   const ending = new AbortController();
   const events: ContainerEvent[] = [];
   const follower = { connected, event: (event: ContainerEvent) => void events.push(event) };
-  const following = followEvents(client, follower, { signal: ending.signal, logger, pauses });
+  const deps = { signal: ending.signal, conditions, pauses, pingEvery };
+  const following = followEvents(client, follower, deps);
   await until('it has seen enough', () => done(events));
   ending.abort();
   await following;
   await client.close();
   return events;
+}
+
+interface Following {
+  connected?: () => Promise<void>;
+  done: (events: ContainerEvent[]) => boolean;
+  conditions?: Conditions;
+  pingEvery?: number;
+  /** of each call, ms */
+  deadline?: number;
 }
 
 test('the list after connecting fails 50 times: no event stream stays open', async () => {
@@ -49,21 +62,44 @@ test('the list after connecting fails 50 times: no event stream stays open', asy
   await until('the last one is closed', () => streams === 0);
 });
 
-test('the pause grows from one failure to the next, and one line says that the engine is lost', async () => {
+test('that the engine is lost is told once, with the first reason, until it is back', async () => {
   await using engine = await FakeEngine.start((_, response) => response.flushHeaders());
-  const logged: [string, string][] = [];
-  const log = (level: string) => (_: unknown, text?: string) => void logged.push([level, text ?? String(_)]);
-  const logger = { warn: log('warn'), info: log('info'), debug: log('debug') } as unknown as typeof silent;
+  const logged: string[] = [];
+  const log = (_: unknown, text: string) => void logged.push(text);
+  const conditions = new Conditions({ logger: { warn: log, info: log } as unknown as Logger });
   let attempts = 0;
   const connected = async () => {
-    if (++attempts <= 20) throw new WeaveError('ENGINE_ERROR', 'no list today');
+    if (++attempts <= 20) throw new WeaveError('ENGINE_ERROR', `no list today, the ${attempts}th time`);
   };
-  await follow(engine, { connected, done: () => attempts > 20, logger });
-  assert.equal(logged.filter(([level]) => level === 'warn').length, 1);
-  assert.deepEqual(
-    logged.filter(([level]) => level === 'info'),
-    [['info', 'the engine is back']],
+  await follow(engine, {
+    connected,
+    conditions,
+    done: () => attempts > 20 && conditions.list().length === 0,
+  });
+  assert.match(logged[0] ?? '', /^no list today, the 1th time; what runs keeps its network/);
+  assert.equal(logged.length, 2);
+});
+
+test('an engine that hangs while its stream stays open is a condition, until it answers', async () => {
+  let hangs = true;
+  await using engine = await FakeEngine.start(
+    (_, response) => response.flushHeaders(),
+    (response) => hangs || response.end('OK'),
   );
+  const conditions = new Conditions({ logger: silent });
+  let seen = '';
+  await follow(engine, {
+    conditions,
+    pingEvery: 1,
+    deadline: 200,
+    done: () => {
+      const [condition] = conditions.list();
+      seen ||= condition?.text ?? '';
+      if (condition?.code === 'ENGINE_HANGS') hangs = false;
+      return seen !== '' && condition === undefined;
+    },
+  });
+  assert.match(seen, /did not answer within/);
 });
 
 test('events are read whatever their packets; what is no event is passed over', async () => {

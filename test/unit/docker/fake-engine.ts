@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,12 +22,21 @@ export class FakeEngine implements AsyncDisposable {
     });
   }
 
-  /** @param serve what it does with each request but `/_ping`; one that is not answered hangs */
-  static async start(serve: RequestListener): Promise<FakeEngine> {
+  /**
+   * @param serve what it does with each request but `/_ping`; one that is not answered hangs
+   * @param pong what it does with each `/_ping` but the first
+   */
+  static async start(
+    serve: RequestListener,
+    pong: (response: ServerResponse) => unknown = (response) => response.end('OK'),
+  ): Promise<FakeEngine> {
+    let pings = 0;
     const dir = await mkdtemp(join(tmpdir(), 'weavets-'));
     const server = createServer((request, response) => {
       if (request.url !== '/_ping') return serve(request, response);
-      response.setHeader('Api-Version', '1.51').end('OK');
+      response.setHeader('Api-Version', '1.51');
+      if (++pings === 1) response.end('OK');
+      else pong(response);
     });
     await new Promise<void>((resolve) => server.listen(join(dir, 'engine.sock'), resolve));
     return new FakeEngine(dir, server);

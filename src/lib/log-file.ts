@@ -1,0 +1,160 @@
+import { closeSync, fstatSync, openSync, renameSync, truncateSync, unlinkSync, writeSync } from 'node:fs';
+
+/** Options of {@link LogFile}. */
+export interface LogFileOptions {
+  /** the file, or a descriptor that is there already: that one is neither rotated nor opened again */
+  to: string | number;
+  /** bytes after which the file is put aside and a new one begun */
+  maxBytes?: number;
+  /** files that are kept aside: `path.1` is the youngest */
+  keep?: number;
+  /** ms between two tries while lines are lost; default 5 s */
+  retryAfter?: number;
+}
+
+/**
+ * Where the log's lines go. Never throws: a line that can't be written, as on a full disk, is lost, counted, and told
+ * of in the log itself once there is room.
+ */
+export class LogFile {
+  readonly #path: string | undefined;
+  readonly #maxBytes: number;
+  readonly #keep: number;
+  readonly #retryAfter: number;
+  #fd: number | undefined;
+  #size = 0;
+  /** ends in the middle of a line, as the disk was full */
+  #torn = false;
+  #lost = 0;
+  #problem: string | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #listener: (problem: string | undefined) => void = () => {};
+
+  constructor({ to, maxBytes = 10 * 1024 * 1024, keep = 3, retryAfter = 5_000 }: LogFileOptions) {
+    this.#retryAfter = retryAfter;
+    this.#path = typeof to === 'string' ? to : undefined;
+    this.#fd = typeof to === 'number' ? to : undefined;
+    this.#maxBytes = maxBytes;
+    this.#keep = keep;
+  }
+
+  /** Why lines are lost now; undefined: none are. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Called when {@link problem} changes; at once, if there is one. */
+  watch(listener: (problem: string | undefined) => void): void {
+    this.#listener = listener;
+    if (this.#problem !== undefined) listener(this.#problem);
+  }
+
+  /** @param line ends in a newline */
+  write(line: string): void {
+    try {
+      if (this.#lost > 0) this.#put(lossLine(this.#lost, this.#problem));
+      this.#lost = 0;
+      this.#put(line);
+    } catch (error) {
+      this.#lost++;
+      this.#failed(error as NodeJS.ErrnoException);
+      return;
+    }
+    this.#works();
+  }
+
+  /** Opens the file anew: another program has moved it away. */
+  reopen(): void {
+    if (this.#path === undefined || this.#fd === undefined) return;
+    closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  close(): void {
+    clearTimeout(this.#retry);
+    this.reopen();
+  }
+
+  #put(line: string): void {
+    const fd = this.#open();
+    const bytes = Buffer.from(this.#torn ? `\n${line}` : line);
+    const written = writeAll(fd, bytes);
+    this.#size += written;
+    this.#torn = written === bytes.length ? false : written > 0 || this.#torn;
+    if (written < bytes.length) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    if (this.#path !== undefined && this.#size >= this.#maxBytes) this.#rotate(this.#path);
+  }
+
+  #open(): number {
+    if (this.#fd !== undefined) return this.#fd;
+    // Its directory may be gone, or full; then this throws, and the next line tries again.
+    this.#fd = openSync(this.#path ?? '', 'a', 0o640);
+    this.#size = fstatSync(this.#fd).size;
+    this.#torn = false;
+    return this.#fd;
+  }
+
+  #rotate(path: string): void {
+    this.reopen();
+    this.#size = 0;
+    for (let number = this.#keep; number >= 0; number--) {
+      const file = number === 0 ? path : `${path}.${number}`;
+      try {
+        if (number < this.#keep) renameSync(file, `${path}.${number + 1}`);
+        else discard(file);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
+    }
+  }
+
+  #failed(error: NodeJS.ErrnoException): void {
+    const where = this.#path ?? 'standard error';
+    const problem = `cannot write the log to ${where} (${error.code ?? error.message}); its lines are lost until that is mended`;
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.write('');
+      // An attempt is no line.
+      if (this.#problem !== undefined) this.#lost--;
+    }, this.#retryAfter).unref();
+    this.#tell(problem);
+  }
+
+  #works(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#tell(undefined);
+  }
+
+  #tell(problem: string | undefined): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    this.#listener(problem);
+  }
+}
+
+/** Writes until all is written or nothing more is taken. @returns bytes written */
+function writeAll(fd: number, bytes: Buffer): number {
+  let written = 0;
+  while (written < bytes.length) {
+    let count = 0;
+    try {
+      count = writeSync(fd, bytes, written);
+    } catch (error) {
+      if (written === 0) throw error;
+    }
+    if (count === 0) break;
+    written += count;
+  }
+  return written;
+}
+
+/** Gives its blocks back as well where somebody still holds it open. */
+function discard(file: string): void {
+  truncateSync(file);
+  unlinkSync(file);
+}
+
+function lossLine(count: number, problem = ''): string {
+  return `${JSON.stringify({ level: 40, time: new Date().toISOString(), lost: count, msg: `${count} lines of the log were lost: ${problem}` })}\n`;
+}
