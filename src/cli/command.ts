@@ -1,5 +1,4 @@
-import type { Options } from 'yargs';
-import type { Args } from '../config/option.ts';
+import type { Args, Option } from '../config/option.ts';
 import type { ControlClient } from '../control/client.ts';
 import { WeaveError } from '../lib/errors.ts';
 
@@ -18,7 +17,7 @@ export interface Context {
 }
 
 /** A verb of the command line, as data. */
-export interface Command<O extends Record<string, Options> = Record<string, Options>> {
+export interface Command<O extends Record<string, Option> = Record<string, Option>> {
   name: string;
   /** What stands after the name: `[ADDR…] CONTAINER` */
   operands?: string;
@@ -32,7 +31,7 @@ export interface Command<O extends Record<string, Options> = Record<string, Opti
 }
 
 /** Infers the options' types; the result is used without them. */
-export function command<const O extends Record<string, Options>>(definition: Command<O>): Command {
+export function command<const O extends Record<string, Option>>(definition: Command<O>): Command {
   return definition as unknown as Command;
 }
 

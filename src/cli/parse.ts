@@ -1,4 +1,5 @@
-import yargs, { type Argv } from 'yargs';
+import yargs, { type Argv, type Options } from 'yargs';
+import type { Option } from '../config/option.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Command } from './command.ts';
 import { didYouMean } from './suggest.ts';
@@ -16,8 +17,37 @@ export function parser(): Argv {
 }
 
 /** Names of an option, its aliases too, as they are typed: `-f`, `--format`. */
-export function spellings(name: string, { alias = [] }: { alias?: string | readonly string[] }): string[] {
-  return [name, ...[alias].flat()].map((word) => `${word.length === 1 ? '-' : '--'}${word}`);
+export function spellings(name: string, { alias }: Pick<Option, 'alias'>): string[] {
+  const words = alias === undefined ? [name] : [name, alias];
+  return words.map((word) => `${word.length === 1 ? '-' : '--'}${word}`);
+}
+
+/** An option's line of help, with its variable. */
+export function described({ about, env }: Option): string {
+  return env === undefined ? about : `${about} (or ${env})`;
+}
+
+/** A command's options as yargs has them. */
+export function yargsOptions(options: Readonly<Record<string, Option>> = {}): Record<string, Options> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => [
+      name,
+      {
+        type: option.kind === 'flag' ? 'boolean' : 'string',
+        array: option.kind === 'list',
+        requiresArg: option.kind !== 'flag',
+        // Given twice, the last one counts, as with docker's own flags.
+        coerce: option.kind === 'list' ? undefined : last,
+        describe: described(option),
+        defaultDescription: option.kind === 'flag' ? undefined : (option.default ?? option.without),
+        alias: option.alias,
+      },
+    ]),
+  );
+}
+
+function last(value: unknown): unknown {
+  return Array.isArray(value) ? value.at(-1) : value;
 }
 
 /** A command's options and words, checked against what it takes. @throws WeaveError USAGE */
@@ -28,7 +58,7 @@ export async function parseArgs(command: Command, argv: string[]): Promise<Param
     (resolve, reject) => {
       // With a callback yargs neither prints nor exits.
       parser()
-        .options(options)
+        .options(yargsOptions(options))
         .help(false)
         .parse(argv, {}, (error, args) => {
           if (error) reject(new WeaveError('USAGE', messageOf(error), { cause: error }));
@@ -41,5 +71,5 @@ export async function parseArgs(command: Command, argv: string[]): Promise<Param
     if (name === '_' || name === '$0' || known.includes(flag)) continue;
     throw new WeaveError('USAGE', `unknown flag '${flag}'${didYouMean(flag, known)}`);
   }
-  return { ...parsed, words: parsed._.map(String) };
+  return { ...parsed, words: parsed._.map(String) } as never;
 }

@@ -1,53 +1,275 @@
-import { flag, list, text } from './option.ts';
+import { hostname } from 'node:os';
+import { logLevels } from '../lib/log-level.ts';
+import { paths } from '../model/paths.ts';
+import type { Option } from './option.ts';
+import {
+  byCommas,
+  domain,
+  ip,
+  ipOrIpPort,
+  ipPortOrOff,
+  mac,
+  masked,
+  not,
+  number,
+  oneOf,
+  range,
+  regexp,
+  subnet,
+} from './values.ts';
 
-/** The flags of `launch`; `launch-config.ts` gives them their meaning. */
+/** A row of the table of launch's flags. */
+export interface LaunchOption extends Option {
+  /**
+   * Makes what was given, or the default, a setting; without it, the text is the setting.
+   * @param what the flag or the variable, for the message of a WeaveError USAGE
+   */
+  parse?(given: never, what: string): unknown;
+  /** The setting where nothing was given and there is no default; without it, null. */
+  otherwise?(): unknown;
+  /** The LaunchConfig's field of this name; without one, launch-config.ts joins it with others. */
+  field?: string;
+  /** How its variable's text is to be taken; default: as the flag's, and an empty one as none. */
+  fromEnv?(text: string): string | undefined;
+  /** Its value must not be seen by other users of the host. */
+  secret?: true;
+  /** Only several hosts give it a meaning. */
+  betweenHosts?: true;
+  /** Taken for Weave Net's scripts, and does nothing: what stands in its place. */
+  noEffect?: string;
+}
+
+/**
+ * The flags of `launch`: all that is known of each is in its row. Help, completions, the manual page, docs/launch.md
+ * and LaunchConfig are made from this table. To add one, add a row.
+ */
 export const launchOptions = {
-  H: list(
-    'Where the proxy listens, unix:///path, tcp://IP:PORT or fd:// (of systemd, with --foreground); repeatable',
-    'unix:///var/run/weave/weave.sock',
-  ),
-  'allow-insecure-tcp': flag('Let the proxy listen on TCP beyond this host without TLS'),
-  tls: flag("TLS on the proxy's TCP endpoints; implied by --tlsverify"),
-  tlsverify: flag('Clients must show a certificate that --tlscacert signed'),
-  tlscacert: text('Trust certificates signed by this file', '~/.docker/ca.pem'),
-  tlscert: text('Certificate file', '~/.docker/cert.pem'),
-  tlskey: text('Key file', '~/.docker/key.pem'),
-  'ipalloc-range': text('Addresses to give out', '10.32.0.0/12'),
-  'ipalloc-default-subnet': text('Subnet of those who ask for none', 'the range'),
-  'no-default-ipalloc': flag('Attach only containers that ask by WEAVE_CIDR'),
-  'attach-user-networks': flag('Attach containers on user-defined networks, too'),
-  'no-dns': flag('Run no DNS server'),
-  'without-dns': flag("Don't tell containers of the DNS server"),
-  'dns-domain': text('Domain of the names', 'weave.local.'),
-  'dns-ttl': text('Seconds that answers may be kept', '1'),
-  'dns-listen-address': text('IP or IP:PORT of the DNS server', "the docker bridge's, port 53"),
-  'no-multicast-route': flag('Containers get no route 224.0.0.0/4'),
-  'no-rewrite-hosts': flag("Leave containers' /etc/hosts alone"),
-  'rewrite-inspect': flag('docker inspect shows the address on this network'),
-  'hostname-from-label': text('Take the hostname from this label', "the container's name"),
-  'hostname-match': text('Regular expression that finds the hostname in it', '(.*)'),
-  'hostname-replacement': text('What becomes of it, with $1 or $name', '$1'),
-  name: text("This host's name among peers, a MAC", "made from the machine's id"),
-  nickname: text('The name that people read', 'the hostname'),
-  host: text("This host's address towards peers", 'by the routing table'),
-  resume: flag('Connect to the peers known at the last run, too'),
-  password: text('Encrypt the traffic between hosts (or WEAVE_PASSWORD)'),
-  'trusted-subnets': text('Subnets that need no encryption, separated by commas'),
-  store: text('lmdb: this host alone; etcd://HOST:PORT,…: with others (or WEAVE_STORE)', 'lmdb'),
-  'etcd-cacert': text('Reach etcd by TLS, and trust what this file signed (or ETCDCTL_CACERT)'),
-  'etcd-cert': text("This host's certificate towards etcd (or ETCDCTL_CERT)"),
-  'etcd-key': text('Its key file (or ETCDCTL_KEY)'),
-  'etcd-user': text('USER or USER:PASSWORD of etcd (or ETCDCTL_USER, ETCDCTL_PASSWORD)'),
-  datapath: text('What joins the hosts: bridge or ovs', 'bridge'),
-  proxy: flag('--proxy=false: no proxy; containers are attached by weavets attach'),
-  'status-addr': text('IP:PORT of the read-only status and metrics; off: none', '127.0.0.1:6782'),
-  'metrics-addr': text('The same as --status-addr'),
-  'http-addr': text('IP:PORT on loopback of the control API over HTTP', 'none'),
-  'log-level': text('debug, info, warning or error', 'info'),
-  foreground: flag('Run in this process, and log to stderr'),
-  'no-restart': flag("Without effect, for Weave Net's scripts: only systemd restarts weavets"),
-  plugin: flag("Without effect, for Weave Net's scripts: there is no plugin"),
-  'ipalloc-init': text("Without effect, for Weave Net's scripts: hosts agree through etcd"),
-  'no-discovery': flag("Without effect, for Weave Net's scripts: hosts find each other through etcd"),
-  'conn-limit': text("Without effect, for Weave Net's scripts: there is no limit"),
-} as const;
+  H: {
+    kind: 'list',
+    about:
+      'Where the proxy listens, unix:///path, tcp://IP:PORT or fd:// (of systemd, with --foreground); repeatable',
+    default: paths.proxy,
+  },
+  'allow-insecure-tcp': {
+    kind: 'flag',
+    about: 'Let the proxy listen on TCP beyond this host without TLS',
+    field: 'allowInsecureTcp',
+  },
+  tls: { kind: 'flag', about: "TLS on the proxy's TCP endpoints; implied by --tlsverify" },
+  tlsverify: { kind: 'flag', about: 'Clients must show a certificate that --tlscacert signed' },
+  tlscacert: { kind: 'file', about: 'Trust certificates signed by this file', without: '~/.docker/ca.pem' },
+  tlscert: { kind: 'file', about: 'Certificate file', without: '~/.docker/cert.pem' },
+  tlskey: { kind: 'file', about: 'Key file', without: '~/.docker/key.pem' },
+  'ipalloc-range': { kind: 'text', about: 'Addresses to give out', default: '10.32.0.0/12', parse: range },
+  'ipalloc-default-subnet': {
+    kind: 'text',
+    about: 'Subnet of those who ask for none',
+    without: 'the range',
+    parse: subnet,
+  },
+  'no-default-ipalloc': {
+    kind: 'flag',
+    about: 'Attach only containers that ask by WEAVE_CIDR',
+    field: 'defaultIpalloc',
+    parse: not,
+  },
+  'attach-user-networks': {
+    kind: 'flag',
+    about: 'Attach containers on user-defined networks, too',
+    field: 'attachUserNetworks',
+  },
+  'no-dns': { kind: 'flag', about: 'Run no DNS server', field: 'dns', parse: not },
+  'without-dns': { kind: 'flag', about: "Don't tell containers of the DNS server" },
+  'dns-domain': {
+    kind: 'text',
+    about: 'Domain of the names',
+    default: 'weave.local.',
+    field: 'dnsDomain',
+    parse: domain,
+  },
+  'dns-ttl': {
+    kind: 'number',
+    about: 'Seconds that answers may be kept',
+    default: '1',
+    field: 'dnsTtl',
+    parse: number({ min: 0, max: 2 ** 31 - 1 }),
+  },
+  'dns-listen-address': {
+    kind: 'text',
+    about: 'IP or IP:PORT of the DNS server',
+    without: "the docker bridge's, port 53",
+    field: 'dnsListenAddress',
+    parse: ipOrIpPort,
+  },
+  'no-multicast-route': {
+    kind: 'flag',
+    about: 'Containers get no route 224.0.0.0/4',
+    field: 'multicastRoute',
+    parse: not,
+  },
+  'no-rewrite-hosts': {
+    kind: 'flag',
+    about: "Leave containers' /etc/hosts alone",
+    field: 'rewriteHosts',
+    parse: not,
+  },
+  'rewrite-inspect': {
+    kind: 'flag',
+    about: 'docker inspect shows the address on this network',
+    field: 'rewriteInspect',
+  },
+  'hostname-from-label': {
+    kind: 'text',
+    about: 'Take the hostname from this label',
+    without: "the container's name",
+    field: 'hostnameFromLabel',
+  },
+  'hostname-match': {
+    kind: 'text',
+    about: 'Regular expression that finds the hostname in it',
+    default: '(.*)',
+    field: 'hostnameMatch',
+    parse: regexp,
+  },
+  'hostname-replacement': {
+    kind: 'text',
+    about: 'What becomes of it, with $1 or $name',
+    default: '$1',
+    field: 'hostnameReplacement',
+  },
+  name: {
+    kind: 'text',
+    about: "This host's name among peers, a MAC",
+    without: "made from the machine's id",
+    field: 'name',
+    parse: mac,
+  },
+  nickname: {
+    kind: 'text',
+    about: 'The name that people read',
+    without: 'the hostname',
+    field: 'nickname',
+    otherwise: hostname,
+  },
+  host: {
+    kind: 'text',
+    about: "This host's address towards peers",
+    without: 'by the routing table',
+    field: 'host',
+    parse: ip,
+    betweenHosts: true,
+  },
+  resume: {
+    kind: 'flag',
+    about: 'Connect to the peers known at the last run, too',
+    field: 'resume',
+    betweenHosts: true,
+  },
+  password: {
+    kind: 'text',
+    about: 'Encrypt the traffic between hosts',
+    field: 'password',
+    parse: (given: string) => given || null,
+    env: 'WEAVE_PASSWORD',
+    secret: true,
+    betweenHosts: true,
+  },
+  'trusted-subnets': {
+    kind: 'text',
+    about: 'Subnets that need no encryption, separated by commas',
+    field: 'trustedSubnets',
+    parse: byCommas(masked),
+    otherwise: (): string[] => [],
+    betweenHosts: true,
+  },
+  store: {
+    kind: 'text',
+    about: 'lmdb: this host alone; etcd://HOST:PORT,…: with others',
+    without: 'lmdb',
+    env: 'WEAVE_STORE',
+  },
+  'etcd-cacert': {
+    kind: 'file',
+    about: 'Reach etcd by TLS, and trust what this file signed',
+    env: 'ETCDCTL_CACERT',
+  },
+  'etcd-cert': {
+    kind: 'file',
+    about: "This host's certificate towards etcd",
+    env: 'ETCDCTL_CERT',
+  },
+  'etcd-key': { kind: 'file', about: 'Its key file', env: 'ETCDCTL_KEY' },
+  'etcd-user': {
+    kind: 'text',
+    about: 'USER or USER:PASSWORD of etcd; the password may be in ETCDCTL_PASSWORD',
+    env: 'ETCDCTL_USER',
+    secret: true,
+  },
+  datapath: {
+    kind: 'text',
+    about: 'What joins the hosts: bridge or ovs',
+    default: 'bridge',
+    field: 'datapath',
+    parse: oneOf(['bridge', 'ovs']),
+  },
+  proxy: {
+    kind: 'flag',
+    about: '--proxy=false: no proxy; containers are attached by weavets attach',
+    default: 'true',
+    field: 'proxy',
+  },
+  'status-addr': {
+    kind: 'text',
+    alias: 'metrics-addr',
+    about: 'IP:PORT of the read-only status and metrics; off: none',
+    default: '127.0.0.1:6782',
+    field: 'statusAddress',
+    parse: ipPortOrOff,
+    env: 'WEAVE_STATUS_ADDR',
+    // As in Weave Net, an empty one switches it off.
+    fromEnv: (text: string) => text,
+  },
+  'http-addr': {
+    kind: 'text',
+    about: 'IP:PORT on loopback of the control API over HTTP',
+    default: 'off',
+    field: 'httpAddress',
+    parse: ipPortOrOff,
+    env: 'WEAVE_HTTP_ADDR',
+  },
+  'log-level': {
+    kind: 'text',
+    about: `${logLevels.slice(0, -1).join(', ')} or ${logLevels.at(-1)}`,
+    default: 'info',
+    field: 'logLevel',
+    parse: oneOf(logLevels),
+    env: 'WEAVE_DEBUG',
+    fromEnv: (text: string) => (text === '' ? undefined : 'debug'),
+  },
+  foreground: { kind: 'flag', about: 'Run in this process, and log to stderr' },
+  'no-restart': {
+    kind: 'flag',
+    about: "Without effect, for Weave Net's scripts: only systemd restarts weavets",
+    noEffect: "only systemd restarts weavets, by 'weavets install-service'",
+  },
+  plugin: {
+    kind: 'flag',
+    about: "Without effect, for Weave Net's scripts: there is no plugin",
+    noEffect: 'there is no plugin; the proxy attaches containers',
+  },
+  'ipalloc-init': {
+    kind: 'text',
+    about: "Without effect, for Weave Net's scripts: hosts agree through etcd",
+    noEffect: 'hosts agree on addresses through etcd',
+  },
+  'no-discovery': {
+    kind: 'flag',
+    about: "Without effect, for Weave Net's scripts: hosts find each other through etcd",
+    noEffect: 'hosts find each other through etcd',
+  },
+  'conn-limit': {
+    kind: 'text',
+    about: "Without effect, for Weave Net's scripts: there is no limit",
+    noEffect: 'there is no limit',
+  },
+} as const satisfies Record<string, LaunchOption>;

@@ -3,6 +3,7 @@ import { withEtcdPort } from '../model/members.ts';
 import type { EtcdLogin } from './config.ts';
 import type { launchOptions } from './launch-options.ts';
 import type { Args } from './option.ts';
+import type { Settings } from './settings.ts';
 import { etcdTls } from './tls-files.ts';
 
 /**
@@ -10,7 +11,7 @@ import { etcdTls } from './tls-files.ts';
  * @throws WeaveError USAGE
  */
 export function parseStore(
-  given: string | undefined,
+  given: string | null,
   { peers, etcd }: { peers: readonly string[]; etcd: EtcdLogin | null },
 ): string {
   const text = given ?? (peers.length > 0 ? `etcd://${peers.map(withEtcdPort).join(',')}` : 'lmdb');
@@ -26,18 +27,16 @@ export function parseStore(
   return `${tls ? 'etcds' : 'etcd'}://${members.map(withEtcdPort).join(',')}`;
 }
 
-/** How etcd lets us in, from flags or what etcdctl takes from the environment. @throws WeaveError TLS_CONFIG, USAGE */
-export function parseEtcdLogin(args: Args<typeof launchOptions>, env: NodeJS.ProcessEnv): EtcdLogin | null {
-  const given = (flag: 'etcd-cacert' | 'etcd-cert' | 'etcd-key' | 'etcd-user', variable: string) =>
-    args[flag] || (usesEtcd(args, env) && env[variable]) || undefined;
+/** How etcd lets us in, as etcdctl has it. @throws WeaveError TLS_CONFIG, USAGE */
+export function parseEtcdLogin(settings: Settings, passwordVariable: string | undefined): EtcdLogin | null {
   const tls = etcdTls({
-    cacert: given('etcd-cacert', 'ETCDCTL_CACERT'),
-    cert: given('etcd-cert', 'ETCDCTL_CERT'),
-    key: given('etcd-key', 'ETCDCTL_KEY'),
+    cacert: settings['etcd-cacert'] || undefined,
+    cert: settings['etcd-cert'] || undefined,
+    key: settings['etcd-key'] || undefined,
   });
-  const [user = '', ...rest] = given('etcd-user', 'ETCDCTL_USER')?.split(':') ?? [];
+  const [user = '', ...rest] = settings['etcd-user']?.split(':') ?? [];
   if (user === '') return tls ?? null;
-  const password = rest.length > 0 ? rest.join(':') : env.ETCDCTL_PASSWORD;
+  const password = rest.length > 0 ? rest.join(':') : passwordVariable;
   if (password === undefined) {
     throw new WeaveError(
       'USAGE',
@@ -47,7 +46,7 @@ export function parseEtcdLogin(args: Args<typeof launchOptions>, env: NodeJS.Pro
   return { ...tls, user, password };
 }
 
-/** The environment may be meant for an etcdctl: it makes no cluster of a host that is alone. */
-function usesEtcd(args: Args<typeof launchOptions>, env: NodeJS.ProcessEnv): boolean {
+/** Whether flags or environment name an etcd. */
+export function usesEtcd(args: Args<typeof launchOptions>, env: NodeJS.ProcessEnv): boolean {
   return /^etcds?:/.test(args.store ?? env.WEAVE_STORE ?? '') || args.words.length > 0;
 }

@@ -9,13 +9,13 @@ export function defaultTlsFolder(env: NodeJS.ProcessEnv): string {
   return join(env.HOME ?? '/root', '.docker');
 }
 
-/** dockerd's TLS flags, as given. */
+/** dockerd's TLS flags; null: not given. */
 export interface TlsFlags {
-  tls?: boolean;
-  tlsverify?: boolean;
-  tlscacert?: string;
-  tlscert?: string;
-  tlskey?: string;
+  tls: boolean;
+  tlsverify: boolean;
+  tlscacert: string | null;
+  tlscert: string | null;
+  tlskey: string | null;
 }
 
 /** TLS of the proxy's endpoints. @throws WeaveError TLS_CONFIG */
@@ -30,7 +30,7 @@ export function proxyTls(flags: TlsFlags, env: NodeJS.ProcessEnv): TlsFiles | nu
     return null;
   }
   const folder = defaultTlsFolder(env);
-  const verify = flags.tlsverify ?? false;
+  const verify = flags.tlsverify;
   return checked({
     verify,
     ca: verify ? named('--tlscacert', flags.tlscacert ?? join(folder, 'ca.pem')) : undefined,

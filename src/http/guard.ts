@@ -1,14 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { isLoopback } from '../model/endpoint.ts';
 
 /** What programs on this host call it; `unix` is what some clients of unix sockets send. */
 const localNames: readonly string[] = ['localhost', '127.0.0.1', '[::1]', 'unix'];
-
-/** True for an address that only this host can reach; IPv6 without brackets. */
-export function isLoopback(ip: string): boolean {
-  return ip === '::1' || ip.startsWith('127.');
-}
 
 /**
  * Which names a request may call a server by. A web page whose name was made to point at this host calls it by that

@@ -1,12 +1,9 @@
 import { type Logger as PinoLogger, pino } from 'pino';
 import { LogFile } from './log-file.ts';
+import type { LogLevel } from './log-level.ts';
 
 /** The structured logger that is handed to constructors; one line of JSON an event. */
 export type Logger = PinoLogger;
-
-/** Log levels, least to most severe. */
-export const logLevels = ['debug', 'info', 'warning', 'error'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /** Root logger; by default to stderr (fd 2), so that stdout stays for what scripts parse. */
 export function createLogger(level: LogLevel = 'info', file: LogFile = new LogFile({ to: 2 })): Logger {

@@ -1,8 +1,10 @@
+import { isIP } from 'node:net';
 import { WeaveError } from '../lib/errors.ts';
 
 /** Where something listens: a unix socket, host and port, or sockets that systemd passed on. */
 export type Endpoint =
   | { kind: 'unix'; path: string }
+  /** IPv6 without brackets */
   | { kind: 'tcp'; host: string; port: number }
   | { kind: 'fd' };
 
@@ -17,18 +19,32 @@ export function parseEndpoint(text: string, port = defaultPort): Endpoint {
   if (/^fd:\/\/\*?$/.test(text)) return { kind: 'fd' };
   const path = /^(?:unix:\/\/)?(\/.+)$/.exec(text)?.[1];
   if (path !== undefined) return { kind: 'unix', path };
-  const tcp = /^(?:(?:tcp|https?):\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]*))(?::(\d{1,5}))?\/?$/.exec(text);
-  const given = tcp?.[3] === undefined ? port : Number(tcp[3]);
-  if (!tcp || text === '' || given > 65_535)
-    throw new WeaveError('USAGE', `'${text}' is no endpoint; write unix:///path, tcp://ip:port or ip:port`);
+  const tcp = /^(?:(?:tcp|https?):\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9_.-]*))(?::(\d{1,5}))?\/?$/.exec(
+    text,
+  );
+  const [, ipv6, host = '', digits] = tcp ?? [];
+  const given = digits === undefined ? port : Number(digits);
+  const named = ipv6 !== undefined ? isIP(ipv6) === 6 : host !== '' || digits !== undefined;
+  if (!tcp || !named || given > 65_535) {
+    throw new WeaveError('USAGE', `'${text}' is not of the form unix:///path or tcp://IP:PORT`);
+  }
   // As with dockerd, no host means loopback: never every interface by accident.
-  return { kind: 'tcp', host: tcp[1] ?? (tcp[2] || '127.0.0.1'), port: given };
+  return { kind: 'tcp', host: ipv6 ?? (host || '127.0.0.1'), port: given };
 }
 
 /** The form that DOCKER_HOST takes. */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.kind === 'unix') return `unix://${endpoint.path}`;
   if (endpoint.kind === 'fd') return 'fd://';
-  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host;
-  return `tcp://${host}:${endpoint.port}`;
+  return `tcp://${hostAndPort(endpoint)}`;
+}
+
+/** `1.2.3.4:5`, `[::1]:5` */
+export function hostAndPort({ host, port }: { host: string; port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** True for a host that only this machine can reach; IPv6 without brackets. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

@@ -1,4 +1,4 @@
-import { isSwitch } from '../../config/option.ts';
+import type { OptionKind } from '../../config/option.ts';
 import type { Command } from '../command.ts';
 import { topics } from '../help/topics.ts';
 import { spellings } from '../parse.ts';
@@ -29,6 +29,14 @@ export type CompletionShell = (typeof completionShells)[number];
 /** Lists running containers by name: what the scripts run when a container is meant. */
 export const listContainers = "docker ps --format '{{.Names}}' 2>/dev/null";
 
+const values: Record<OptionKind, Flag['value']> = {
+  flag: 'none',
+  text: 'text',
+  number: 'text',
+  list: 'text',
+  file: 'file',
+};
+
 /** All that there is to complete, out of the commands' own definitions. */
 export function completions(commands: readonly Command[]): Completion[] {
   return commands.map((command) => ({
@@ -37,12 +45,8 @@ export function completions(commands: readonly Command[]): Completion[] {
     flags: [
       ...Object.entries(command.options ?? {}).map(([name, option]) => ({
         spellings: spellings(name, option),
-        about: option.describe ?? '',
-        value: isSwitch(option)
-          ? ('none' as const)
-          : /^tls/.test(name)
-            ? ('file' as const)
-            : ('text' as const),
+        about: option.about,
+        value: values[option.kind],
       })),
       { spellings: ['--help'], about: 'Show help', value: 'none' as const },
     ],

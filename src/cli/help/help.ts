@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { parser } from '../parse.ts';
+import { parser, yargsOptions } from '../parse.ts';
 
 /** `weavets attach [flags] [ADDR…] CONTAINER` */
 export function usageOf(command: Command): string {
@@ -28,7 +28,7 @@ export function commandHelp(command: Command): Promise<string> {
   const examples = command.examples.map(([commandLine, effect]) => `  ${commandLine}\n      ${effect}`);
   return parser()
     .usage(`${usageOf(command)}\n\n${command.about}`)
-    .options(command.options ?? {})
+    .options(yargsOptions(command.options))
     .help('help')
     .epilogue(`Examples:\n${examples.join('\n')}`)
     .getHelp();

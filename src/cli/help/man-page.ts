@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { spellings } from '../parse.ts';
+import { described, spellings } from '../parse.ts';
 import { usageOf } from './help.ts';
 import { type Block, readTopic, topics } from './topics.ts';
 
@@ -23,8 +23,8 @@ export async function manPage(commands: readonly Command[]): Promise<string> {
 
 function commandLines(command: Command): string[] {
   const options = Object.entries(command.options ?? {}).flatMap(([name, option]) => {
-    const { describe = '', defaultDescription } = option;
-    const text = defaultDescription === undefined ? describe : `${describe} (default: ${defaultDescription})`;
+    const without = option.kind === 'flag' ? undefined : (option.default ?? option.without);
+    const text = without === undefined ? described(option) : `${described(option)} (default: ${without})`;
     return ['.TP', `.B ${roff(spellings(name, option).join(', '))}`, roff(text)];
   });
   const examples = command.examples.flatMap(([line, effect]) => ['.TP', `.B ${roff(line)}`, roff(effect)]);

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type ServerOpts, 
 import { dirname } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { messageOf, WeaveError } from '../../lib/errors.ts';
-import { type Endpoint, formatEndpoint, parseEndpoint } from '../../model/endpoint.ts';
+import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint } from '../../model/endpoint.ts';
 import type { TlsFiles } from '../../model/tls.ts';
 import { adopt, decrypted, type Peer } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
@@ -66,10 +66,6 @@ function checkExposure(endpoint: Endpoint, { tls, allowInsecureTcp }: ListenRequ
     'INSECURE_TCP',
     `${formatEndpoint(endpoint)} would give root on this host to whoever reaches it; use --tlsverify, or a unix socket, or say --allow-insecure-tcp`,
   );
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);
 }
 
 async function serverTls(files: TlsFiles): Promise<TlsContext & { requestCert: boolean }> {

@@ -47,7 +47,6 @@ const defaults: LaunchConfig = {
   etcd: null,
   password: null,
   trustedSubnets: [],
-  peers: [],
   resume: false,
   host: null,
   logLevel: 'info',
@@ -59,13 +58,12 @@ test('the defaults', async () => {
 
 test('every flag', async () => {
   const cases: [line: string, change: Partial<LaunchConfig>][] = [
-    [
-      '-H unix:///a.sock -H=127.0.0.1:1 --store lmdb h2',
-      { hosts: ['unix:///a.sock', 'tcp://127.0.0.1:1'], peers: ['h2'] },
-    ],
+    ['-H unix:///a.sock -H=127.0.0.1:1 --store lmdb h2', { hosts: ['unix:///a.sock', 'tcp://127.0.0.1:1'] }],
     ['-H fd://', { hosts: ['fd://'] }],
     ['-H tcp://localhost', { hosts: ['tcp://127.0.0.1:12375'] }],
-    ['-H :12375 --allow-insecure-tcp', { hosts: ['tcp://0.0.0.0:12375'], allowInsecureTcp: true }],
+    // As with dockerd, no host means loopback.
+    ['-H :12375', { hosts: ['tcp://127.0.0.1:12375'] }],
+    ['-H 0.0.0.0:12375 --allow-insecure-tcp', { hosts: ['tcp://0.0.0.0:12375'], allowInsecureTcp: true }],
     ['-H tcp://[::1]:99', { hosts: ['tcp://[::1]:99'] }],
     ['--ipalloc-range 10.2.0.0/16', { ipallocRange: '10.2.0.0/16', ipallocRangeGiven: true }],
     ['--ipalloc-default-subnet=10.32.4.0/24', { ipallocDefaultSubnet: '10.32.4.0/24' }],
@@ -96,6 +94,8 @@ test('every flag', async () => {
     ['--proxy=false', { proxy: false }],
     ['--log-level debug', { logLevel: 'debug' }],
     ['--password s3cret', { password: 's3cret' }],
+    // With host bits, too, as in Weave Net.
+    ['--trusted-subnets 10.0.0.7/24', { trustedSubnets: ['10.0.0.0/24'] }],
     ['--trusted-subnets 10.0.0.0/8,10.1.0.0/16', { trustedSubnets: ['10.0.0.0/8', '10.1.0.0/16'] }],
     ['--status-addr 127.0.0.1:9', { statusAddress: '127.0.0.1:9' }],
     ['--metrics-addr 10.0.0.1:9', { statusAddress: '10.0.0.1:9' }],
@@ -109,7 +109,7 @@ test('every flag', async () => {
       { store: 'etcd://h1:2379', etcd: { user: 'a', password: 'b:c' } },
     ],
     ['--datapath ovs', { datapath: 'ovs' }],
-    ['10.0.0.2 host3:6783', { store: 'etcd://10.0.0.2:2379,host3:6783', peers: ['10.0.0.2', 'host3:6783'] }],
+    ['10.0.0.2 host3:6783', { store: 'etcd://10.0.0.2:2379,host3:6783' }],
   ];
   for (const [line, change] of cases) assert.deepEqual(await parse(line), { ...defaults, ...change }, line);
 });

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { isLoopback, ourHosts, refusal } from '../../../src/http/guard.ts';
+import { ourHosts, refusal } from '../../../src/http/guard.ts';
 import { HttpServer, splitAddress } from '../../../src/http/listen.ts';
 import { type Routes, serveRoutes } from '../../../src/http/router.ts';
 import { type HttpParts, startApiServer } from '../../../src/http/routes/weave.ts';
 import { WeaveError } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
+import { isLoopback } from '../../../src/model/endpoint.ts';
 
 test('hosts that a server goes by', () => {
   const cases: [ip: string | undefined, name: string, ours: boolean][] = [

@@ -14,6 +14,7 @@ import { formatEndpoint, parseEndpoint } from '../../../../src/model/endpoint.ts
 import type { TlsFiles } from '../../../../src/model/tls.ts';
 import { DockerProxy, type ProxyOptions } from '../../../../src/proxy/proxy.ts';
 import { Authority } from '../../../support/certificates.ts';
+import { repository } from '../../../support/host.ts';
 import { RawClient } from '../../../support/proxied.ts';
 
 const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK';
@@ -201,8 +202,8 @@ describe('listening', () => {
     const files = await certificates(dir);
     const tls = JSON.stringify({ ...files, verify: false });
     const script = `
-      import { DockerProxy } from '../src/proxy/proxy.ts';
-      import { silent } from '../src/lib/log.ts';
+      import { DockerProxy } from './src/proxy/proxy.ts';
+      import { silent } from './src/lib/log.ts';
       process.env.LISTEN_PID = String(process.pid);
       const options = { engineTls: null, tls: ${tls}, allowInsecureTcp: false, handlers: {}, logger: silent };
       const proxy = await DockerProxy.start({ hosts: ['fd://'], engine: 'unix://${dir}/engine.sock', ...options });
@@ -215,10 +216,13 @@ describe('listening', () => {
     const passed = sockets.map((socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd);
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit', ...passed],
+      cwd: repository,
       env: { ...process.env, LISTEN_FDS: '2' },
     });
     t.after(() => child.kill());
-    const [said] = await once(child.stdout as NodeJS.ReadableStream, 'data');
+    const ended = once(child, 'close').then(() => assert.fail('the proxy ended before it said anything'));
+    const [said] = await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), ended]);
+    ended.catch(() => {});
     // Closing here, so that none but the proxy accepts, removes the socket's file.
     await link(`${dir}/h.sock`, `${dir}/linked.sock`);
     for (const socket of sockets) socket.close();

@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pages } from '../../scripts/docs/pages.ts';
+import { repository } from '../support/host.ts';
+
+test('the pages that are made from the code are as it is: npm run docs', async () => {
+  for (const [name, text] of Object.entries(await pages())) {
+    assert.equal(readFileSync(join(repository, name), 'utf8'), text, name);
+  }
+});
