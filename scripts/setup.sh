@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian or Ubuntu machine; does nothing where all is there.
-# usage: setup.sh [--test|--engines]   --test: also what the tests and benchmarks use; --engines: and the newer engines
+# usage: setup.sh [--test|--engines]   --test: also what the tests and benchmarks use, today's engine among it;
+#                                      --engines: and the other engines
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,11 +26,12 @@ need nsenter util-linux
 need sysctl procps
 need cc gcc libc6-dev
 [ -e /bin/busybox ] || packages+=(busybox-static)
-[ "${1:-}" != --engines ] || need debootstrap debootstrap
 if [ "${1:-}" = --test ] || [ "${1:-}" = --engines ]; then
   need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   need musl-gcc musl-tools
   need qemu-aarch64-static qemu-user-static
+  need debootstrap debootstrap
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
   need tcpdump tcpdump
   need socat socat
   need script bsdutils
@@ -63,9 +65,20 @@ if [ ${#packages[@]} -gt 0 ]; then
     die "apt-get could not install ${packages[*]}"
 fi
 
+# Minutes, the first time; npm's packages and the build come meanwhile.
+roots=()
+case ${1:-} in
+--test) roots=(sid) ;;
+--engines) roots=(sid trixie sid-podman) ;;
+esac
+[ ${#roots[@]} -eq 0 ] || say "setup: a Debian with an engine for the tests, where it is not there yet: ${roots[*]}"
+(for root in "${roots[@]}"; do sh scripts/debian-root.sh "$root" >/dev/null || exit 1; done) &
+building=$!
+
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   say 'setup: installing the npm packages'
   npm ci --no-audit --no-fund --loglevel=error >&2
 fi
 say 'setup: building'
 npm run --silent build >&2
+wait "$building" || die "could not build the Debian that an engine of the tests is in; is deb.debian.org reachable?"

@@ -25,7 +25,6 @@ test('HTTP/2 in clear, at once and by upgrade, is answered as by the engine', as
       const client = open(socket).send(first.replace('SOCKET', socket));
       const text = await client.until(
         (all, { ended }) => ended || all.includes('\r\n\r\n') || all.startsWith('\0'),
-        10_000,
       );
       heads.push(text.split('\r\n\r\n')[0] ?? '');
       client.socket.destroy();

@@ -7,7 +7,7 @@ import { spellings } from '../../src/cli/parse.ts';
 import { repository } from '../support/host.ts';
 
 /** Tests on real engines and networks; what only the parser has seen is not tested. */
-const texts = ['docker', 'netns', 'cluster'].flatMap((folder) => {
+const texts = ['docker', 'host', 'netns', 'cluster'].flatMap((folder) => {
   const path = join(repository, 'test', folder);
   return readdirSync(path).map((name) => readFileSync(join(path, name), 'utf8'));
 });
