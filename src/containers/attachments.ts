@@ -13,6 +13,7 @@ import {
   macOf,
   removeAddresses,
 } from '../net/veth.ts';
+import { setHostname } from './hostname.ts';
 import { writeHostsFile } from './hosts-file.ts';
 import type { Naming } from './naming.ts';
 
@@ -21,6 +22,7 @@ export interface Attachment {
   info: ContainerInfo;
   mac: string;
   cidrs: readonly Cidr[];
+  choice: AttachChoice;
 }
 
 /** How one attachment may differ from the daemon's switches, as `attach` on the command line allows. */
@@ -71,17 +73,14 @@ export class Attachments {
    * @throws WeaveError ATTACH_FAILED, and then nothing of it is left
    */
   async attach(info: ContainerInfo, cidrs: readonly Cidr[], choice: AttachChoice): Promise<void> {
-    const { id, pid, hostname, name } = info;
+    const { id, pid, name } = info;
     const began = performance.now();
     try {
       const mac = macOf(id);
-      this.#attached.set(id, { info, mac, cidrs });
+      this.#attached.set(id, { info, mac, cidrs, choice });
       // Tells the other hosts of name and link in one message, while the link is being made.
       await this.#naming.set(info, cidrs, choice.dns);
-      if (choice.rewriteHosts && !info.ownHosts) {
-        const extraHosts = [...info.extraHosts, ...choice.addHosts];
-        await writeHostsFile({ pid, hostname, cidrs, extraHosts, hostsPath: info.hostsPath });
-      }
+      await this.#showName({ info, cidrs, choice });
       await attachVeth(this.#ip, { pid, mac, cidrs, mtu: this.#mtu, multicast: choice.multicastRoute });
       const ms = performance.now() - began;
       this.#onAttached(ms / 1000);
@@ -98,7 +97,8 @@ export class Attachments {
   }
 
   /** Takes some addresses from an attached container; with the last one, ethwe and the name. */
-  async reduce({ info, mac, cidrs }: Attachment, leaving: readonly Cidr[]): Promise<void> {
+  async reduce(attachment: Attachment, leaving: readonly Cidr[]): Promise<void> {
+    const { info, cidrs } = attachment;
     const staying = cidrs.filter((cidr) => !leaving.includes(cidr));
     if (staying.length === 0) {
       await detachVeth(this.#ip, info.pid);
@@ -106,8 +106,29 @@ export class Attachments {
       return;
     }
     await removeAddresses(info.pid, leaving);
-    this.#attached.set(info.id, { info, mac, cidrs: staying });
-    await this.#naming.set(info, staying);
+    this.#attached.set(info.id, { ...attachment, cidrs: staying });
+    await this.#naming.set(info, staying, attachment.choice.dns);
+  }
+
+  /** The container may be called otherwise by now: its names, its hosts file and its hostname follow. */
+  async renamed(info: ContainerInfo): Promise<void> {
+    const attachment = this.#attached.get(info.id);
+    if (attachment === undefined || attachment.info.name === info.name) return;
+    const { cidrs, choice } = attachment;
+    this.#attached.set(info.id, { ...attachment, info });
+    await this.#naming.set(info, cidrs, choice.dns);
+    await this.#showName({ info, cidrs, choice });
+  }
+
+  /** What the container's own processes see of its name. */
+  async #showName({ info, cidrs, choice }: Pick<Attachment, 'info' | 'cidrs' | 'choice'>): Promise<void> {
+    const { pid, hostsPath } = info;
+    const { renamed } = this.#naming.called(info);
+    const hostname = renamed ?? info.hostname;
+    if (renamed !== undefined) await setHostname(pid, renamed);
+    if (!choice.rewriteHosts || info.ownHosts) return;
+    const extraHosts = [...info.extraHosts, ...choice.addHosts];
+    await writeHostsFile({ pid, hostname, cidrs, extraHosts, hostsPath });
   }
 
   /** The container does not run any more, or is to be left alone. */

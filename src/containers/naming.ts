@@ -3,11 +3,12 @@ import type { ContainerInfo } from '../docker/types.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { type Cidr, type Ip, isIp } from '../model/address.ts';
-import { isHostname } from '../model/names.ts';
+import { type Hostname, isHostname } from '../model/names.ts';
 import { isContainer } from '../model/owner.ts';
 import { namesRecord } from '../store/records/names.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
+import type { Called, OwnNames } from './own-names.ts';
 
 /** What Naming is made of. */
 export interface NamingParts {
@@ -21,6 +22,7 @@ export interface NamingParts {
   changed: (owner: string) => void;
   /** pid of a container's first process; 0 if it does not run */
   pidOf: (id: string) => Promise<number>;
+  own: Pick<OwnNames, 'of'>;
   logger: Logger;
 }
 
@@ -30,9 +32,15 @@ interface Named {
   pid: number;
   /** that the container is attached with */
   addresses: readonly Ip[];
+  /** that it has by itself */
+  own: readonly Hostname[];
+  /** addresses that these don't name */
+  unnamed: readonly Ip[];
   /** changed by hand, and therefore kept on disk while the container runs */
   edited: boolean;
 }
+
+const nothing: Named = { pid: 0, addresses: [], own: [], unnamed: [], edited: false };
 
 interface Name {
   hostname: string;
@@ -40,8 +48,8 @@ interface Name {
 }
 
 /**
- * Gives containers their names in the DNS table: their hostnames, where those lie in our domain, and what `dns-add` and
- * `dns-remove` change. What was changed by hand holds over restarts of the daemon, and ends with the container's run.
+ * Gives containers their names in the DNS table: their hostnames, their names, and what `dns-add` and `dns-remove`
+ * change. What was changed by hand holds over restarts of the daemon, and ends with the container's run.
  */
 export class Naming {
   readonly #parts: NamingParts;
@@ -77,26 +85,55 @@ export class Naming {
   }
 
   /**
-   * The container is attached with these addresses: those that are new to it get its hostname, if `own`; names of those
-   * that left go.
+   * The container is attached with these addresses, and called as it is now: what is new of either gets the names that
+   * it has by itself, but for new addresses if `own` is false; names of what it no longer has go.
    */
   async set(info: ContainerInfo, cidrs: readonly Cidr[], own = true): Promise<void> {
     const { id, pid } = info;
     await this.running(info);
-    const before = this.#named.get(id) ?? { pid, addresses: [], edited: false };
+    const before = this.#named.get(id) ?? { ...nothing, pid };
     const addresses = cidrs.map(({ address }) => address);
-    this.#named.set(id, { ...before, addresses });
+    const fresh = addresses.filter((address) => !before.addresses.includes(address));
+    const hostnames = this.#parts.own.of(info).hostnames;
+    const unnamed = [...before.unnamed.filter((a) => addresses.includes(a)), ...(own ? [] : fresh)];
+    this.#named.set(id, { ...before, addresses, own: hostnames, unnamed });
     for (const address of before.addresses) {
       if (!addresses.includes(address)) this.#removeName({ containerId: id, address });
     }
-    const hostname = `${info.hostname.toLowerCase()}.`;
-    if (own && hostname.endsWith(`.${this.#parts.domain}`)) {
+    for (const hostname of before.own) {
+      if (!hostnames.includes(hostname)) this.#removeName({ containerId: id, hostname });
+    }
+    for (const hostname of hostnames) {
       for (const address of addresses) {
-        if (!before.addresses.includes(address)) this.#addName(id, { hostname, address });
+        // What was there before may have been taken away by hand.
+        const isNew = fresh.includes(address) || !before.own.includes(hostname);
+        if (isNew && !unnamed.includes(address)) this.#addName(id, { hostname, address });
       }
     }
     if (before.edited) await this.#keep(id);
     this.#parts.changed(id);
+  }
+
+  /** What a container is called by itself. */
+  called(info: ContainerInfo): Called {
+    return this.#parts.own.of(info);
+  }
+
+  /** Why a container that is called so is not found by it, or not alone; for people. */
+  warnings(called: Parameters<OwnNames['of']>[0]): string[] {
+    const { hostnames, problems } = this.#parts.own.of(called);
+    const shared = hostnames.flatMap((hostname) => {
+      const others = this.#parts.names
+        .list({ hostname })
+        .filter(({ containerId }) => containerId !== called.id);
+      const [other] = others;
+      if (other === undefined) return [];
+      const who = isContainer(other.containerId)
+        ? `container ${other.containerId.slice(0, 12)}`
+        : other.containerId;
+      return `the name ${hostname.slice(0, -1)} is also that of ${who} (${other.address}): who asks for it gets either`;
+    });
+    return [...problems, ...shared];
   }
 
   /** The owner's names go. */
@@ -143,8 +180,7 @@ export class Naming {
       await this.clear(owner);
       return false;
     }
-    const addresses = this.#named.get(owner)?.addresses ?? [];
-    this.#named.set(owner, { pid, addresses, edited: true });
+    this.#named.set(owner, { ...(this.#named.get(owner) ?? nothing), pid, edited: true });
     await this.#keep(owner);
     this.#parts.changed(owner);
     return true;
@@ -152,13 +188,12 @@ export class Naming {
 
   async #keep(owner: string): Promise<void> {
     const { names, origin, store } = this.#parts;
-    const { pid, addresses } = this.#named.get(owner) ?? { pid: 0, addresses: [] };
+    const { edited: _, ...named } = this.#named.get(owner) ?? nothing;
     const left = names.list({ containerId: owner, origin });
     // That a container has none left may be what was wanted of dns-remove.
     const gone = left.length === 0 && !isContainer(owner);
     const kept = {
-      pid,
-      addresses,
+      ...named,
       names: left.flatMap(({ hostname, address }) =>
         isHostname(hostname) && isIp(address) ? [{ hostname, address }] : [],
       ),

@@ -8,6 +8,7 @@ import { isContainer } from '../model/owner.ts';
 import { type Decision, decide, type PolicyOptions } from '../model/policy.ts';
 import { type AddressRequest, parseRequest } from '../model/request.ts';
 import type { AttachChoice, Attachments } from './attachments.ts';
+import type { MadeHostnames } from './made-hostnames.ts';
 import type { Naming } from './naming.ts';
 import type { Overrides } from './overrides.ts';
 import type { StartWatch } from './start-watch.ts';
@@ -42,6 +43,7 @@ export class Reconciler {
   readonly #allocator: Allocator;
   readonly #attachments: Attachments;
   readonly #overrides: Overrides;
+  readonly #made: Pick<MadeHostnames, 'owners' | 'delete'>;
   readonly #naming: Pick<Naming, 'owners' | 'running'>;
   readonly #startWatch: StartWatch;
   readonly #options: ReconcilerOptions;
@@ -53,6 +55,7 @@ export class Reconciler {
     allocator: Allocator;
     attachments: Attachments;
     overrides: Overrides;
+    made: Pick<MadeHostnames, 'owners' | 'delete'>;
     naming: Pick<Naming, 'owners' | 'running'>;
     startWatch: StartWatch;
     options: ReconcilerOptions;
@@ -62,6 +65,7 @@ export class Reconciler {
     this.#allocator = fields.allocator;
     this.#attachments = fields.attachments;
     this.#overrides = fields.overrides;
+    this.#made = fields.made;
     this.#naming = fields.naming;
     this.#startWatch = fields.startWatch;
     this.#options = fields.options;
@@ -138,6 +142,7 @@ export class Reconciler {
       ...named,
       ...this.#allocator.owners(),
       ...this.#overrides.owners(),
+      ...this.#made.owners(),
       ...this.#attachments.list().map(({ info }) => info.id),
     ]);
     const listed = await this.#engine.list({ all: true });
@@ -264,7 +269,7 @@ export class Reconciler {
   }
 
   async #attach(info: ContainerInfo): Promise<void> {
-    if (this.#attachments.get(info.id)?.info.pid === info.pid) return;
+    if (this.#attachments.get(info.id)?.info.pid === info.pid) return this.#attachments.renamed(info);
     const { multicastRoute, rewriteHosts } = this.#options;
     // A shim waits for what the daemon's switches promise, whatever was added by hand.
     const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(info.id)?.choice;
@@ -275,6 +280,7 @@ export class Reconciler {
   async #forget(id: string): Promise<void> {
     await this.#attachments.ended(id);
     await this.#overrides.delete(id);
+    await this.#made.delete(id);
     const released = await this.#allocator.release(id);
     if (released.length > 0) this.#logger.info({ container: id.slice(0, 12), cidrs: released }, 'released');
   }

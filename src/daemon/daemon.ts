@@ -9,8 +9,10 @@ import { agreeOnSettings, claimName } from '../cluster/settings.ts';
 import type { LaunchConfig } from '../config/config.ts';
 import { Attachments } from '../containers/attachments.ts';
 import { Exposer, exposeOwner } from '../containers/exposer.ts';
+import { MadeHostnames } from '../containers/made-hostnames.ts';
 import { Naming } from '../containers/naming.ts';
 import { Overrides } from '../containers/overrides.ts';
+import { OwnNames } from '../containers/own-names.ts';
 import { Reconciler } from '../containers/reconciler.ts';
 import { installShims } from '../containers/shims.ts';
 import { StartWatch } from '../containers/start-watch.ts';
@@ -39,6 +41,7 @@ import { findUnderlay } from '../net/host.ts';
 import { IpBatch } from '../net/ip.ts';
 import { datapathMtu } from '../net/overlay/vxlan.ts';
 import { guardRules } from '../net/overlay/wireguard.ts';
+import type { Namings } from '../proxy/calls/create.ts';
 import { createHandlers } from '../proxy/calls/handlers.ts';
 import { DockerProxy } from '../proxy/proxy.ts';
 import { LmdbStore } from '../store/lmdb.ts';
@@ -133,8 +136,10 @@ export async function runParts(
     let cluster: Cluster | undefined;
     const changed = (id: string) => cluster?.changed(id);
     const pidOf = async (id: string) => (await engine.inspect(id))?.pid ?? 0;
+    const made = await MadeHostnames.load(store, logger);
+    const own = new OwnNames(config, made);
     const naming = await Naming.load({
-      ...{ names, store, domain: config.dnsDomain, origin: peer, changed, pidOf, logger },
+      ...{ names, store, domain: config.dnsDomain, origin: peer, changed, pidOf, own, logger },
     });
     const dns = await startDns();
     const dnsIp = dns?.address.split(':')[0] ?? null;
@@ -153,6 +158,7 @@ export async function runParts(
       allocator,
       attachments,
       overrides: await Overrides.load(store, logger),
+      made,
       naming,
       startWatch: new StartWatch(),
       options: { ...config, shimRoot: join(paths.state, 'shim') },
@@ -267,8 +273,12 @@ export async function runParts(
     async function startProxy() {
       const dnsAddress = config.dnsForContainers ? dnsIp : null;
       const provision = { stateDir: paths.state, dnsDomain: config.dnsDomain, dnsAddress };
+      const namings: Namings = {
+        warnings: (called) => naming.warnings({ ...called, id: '', hostUts: false }),
+        keepMade: (id, hostname) => made.keep(id, hostname),
+      };
       const handlers = createHandlers(config, {
-        ...{ images: engine, containers: engine, provision, logger },
+        ...{ images: engine, containers: engine, provision, namings, logger },
         ...{ attachments: reconciler, execs: reconciler, inspected: reconciler },
       });
       const started = await DockerProxy.start({ ...config, handlers, logger });

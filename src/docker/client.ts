@@ -224,7 +224,7 @@ interface InspectBody {
     Env: string[] | null;
     Labels: Record<string, string> | null;
   };
-  HostConfig: { NetworkMode: string; ExtraHosts: string[] | null; AutoRemove?: boolean };
+  HostConfig: { NetworkMode: string; ExtraHosts: string[] | null; AutoRemove?: boolean; UTSMode?: string };
   Mounts?: { Source?: string; Destination: string }[];
 }
 
@@ -240,6 +240,8 @@ function toContainerInfo(body: InspectBody): ContainerInfo {
     autoRemove: HostConfig.AutoRemove ?? false,
     networkMode: HostConfig.NetworkMode,
     hostname: Config.Domainname ? `${Config.Hostname}.${Config.Domainname}` : Config.Hostname,
+    domainname: Config.Domainname ?? '',
+    hostUts: HostConfig.UTSMode === 'host',
     env: Config.Env ?? [],
     labels: Config.Labels ?? {},
     extraHosts: HostConfig.ExtraHosts ?? [],

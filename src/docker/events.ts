@@ -5,7 +5,7 @@ import type { EngineClient } from './client.ts';
 
 /** A change in a container's life that attachment depends on. */
 export interface ContainerEvent {
-  action: 'start' | 'die' | 'destroy';
+  action: 'start' | 'die' | 'destroy' | 'rename';
   /** 64 hex digits */
   id: string;
 }
@@ -29,7 +29,7 @@ export interface FollowDeps {
 
 const lostCode = 'ENGINE_LOST';
 const hangsCode = 'ENGINE_HANGS';
-const actions = ['start', 'die', 'destroy'] as const;
+const actions = ['start', 'die', 'destroy', 'rename'] as const;
 
 /**
  * Follows the engine's container events until `signal`, over engine restarts. The stream is opened before

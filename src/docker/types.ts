@@ -13,6 +13,10 @@ export interface ContainerInfo {
   networkMode: string;
   /** Config.Hostname and, if set, a dot and Config.Domainname */
   hostname: string;
+  /** Config.Domainname */
+  domainname: string;
+  /** --uts host: it has no hostname of its own */
+  hostUts: boolean;
   env: string[];
   labels: Record<string, string>;
   /** HostConfig.ExtraHosts: `name:ip` */

@@ -2,6 +2,7 @@ import { hasCode } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { decide, isUserNetwork, type PolicyOptions } from '../../model/policy.ts';
 import { shimDirectory } from '../../model/shim.ts';
+import { withBody } from '../intercept/answer.ts';
 import type { Call, EngineAnswer, ErrorAnswer, Handler } from '../intercept/contract.ts';
 import { JsonObject, UnexpectedType } from './body.ts';
 import { type HostnameOptions, Hostnames } from './hostname.ts';
@@ -18,9 +19,27 @@ export interface CreateOptions extends PolicyOptions, HostnameOptions {
   multicastRoute: boolean;
 }
 
+/** What a container is to be called. */
+export interface Called {
+  /** `''` if the engine makes one up */
+  name: string;
+  hostname: string;
+  domainname: string;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** The names that containers are found by. */
+export interface Namings {
+  /** Why a container that is called so will not be found by it, or not alone; for people. */
+  warnings(called: Called): string[];
+  /** A container's hostname was made of its name: nobody asked for it. */
+  keepMade(id: string, hostname: string): Promise<void>;
+}
+
 /** What creation works with. */
 export interface CreateParts {
   images: Images;
+  namings: Namings;
   provision: Provision;
   logger: Logger;
 }
@@ -34,7 +53,10 @@ interface Image {
 }
 
 /** POST containers/create: gives a container that is to be attached the shim, its name and the DNS server. */
-export function createContainer(options: CreateOptions, { images, provision, logger }: CreateParts): Handler {
+export function createContainer(
+  options: CreateOptions,
+  { images, namings, provision, logger }: CreateParts,
+): Handler {
   const hostnames = new Hostnames(options);
   return async (call) => {
     const original = await call.body();
@@ -72,10 +94,33 @@ export function createContainer(options: CreateOptions, { images, provision, log
     putShim(host, shimDirectory(provision.stateDir, options.multicastRoute ? 'multicast' : 'wait'));
     config.removeKeys('Volumes', isShimTarget);
     const name = call.route.query.get('name') ?? '';
-    const hostname = nameContainer(config, { name, labels, userNetwork: isUserNetwork(networkMode) });
+    const { hostname, made, warnings } = nameContainer(config, {
+      name,
+      labels,
+      userNetwork: isUserNetwork(networkMode),
+      hostUts: host.string('UTSMode') === 'host',
+    });
     putDns(host, provision, hostname !== '');
     config.set('HostConfig', host);
-    return call.forward(config.toBuffer());
+    const answer = await call.forward(config.toBuffer());
+    return answer.status === 201 ? created(answer, made, warnings) : answer;
+  }
+
+  /** Remembers what was made, and tells the client what to know of it. */
+  async function created(
+    answer: EngineAnswer,
+    made: string,
+    warnings: readonly string[],
+  ): Promise<EngineAnswer> {
+    if (made === '' && warnings.length === 0) return answer;
+    const body = await answer.buffer();
+    const told = JsonObject.parse(body);
+    const id = told?.string('Id') ?? '';
+    if (id !== '' && made !== '') await namings.keepMade(id, made);
+    if (warnings.length === 0 || told === undefined) return withBody(answer, body);
+    for (const text of warnings) logger.warn({ container: id.slice(0, 12) }, text);
+    told.set('Warnings', [...(told.strings('Warnings') ?? []), ...warnings]);
+    return withBody(answer, told.toBuffer());
   }
 
   /** @returns undefined when the engine has no such image; an empty one for a container without */
@@ -89,23 +134,45 @@ export function createContainer(options: CreateOptions, { images, provision, log
     return found.status === 200 ? toImage(found.body) : undefined;
   }
 
-  /** Sets the hostname unless there is one. @returns the hostname; `''` if the engine will make it up */
+  /** Sets the hostname unless there is one. */
   function nameContainer(
     config: JsonObject,
-    { name, labels, userNetwork }: { name: string; labels: Record<string, string>; userNetwork: boolean },
-  ): string {
-    const given = config.string('Hostname');
-    if (given !== '') return given;
-    const hostname = hostnames.of(name.replace(/^\//, ''), labels);
-    if (hostname === undefined) logger.warn({ name }, 'the name is too long to be used as a hostname');
-    if (!hostname) return '';
+    {
+      name: given,
+      labels,
+      userNetwork,
+      hostUts,
+    }: { name: string; labels: Record<string, string>; userNetwork: boolean; hostUts: boolean },
+  ): Named {
+    const name = given.replace(/^\//, '');
+    const asked = config.string('Hostname');
+    const domainname = config.string('Domainname');
+    const warningsOf = (hostname: string) =>
+      provision.dnsAddress === null ? [] : namings.warnings({ name, hostname, domainname, labels });
+    // With the host's hostname the engine takes no other.
+    if (asked !== '' || hostUts) return { hostname: asked, made: '', warnings: warningsOf(asked) };
+    const hostname = hostnames.of(name, labels);
+    if (hostname === undefined) {
+      const text = `${name}.${options.dnsDomain} is longer than the 64 bytes of a hostname, so the container has one of the engine's; give it a shorter one with --hostname`;
+      return { hostname: '', made: '', warnings: [text, ...warningsOf('')] };
+    }
+    if (hostname === '') return { hostname: '', made: '', warnings: warningsOf('') };
     // On networks of the user Docker's DNS answers for the Hostname, with the address there: the full name is ours.
     const domain = userNetwork ? options.dnsDomain.replace(/\.$/, '') : '';
     config.set('Hostname', domain ? hostname.slice(0, -domain.length - 1) : hostname);
     // On others the engine would append it once more.
-    if (domain || config.string('Domainname') !== '') config.set('Domainname', domain);
-    return hostname;
+    if (domain || domainname !== '') config.set('Domainname', domain);
+    return { hostname, made: hostname, warnings: warningsOf(hostname) };
   }
+}
+
+/** How a container was named. */
+interface Named {
+  /** `''` if the engine will make it up */
+  hostname: string;
+  /** the same, if we made it of the name; else `''` */
+  made: string;
+  warnings: string[];
 }
 
 /** The same request, which the engine can't fulfil: it misses a command, if it does not miss the image. */

@@ -9,6 +9,8 @@ export const namesRecord = new RecordKind({
   value: v.object({
     pid: v.number(),
     addresses: v.pipe(v.array(ip), v.readonly()),
+    own: v.optional(v.pipe(v.array(hostname), v.readonly()), []),
+    unnamed: v.optional(v.pipe(v.array(ip), v.readonly()), []),
     names: v.pipe(v.array(v.object({ hostname, address: ip })), v.readonly()),
   }),
 });

@@ -1,0 +1,61 @@
+import type { ContainerInfo } from '../docker/types.ts';
+import { type Hostname, isHostname } from '../model/names.ts';
+import { type HostnameOptions, Hostnames } from '../proxy/calls/hostname.ts';
+
+/** The hostnames that we made of containers' names as they were created. */
+interface MadeHostnames {
+  /** undefined: its hostname was asked for, or is the engine's */
+  get(id: string): string | undefined;
+}
+
+/** What a container is called, and what it can't be called. */
+export interface Called {
+  /** fully qualified, lower-case, with the final dot; that of its hostname first */
+  hostnames: Hostname[];
+  /** the hostname that its processes should see in place of the one it was created with; undefined: that one */
+  renamed: string | undefined;
+  /** why a name of its own is none of these, in words for `ps --why` */
+  problems: string[];
+}
+
+/**
+ * What containers are called in our domain: by their hostnames, and by their names as they are now. A hostname that
+ * was made of the name follows it when that changes, as Compose does to a container that takes another's place.
+ */
+export class OwnNames {
+  readonly #hostnames: Hostnames;
+  readonly #made: MadeHostnames;
+  /** `weave.local` */
+  readonly #domain: string;
+
+  constructor(options: HostnameOptions, made: MadeHostnames) {
+    this.#hostnames = new Hostnames(options);
+    this.#made = made;
+    this.#domain = options.dnsDomain.toLowerCase().replace(/\.$/, '');
+  }
+
+  of(info: Pick<ContainerInfo, 'id' | 'name' | 'hostname' | 'domainname' | 'labels' | 'hostUts'>): Called {
+    const made = this.#made.get(info.id);
+    const present = made === undefined ? undefined : this.#hostnames.of(info.name, info.labels);
+    const renamed = present && present !== made ? present : undefined;
+    // The host's own hostname is no container's.
+    const hostname = info.hostUts ? '' : made === undefined ? info.hostname : (present ?? '');
+    const called: Called = { hostnames: [], renamed, problems: [] };
+    // The engine shows its users the hostname without the domain that they gave beside it.
+    const short = info.domainname ? hostname.slice(0, -info.domainname.length - 1) : '';
+    for (const name of [hostname, short, info.name]) if (name !== '') this.#add(called, name);
+    return called;
+  }
+
+  #add({ hostnames, problems }: Called, name: string): void {
+    const bare = name.toLowerCase().replace(/\.$/, '');
+    const full = bare.endsWith(`.${this.#domain}`) ? `${bare}.` : `${bare}.${this.#domain}.`;
+    if (!isHostname(full)) {
+      problems.push(
+        `${name} can't be a name in DNS, whose parts have 1 to 63 letters, digits, '-' and '_' each, and 253 in all; rename the container or give it another one with 'weavets dns-add'`,
+      );
+    } else if (!hostnames.includes(full)) {
+      hostnames.push(full);
+    }
+  }
+}
