@@ -272,7 +272,8 @@ export async function runParts(
 
     async function startProxy() {
       const dnsAddress = config.dnsForContainers ? dnsIp : null;
-      const provision = { stateDir: paths.state, dnsDomain: config.dnsDomain, dnsAddress };
+      const searchDomains = () => dns?.upstream.search ?? [];
+      const provision = { stateDir: paths.state, dnsDomain: config.dnsDomain, dnsAddress, searchDomains };
       const namings: Namings = {
         warnings: (called) => naming.warnings({ ...called, id: '', hostUts: false }),
         keepMade: (id, hostname) => made.keep(id, hostname),

@@ -2,11 +2,12 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { isIP, isIPv6, Socket } from 'node:net';
+import { isIPv6, Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { frame, frames } from './frames.ts';
+import { parseResolvConf } from './resolv-conf.ts';
 import type { Forwarder, Transport } from './server.ts';
 import { endOfQuestion, isResponse, rcodeOf, rcodes } from './wire.ts';
 
@@ -41,6 +42,7 @@ export class Upstream implements Forwarder {
   readonly #closing = new AbortController();
   readonly #silentSince = new Map<string, number>();
   #servers: string[] = [];
+  #search: string[] = [];
   #readAt = Number.NEGATIVE_INFINITY;
   #inFlight = 0;
 
@@ -62,9 +64,9 @@ export class Upstream implements Forwarder {
     if (now - this.#readAt < freshness) return this.#servers;
     this.#readAt = now;
     try {
-      const servers = parseResolvConf(readFileSync(this.#resolvConf, 'utf8'))
-        .filter((server) => !this.#isOwn(server))
-        .slice(0, maxServers);
+      const { servers: listed, search } = parseResolvConf(readFileSync(this.#resolvConf, 'utf8'));
+      this.#search = search;
+      const servers = listed.filter((server) => !this.#isOwn(server)).slice(0, maxServers);
       if (servers.join() !== this.#servers.join()) this.#logger.info({ servers }, 'DNS servers upstream');
       this.#servers = servers;
     } catch (error) {
@@ -72,6 +74,12 @@ export class Upstream implements Forwarder {
       this.#logger.debug({ err: error }, 'cannot read the list of DNS servers');
     }
     return this.#servers;
+  }
+
+  /** Search domains, as the file has them now. */
+  get search(): readonly string[] {
+    void this.servers;
+    return this.#search;
   }
 
   /** Asks one server after the other. The query and the answer pass as they are, so every type of record survives. */
@@ -199,14 +207,6 @@ function isAnswer(reply: Buffer, request: Buffer): boolean {
 /** The question's bytes, case aside. */
 function questionOf(packet: Buffer): string {
   return packet.toString('latin1', 12, endOfQuestion(packet) ?? packet.length).toLowerCase();
-}
-
-/** Addresses of the `nameserver` lines. */
-function parseResolvConf(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '')
-    .filter((address) => isIP(address) !== 0);
 }
 
 function isLocal(address: string): boolean {

@@ -100,7 +100,7 @@ export function createContainer(
       userNetwork: isUserNetwork(networkMode),
       hostUts: host.string('UTSMode') === 'host',
     });
-    putDns(host, provision, hostname !== '');
+    putDns(host, provision, hostname);
     config.set('HostConfig', host);
     const answer = await call.forward(config.toBuffer());
     return answer.status === 201 ? created(answer, made, warnings) : answer;

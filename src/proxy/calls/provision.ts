@@ -9,6 +9,8 @@ export interface Provision {
   dnsDomain: string;
   /** server that containers ask first; null: they are not told of it, and get no name in its domain */
   dnsAddress: string | null;
+  /** the host's own search domains, as they are now */
+  searchDomains(): readonly string[];
 }
 
 const shimTarget = '/w';
@@ -33,15 +35,28 @@ export function putShim(host: JsonObject, directory: string): void {
   host.removeKeys('Tmpfs', isShimTarget);
 }
 
-/** Puts our DNS server before the user's, and a search domain in unless the user gave one. */
-export function putDns(host: JsonObject, provision: Provision, hasHostname: boolean): void {
+/**
+ * Puts our DNS server before the user's, and search domains in unless the user gave one: the host's follow ours, as
+ * the engine would have given them to the container.
+ * @param hostname of the container; `''` if the engine makes it up
+ */
+export function putDns(host: JsonObject, provision: Provision, hostname: string): void {
   const { dnsAddress, dnsDomain } = provision;
   if (dnsAddress === null) return;
   const others = (host.strings('Dns') ?? []).filter((server) => server !== dnsAddress);
   host.set('Dns', [dnsAddress, ...others]);
-  // A container with a full hostname finds short names by its own domain; the root keeps others' domains out.
-  const search = hasHostname ? '.' : dnsDomain;
-  if ((host.strings('DnsSearch') ?? []).length === 0) host.set('DnsSearch', [search]);
+  if ((host.strings('DnsSearch') ?? []).length > 0) return;
+  const hosts = provision.searchDomains().filter((domain) => !isSame(domain, dnsDomain));
+  // The C library makes a domain of the hostname by itself: the right one if that is one label and ours. Then the root
+  // keeps others' domains out.
+  const isOurs = isSame(hostname.slice(hostname.indexOf('.') + 1), dnsDomain) || !hostname.includes('.');
+  const isEnough = hostname !== '' && isOurs && hosts.length === 0;
+  host.set('DnsSearch', isEnough ? ['.'] : [dnsDomain, ...hosts]);
+}
+
+/** One domain, whether their final dots are written or not. */
+function isSame(a: string, b: string): boolean {
+  return a.replace(/\.$/, '').toLowerCase() === b.replace(/\.$/, '').toLowerCase();
 }
 
 /** Where a bind goes: `/target`, `source:/target` or `source:/target:mode`. */

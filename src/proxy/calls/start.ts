@@ -123,7 +123,7 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
       const mode = options.multicastRoute ? 'multicast' : 'wait';
       putShim(host, shimDirectory(provision.stateDir, attach ? mode : 'nowait'));
       // Without a hostname the engine makes one of the id.
-      if (attach) putDns(host, provision, !info.id.startsWith(info.hostname));
+      if (attach) putDns(host, provision, info.id.startsWith(info.hostname) ? '' : info.hostname);
       if (inner) root.set('HostConfig', inner);
       return { body: root.toBuffer(), attach };
     } catch (error) {

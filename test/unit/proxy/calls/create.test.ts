@@ -24,6 +24,12 @@ interface Setting {
   dnsAddress?: string | null;
   target?: string;
   engine?: Engine;
+  /** of the host */
+  searchDomains?: string[];
+  /** of the names */
+  warnings?: string[];
+  /** is given the hostnames that were made, by container */
+  made?: Map<string, string>;
   /** platforms that image inspect refuses as no platforms */
   unread?: string[];
 }
@@ -44,10 +50,15 @@ async function create(body: unknown, setting: Setting = {}) {
           return { status: 200, body: JSON.stringify({ Id: 'sha256:1', Config: config }) };
         },
       },
+      namings: {
+        warnings: () => setting.warnings ?? [],
+        keepMade: async (id, hostname) => void setting.made?.set(id, hostname),
+      },
       provision: {
         stateDir: '/var/lib/weave',
         dnsDomain: 'weave.local.',
         dnsAddress: setting.dnsAddress === undefined ? dnsAddress : setting.dnsAddress,
+        searchDomains: () => setting.searchDomains ?? [],
       },
       logger: silent,
     },
@@ -241,6 +252,53 @@ test('hostname', async (t) => {
       assert.deepEqual(HostConfig.DnsSearch, [search]);
     });
   }
+});
+
+test('search domains of the host follow ours, unless there are the user’s', async () => {
+  const searchDomains = ['corp.test', 'weave.local', 'lab.corp.test'];
+  const search = async (HostConfig: object) =>
+    (await created({ Image: 'i', HostConfig }, { searchDomains })).HostConfig.DnsSearch;
+  assert.deepEqual(await search({}), ['weave.local.', 'corp.test', 'lab.corp.test']);
+  assert.deepEqual(await search({ DnsSearch: ['example.com'] }), ['example.com']);
+  assert.deepEqual(await search({ DnsSearch: ['.'] }), ['.']);
+});
+
+test('a hostname of which the C library would make another domain gets ours to search', async () => {
+  const target = '/containers/create?name=web.v1';
+  const { Hostname, HostConfig } = await created({ Image: 'i' }, { target });
+  assert.equal(Hostname, 'web.v1.weave.local');
+  assert.deepEqual(HostConfig.DnsSearch, ['weave.local.']);
+});
+
+test('the hostname that was made is remembered; one that was asked for is not', async () => {
+  const made = new Map<string, string>();
+  const engine = () => ({ status: 201, body: '{"Id":"c1","Warnings":null}' });
+  await create({ Image: 'i' }, { made, engine });
+  assert.deepEqual([...made], [['c1', 'bbox1.weave.local']]);
+  await create({ Image: 'i', Hostname: 'h' }, { made, engine: () => ({ status: 201, body: '{"Id":"c2"}' }) });
+  await create({ Image: 'i' }, { made, engine: () => ({ status: 409, body: '{"Id":"c3"}' }) });
+  assert.equal(made.size, 1);
+});
+
+test('what to know of the name is told beside what the engine warns of', async () => {
+  const warned = async (body: string, setting: Setting) => {
+    const { answer } = await create({ Image: 'i' }, { engine: () => ({ status: 201, body }), ...setting });
+    return (JSON.parse(await textOf(answer)) as { Warnings: string[] | null }).Warnings;
+  };
+  const engines = '{"Id":"c1","Warnings":["no swap limit"]}';
+  assert.deepEqual(await warned(engines, {}), ['no swap limit']);
+  assert.deepEqual(await warned(engines, { warnings: ['shared'] }), ['no swap limit', 'shared']);
+  const none = '{"Id":"c1","Warnings":null}';
+  assert.equal(await warned(none, {}), null);
+  const target = `/containers/create?name=${'n'.repeat(60)}`;
+  const [tooLong] = (await warned(none, { target })) ?? [];
+  assert.match(tooLong ?? '', /^n+\.weave\.local\. is longer than the 64 bytes of a hostname.*--hostname$/);
+});
+
+test('with the host’s UTS namespace there is no hostname to set', async () => {
+  const { Hostname, HostConfig } = await created({ Image: 'i', HostConfig: { UTSMode: 'host' } });
+  assert.equal(Hostname, undefined);
+  assert.deepEqual(HostConfig.DnsSearch, ['weave.local.']);
 });
 
 test('the domain is part of the hostname, so it is not said twice', async () => {

@@ -69,7 +69,12 @@ function start(setting: Setting) {
         },
         inspect: async () => ({ ...ours, ...setting.container }),
       },
-      provision: { stateDir: '/var/lib/weave', dnsDomain: 'weave.local.', dnsAddress: '172.17.0.1' },
+      provision: {
+        stateDir: '/var/lib/weave',
+        dnsDomain: 'weave.local.',
+        dnsAddress: '172.17.0.1',
+        searchDomains: () => [],
+      },
       logger: silent,
     },
   );

@@ -1,0 +1,22 @@
+import { isIP } from 'node:net';
+
+/** What a resolv.conf says, in its order. */
+export interface ResolvConf {
+  servers: string[];
+  search: string[];
+}
+
+/** Reads it as the C libraries do: the last line with `search` or `domain` counts. */
+export function parseResolvConf(text: string): ResolvConf {
+  const conf: ResolvConf = { servers: [], search: [] };
+  for (const line of text.split('\n')) {
+    const [word, ...values] = line.trim().split(/\s+/);
+    const [first] = values;
+    if (word === 'nameserver' && first !== undefined && isIP(first) !== 0) conf.servers.push(first);
+    if (word === 'search') conf.search = values;
+    if (word === 'domain') conf.search = values.slice(0, 1);
+  }
+  // The root means: none.
+  conf.search = conf.search.filter((domain) => domain !== '.');
+  return conf;
+}
