@@ -15,7 +15,10 @@ export interface WhyEntry {
   id: string;
   name: string;
   attached: boolean;
+  /** why it is not; its addresses if it is */
   reason: string;
+  /** what does not work for it though it is attached */
+  warnings: string[];
 }
 
 /** A line of `status dns`. */

@@ -75,12 +75,15 @@ export function createOperations(parts: Parts): Handlers {
       const info = await engine.inspect(id);
       if (!info?.running) return [];
       const reason = reconciler.reason(info);
+      const attached = reason === undefined;
       const cidrs = attachments.get(id)?.cidrs.join(' ') ?? '';
-      return [{ id, name: info.name, attached: reason === undefined, reason: reason ?? cidrs }];
+      const warnings = attached && config.dns ? naming.warnings(info) : [];
+      return [{ id, name: info.name, attached, reason: reason ?? cidrs, warnings }];
     } catch (error) {
       // One that hangs the engine must not hide the others.
       if (!hasCode(error, 'ENGINE_TIMEOUT')) throw error;
-      return [{ id, name, attached: attachments.get(id) !== undefined, reason: messageOf(error) }];
+      const attached = attachments.get(id) !== undefined;
+      return [{ id, name, attached, reason: messageOf(error), warnings: [] }];
     }
   }
 

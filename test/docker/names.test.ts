@@ -12,7 +12,13 @@ forEachEngine(({ suite }) => {
   /** The addresses that a container finds for a name, as its C library looks it up. */
   const found = (name: string) => lookUp(host, 'asker', name);
   const addressOf = async (container: string) =>
-    (await host.runOk(['sh', '-c', `docker -H ${host.proxySocket} exec ${container} ip -4 -o addr show ethwe`]))
+    (
+      await host.runOk([
+        'sh',
+        '-c',
+        `docker -H ${host.proxySocket} exec ${container} ip -4 -o addr show ethwe`,
+      ])
+    )
       .trim()
       .split(/\s+/)[3]
       ?.split('/')[0];
@@ -104,7 +110,10 @@ forEachEngine(({ suite }) => {
     assert.equal(await warnings('--name', 'fine'), '');
     assert.match(await warnings('--name', 'n'.repeat(60)), /longer than the 64 bytes of a hostname/);
     assert.match(await warnings('--name', 'n'.repeat(64)), /can't be a name in DNS/);
-    assert.match(await warnings('--name', 'other', '-h', 'fine'), /the name fine\.weave\.local is also that of container/);
+    assert.match(
+      await warnings('--name', 'other', '-h', 'fine'),
+      /the name fine\.weave\.local is also that of container/,
+    );
     const why = (await host.weavets('ps', '--why')).stdout.split('\n');
     const line = (name: string) => why.find((text) => text.includes(` ${name} `)) ?? '';
     assert.match(line('n'.repeat(64)), /attached .*can't be a name in DNS/);

@@ -27,7 +27,7 @@ export const ps = command({
         shortId(entry.id),
         entry.name,
         entry.attached ? 'attached' : 'not attached',
-        entry.reason,
+        [entry.reason, ...entry.warnings].join('; '),
       ]);
       return table(rows).forEach(out);
     }

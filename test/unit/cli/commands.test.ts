@@ -140,11 +140,11 @@ test('ps', async () => {
 
 test('ps --why', async () => {
   const why = () => [
-    { id: longId, name: 'bbox1', attached: true, reason: '10.32.0.1/12' },
-    { id: longId.replace('c', 'd'), name: 'db', attached: false, reason: 'WEAVE_CIDR=none' },
+    { id: longId, name: 'bbox1', attached: true, reason: '10.32.0.1/12', warnings: ['it shares its name'] },
+    { id: longId.replace('c', 'd'), name: 'db', attached: false, reason: 'WEAVE_CIDR=none', warnings: [] },
   ];
   const out =
-    'c3414fa41f61  bbox1  attached      10.32.0.1/12\nd3414fa41f61  db     not attached  WEAVE_CIDR=none\n';
+    'c3414fa41f61  bbox1  attached      10.32.0.1/12; it shares its name\nd3414fa41f61  db     not attached  WEAVE_CIDR=none\n';
   assert.deepEqual(await weavets(['ps', '--why'], { answers: { why, report: () => report } }), {
     code: 0,
     out,
