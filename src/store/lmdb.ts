@@ -1,5 +1,6 @@
 import { open, type RootDatabase } from 'lmdb';
 import { messageOf, WeaveError } from '../lib/errors.ts';
+import { ensureRoom } from './room.ts';
 import type { Entry, Store, Watcher, Write } from './store.ts';
 
 interface Row {
@@ -21,6 +22,7 @@ export class LmdbStore implements Store {
 
   /** @param path folder, made if it does not exist */
   static open(path: string): LmdbStore {
+    ensureRoom(path);
     try {
       return new LmdbStore(open<Row | number, string>({ path, encoding: 'json', noSubdir: false }));
     } catch (error) {
