@@ -8,6 +8,7 @@ import { isContainer } from '../model/owner.ts';
 import { type Decision, decide, type PolicyOptions } from '../model/policy.ts';
 import { type AddressRequest, parseRequest } from '../model/request.ts';
 import type { AttachChoice, Attachments } from './attachments.ts';
+import type { CreatedStore } from './created.ts';
 import type { MadeHostnames } from './made-hostnames.ts';
 import type { Naming } from './naming.ts';
 import type { Overrides } from './overrides.ts';
@@ -24,7 +25,7 @@ interface Engine {
 export interface ReconcilerOptions extends PolicyOptions {
   multicastRoute: boolean;
   rewriteHosts: boolean;
-  /** folder that the shims' folders are in; a container with one of them at /w was created through the proxy */
+  /** folder that the shims' folders are in; a container that binds one of them was created through the proxy */
   shimRoot: string;
 }
 
@@ -45,6 +46,7 @@ export class Reconciler {
   readonly #overrides: Overrides;
   readonly #made: Pick<MadeHostnames, 'owners' | 'delete'>;
   readonly #naming: Pick<Naming, 'owners' | 'running'>;
+  readonly #created: Pick<CreatedStore, 'owners' | 'delete'>;
   readonly #startWatch: StartWatch;
   readonly #options: ReconcilerOptions;
   readonly #logger: Logger;
@@ -57,6 +59,7 @@ export class Reconciler {
     overrides: Overrides;
     made: Pick<MadeHostnames, 'owners' | 'delete'>;
     naming: Pick<Naming, 'owners' | 'running'>;
+    created: Pick<CreatedStore, 'owners' | 'delete'>;
     startWatch: StartWatch;
     options: ReconcilerOptions;
     logger: Logger;
@@ -67,6 +70,7 @@ export class Reconciler {
     this.#overrides = fields.overrides;
     this.#made = fields.made;
     this.#naming = fields.naming;
+    this.#created = fields.created;
     this.#startWatch = fields.startWatch;
     this.#options = fields.options;
     this.#logger = fields.logger;
@@ -114,14 +118,6 @@ export class Reconciler {
     });
   }
 
-  /** True for a container that waits by the shim, and is attached. */
-  async shimmed(idOrName: string): Promise<boolean> {
-    const info = await this.#engine.inspect(idOrName);
-    if (info === undefined || !this.#hasShim(info)) return false;
-    await this.settled(info.id);
-    return this.#attachments.get(info.id) !== undefined;
-  }
-
   /** The first address of an attached container, as an inspect answer tells it. */
   network(id: string): { ip: string; prefix: number; mac: string } | undefined {
     const attachment = this.#attachments.get(id);
@@ -143,6 +139,7 @@ export class Reconciler {
       ...this.#allocator.owners(),
       ...this.#overrides.owners(),
       ...this.#made.owners(),
+      ...(await this.#created.owners()),
       ...this.#attachments.list().map(({ info }) => info.id),
     ]);
     const listed = await this.#engine.list({ all: true });
@@ -241,7 +238,7 @@ export class Reconciler {
   }
 
   #hasShim(info: ContainerInfo): boolean {
-    return info.shimSource?.startsWith(`${this.#options.shimRoot}/`) ?? false;
+    return info.shim?.source.startsWith(`${this.#options.shimRoot}/`) ?? false;
   }
 
   async #addresses(info: ContainerInfo): Promise<Cidr[]> {
@@ -279,6 +276,7 @@ export class Reconciler {
 
   async #forget(id: string): Promise<void> {
     await this.#attachments.ended(id);
+    await this.#created.delete(id);
     await this.#overrides.delete(id);
     await this.#made.delete(id);
     const released = await this.#allocator.release(id);

@@ -8,6 +8,8 @@ import { Cluster } from '../cluster/registration.ts';
 import { agreeOnSettings, claimName } from '../cluster/settings.ts';
 import type { LaunchConfig } from '../config/config.ts';
 import { Attachments } from '../containers/attachments.ts';
+import { CreatedStore } from '../containers/created.ts';
+import { ExecGate } from '../containers/exec-gate.ts';
 import { Exposer, exposeOwner } from '../containers/exposer.ts';
 import { MadeHostnames } from '../containers/made-hostnames.ts';
 import { Naming } from '../containers/naming.ts';
@@ -35,6 +37,7 @@ import { UndoStack } from '../lib/undo.ts';
 import { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
 import { paths } from '../model/paths.ts';
+import { shimRoot } from '../model/shim.ts';
 import { bridgeName, ensureBridge } from '../net/bridge.ts';
 import { Firewall } from '../net/firewall.ts';
 import { findUnderlay } from '../net/host.ts';
@@ -153,6 +156,7 @@ export async function runParts(
     });
     const onAttached = (seconds: number) => metrics.attached(seconds);
     const attachments = new Attachments({ ip, naming, mtu, onAttached, logger });
+    const created = new CreatedStore(store, logger);
     const reconciler = new Reconciler({
       engine,
       allocator,
@@ -160,8 +164,9 @@ export async function runParts(
       overrides: await Overrides.load(store, logger),
       made,
       naming,
+      created,
       startWatch: new StartWatch(),
-      options: { ...config, shimRoot: join(paths.state, 'shim') },
+      options: { ...config, shimRoot: shimRoot(paths.state) },
       logger,
     });
 
@@ -279,8 +284,10 @@ export async function runParts(
         keepMade: (id, hostname) => made.keep(id, hostname),
       };
       const handlers = createHandlers(config, {
-        ...{ images: engine, containers: engine, provision, namings, logger },
-        ...{ attachments: reconciler, execs: reconciler, inspected: reconciler },
+        ...{ images: engine, containers: engine, created, provision, namings, logger },
+        attachments: reconciler,
+        execs: new ExecGate({ engine, attachments, reconciler }),
+        inspected: reconciler,
       });
       const started = await DockerProxy.start({ ...config, handlers, logger });
       undo.push(() => started.close());

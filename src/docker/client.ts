@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import Docker from 'dockerode';
 import { Pool } from 'undici';
 import { WeaveError } from '../lib/errors.ts';
+import { findShim } from '../model/shim.ts';
 import type { ContainerInfo } from './types.ts';
 
 /** Where the engine listens, and its client certificate files if it wants TLS. */
@@ -60,6 +61,11 @@ export class EngineClient {
     const reply = await this.get(`/containers/${encodeURIComponent(idOrName)}/json`, signal);
     if (reply.status === 404) return undefined;
     return toContainerInfo(JSON.parse(okBody(reply, `inspect ${idOrName}`)) as InspectBody);
+  }
+
+  /** Container inspect as the engine answers it, whatever its status. */
+  inspectAnswer(idOrName: string): Promise<EngineReply> {
+    return this.get(`/containers/${encodeURIComponent(idOrName)}/json`);
   }
 
   /** Image inspect, whatever its status; `platform` in the create call's form. */
@@ -245,7 +251,7 @@ function toContainerInfo(body: InspectBody): ContainerInfo {
     env: Config.Env ?? [],
     labels: Config.Labels ?? {},
     extraHosts: HostConfig.ExtraHosts ?? [],
-    shimSource: mounts.find((mount) => mount.Destination === '/w')?.Source,
+    shim: findShim(mounts),
     hostsPath: body.HostsPath,
     ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
   };

@@ -1,3 +1,5 @@
+import type { ShimBind } from '../model/shim.ts';
+
 /** What weavets reads of a container's inspect answer; the same on every engine from 20.10 to 29. */
 export interface ContainerInfo {
   /** 64 hex digits */
@@ -21,8 +23,8 @@ export interface ContainerInfo {
   labels: Record<string, string>;
   /** HostConfig.ExtraHosts: `name:ip` */
   extraHosts: string[];
-  /** Host folder that is mounted at /w, if any */
-  shimSource: string | undefined;
+  /** the shim's folder, where it is bound; undefined: created past the proxy, or not to be attached */
+  shim: ShimBind | undefined;
   /** the engine's file behind /etc/hosts, on the engine's host; empty until the first start */
   hostsPath: string;
   /** the user mounted a file of their own at /etc/hosts */

@@ -1,12 +1,57 @@
 /**
- * The shim's modes. Each has a folder of its own on the host, `<stateDir>/shim/<mode>/w`, of which one is bound at
- * /w of a container; so the command always reads `/w/w`, whatever the mode.
+ * What there is to know of the shim, in one place. Each of its modes has a folder of its own on the host,
+ * `<stateDir>/shim/<mode>`, with one file in it, `w`; one of the folders is bound into a container, at `/w`, so the
+ * command always reads `/w/w`, whatever the mode.
  */
 export const shimModes = ['multicast', 'wait', 'nowait'] as const;
 /** `multicast`: ethwe up with the 224.0.0.0/4 route; `wait`: ethwe up; `nowait`: run at once. */
 export type ShimMode = (typeof shimModes)[number];
 
-/** Folder on the host that is bound at /w for a mode. */
+/** Where the folder goes in a container: at the first of these that its user has not taken. */
+export const shimTargets = ['/w', '/.weavets'] as const;
+
+/** A folder of the shim's that is bound into a container. */
+export interface ShimBind {
+  /** on the host */
+  source: string;
+  /** in the container */
+  target: string;
+}
+
+/** Folder on the host that the modes' folders are in. */
+export function shimRoot(stateDir: string): string {
+  return `${stateDir}/shim`;
+}
+
+/** Folder on the host that is bound into containers for a mode. */
 export function shimDirectory(stateDir: string, mode: ShimMode): string {
-  return `${stateDir}/shim/${mode}`;
+  return `${shimRoot(stateDir)}/${mode}`;
+}
+
+/** The program in a folder of the shim's, on the host or in a container. */
+export function shimProgram(folder: string): string {
+  return `${folder}/w`;
+}
+
+/** True for the first word of a command that the shim was put before. */
+export function isShimProgram(word: string | undefined): boolean {
+  return shimTargets.some((target) => word === shimProgram(target));
+}
+
+/** A command line as its user gave it: without the shim. */
+export function withoutShim(command: readonly string[]): string[] {
+  return isShimProgram(command[0]) ? command.slice(1) : [...command];
+}
+
+/** True for a folder of the shim's that is bound where the shim goes, whichever state directory it is in. */
+export function isShimBind(source: string, target: string): boolean {
+  return (
+    shimTargets.some((each) => each === target) && shimModes.some((mode) => source.endsWith(`/shim/${mode}`))
+  );
+}
+
+/** The shim among a container's mounts, as inspect lists them. */
+export function findShim(mounts: readonly { Source?: string; Destination: string }[]): ShimBind | undefined {
+  const mount = mounts.find(({ Source = '', Destination }) => isShimBind(Source, Destination));
+  return mount && { source: mount.Source ?? '', target: mount.Destination };
 }

@@ -94,8 +94,20 @@ export class JsonObject {
     return members && new JsonObject(members);
   }
 
+  /** The objects of a list; none when there is no such list. */
+  objects(name: string): JsonObject[] {
+    const last = this.#named(name).at(-1);
+    if (last === undefined || valueIn(last) === null) return [];
+    return split(textOf(last, '[')).flatMap((element) => JsonObject.of(element) ?? []);
+  }
+
+  /** Names of a map's entries, whatever their values are. */
+  keys(name: string): string[] {
+    return (this.#inner(name) ?? []).map((member) => member.name);
+  }
+
   /** Sets a member, in place of all that the engine would take for it. */
-  set(name: string, value: string | number | readonly string[] | JsonObject): void {
+  set(name: string, value: string | number | boolean | readonly string[] | null | JsonObject): void {
     this.#replace(name, value instanceof JsonObject ? value.#text : asBytes(JSON.stringify(value)));
   }
 
@@ -112,11 +124,16 @@ export class JsonObject {
     if (last === undefined || valueIn(last) === null) return;
     const elements = split(textOf(last, '['));
     const left = elements.filter((element) => {
-      const text = element.trim();
-      if (text === 'null') return true;
-      return !matches(new JsonObject(split(expect(text, '{')).map(toMember)));
+      const object = JsonObject.of(element);
+      return object === undefined || !matches(object);
     });
     if (left.length < elements.length) this.#replace(name, `[${left.join(',')}]`);
+  }
+
+  /** @param text source of an object; for that of null there is none */
+  static of(text: string): JsonObject | undefined {
+    const source = text.trim();
+    return source === 'null' ? undefined : new JsonObject(split(expect(source, '{')).map(toMember));
   }
 
   get #text(): string {

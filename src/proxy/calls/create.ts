@@ -1,12 +1,16 @@
-import { hasCode } from '../../lib/errors.ts';
+import { hasCode, messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { Created, CreatedRecords } from '../../model/created.ts';
 import { decide, isUserNetwork, type PolicyOptions } from '../../model/policy.ts';
 import { shimDirectory } from '../../model/shim.ts';
 import { withBody } from '../intercept/answer.ts';
 import type { Call, EngineAnswer, ErrorAnswer, Handler } from '../intercept/contract.ts';
 import { JsonObject, UnexpectedType } from './body.ts';
+import { commandOf, prefixCommand } from './command.ts';
 import { type HostnameOptions, Hostnames } from './hostname.ts';
-import { isShimTarget, type Provision, prefixed, putDns, putShim } from './provision.ts';
+import { type Image, mergeEnv, noImage, toImage } from './image.ts';
+import { placeShim } from './placement.ts';
+import { hostAsked, type Provision, putDns, putShim } from './provision.ts';
 
 /** The engine's images. */
 export interface Images {
@@ -39,23 +43,16 @@ export interface Namings {
 /** What creation works with. */
 export interface CreateParts {
   images: Images;
+  created: CreatedRecords;
   namings: Namings;
   provision: Provision;
   logger: Logger;
 }
 
-/** What an image gives to a container that has none of its own. */
-interface Image {
-  entrypoint: string[] | undefined;
-  cmd: string[];
-  env: string[];
-  labels: Record<string, string>;
-}
-
 /** POST containers/create: gives a container that is to be attached the shim, its name and the DNS server. */
 export function createContainer(
   options: CreateOptions,
-  { images, namings, provision, logger }: CreateParts,
+  { images, created, namings, provision, logger }: CreateParts,
 ): Handler {
   const hostnames = new Hostnames(options);
   return async (call) => {
@@ -74,10 +71,13 @@ export function createContainer(
   async function create(call: Call, config: JsonObject): Promise<EngineAnswer | ErrorAnswer> {
     const host = config.object('HostConfig') ?? JsonObject.empty();
     const networkMode = host.string('NetworkMode');
-    if (networkMode === 'host' || networkMode.startsWith('container:')) return call.forward();
+    const shares = networkMode === 'host' || networkMode.startsWith('container:');
+    // What an image's command is matters only to one that runs it.
+    if (shares && (config.command('Entrypoint') ?? []).length > 0) return call.forward();
 
     let image = await findImage(call, config);
     if (image === undefined) {
+      if (shares) return call.forward();
       const refusal = await call.forward(withoutCommand(await call.body()));
       // It may have been pulled meanwhile; then the engine found no command, and made nothing.
       image = await findImage(call, config);
@@ -87,12 +87,23 @@ export function createContainer(
 
     const env = mergeEnv(config.strings('Env') ?? [], image.env);
     const labels = { ...image.labels, ...config.map('Labels') };
-    if (!decide({ networkMode, env, labels }, options).attach) return call.forward();
+    if (shares || !decide({ networkMode, env, labels }, options).attach)
+      return call.forward(withImagesOwnCommand(config, image));
 
-    // Without a command the engine refuses, in its own words.
-    if (!prefixCommand(config, image)) return call.forward();
-    putShim(host, shimDirectory(provision.stateDir, options.multicastRoute ? 'multicast' : 'wait'));
-    config.removeKeys('Volumes', isShimTarget);
+    const command = commandOf(config, image);
+    // Without one the engine refuses, in its own words.
+    if (command === undefined) return call.forward();
+    const asked: Created = {
+      entrypoint: command.entrypoint,
+      cmd: command.cmd,
+      hostname: config.string('Hostname'),
+      domainname: config.string('Domainname'),
+      ...hostAsked(host),
+    };
+    const target = placeShim({ config, host, image, command, env });
+    prefixCommand(config, { command, image, target });
+    const source = shimDirectory(provision.stateDir, options.multicastRoute ? 'multicast' : 'wait');
+    putShim(host, { source, target });
     const name = call.route.query.get('name') ?? '';
     const { hostname, made, warnings } = nameContainer(config, {
       name,
@@ -102,21 +113,24 @@ export function createContainer(
     });
     putDns(host, provision, hostname);
     config.set('HostConfig', host);
-    const answer = await call.forward(config.toBuffer());
-    return answer.status === 201 ? created(answer, made, warnings) : answer;
+    return remember(await call.forward(config.toBuffer()), { asked, made, warnings });
   }
 
-  /** Remembers what was made, and tells the client what to know of it. */
-  async function created(
+  /** Keeps what was asked for and what was made of it, under the id that the engine gives; tells of the warnings. */
+  async function remember(
     answer: EngineAnswer,
-    made: string,
-    warnings: readonly string[],
+    { asked, made, warnings }: { asked: Created; made: string; warnings: readonly string[] },
   ): Promise<EngineAnswer> {
-    if (made === '' && warnings.length === 0) return answer;
+    if (answer.status !== 201) return answer;
     const body = await answer.buffer();
     const told = JsonObject.parse(body);
     const id = told?.string('Id') ?? '';
-    if (id !== '' && made !== '') await namings.keepMade(id, made);
+    if (id !== '') created.put(id, asked);
+    // Known at once, and written by itself: the client does not wait for the disk.
+    if (id !== '' && made !== '')
+      namings.keepMade(id, made).catch((error: unknown) => {
+        logger.warn({ container: id.slice(0, 12), reason: messageOf(error) }, 'cannot keep a made hostname');
+      });
     if (warnings.length === 0 || told === undefined) return withBody(answer, body);
     for (const text of warnings) logger.warn({ container: id.slice(0, 12) }, text);
     told.set('Warnings', [...(told.strings('Warnings') ?? []), ...warnings]);
@@ -126,7 +140,7 @@ export function createContainer(
   /** @returns undefined when the engine has no such image; an empty one for a container without */
   async function findImage(call: Call, config: JsonObject): Promise<Image | undefined> {
     const reference = config.string('Image');
-    if (reference === '') return { entrypoint: undefined, cmd: [], env: [], labels: {} };
+    if (reference === '') return noImage;
     const platform = call.route.query.get('platform') || undefined;
     let found = await images.imageInspect(reference, platform);
     // Create takes more spellings of a platform than inspect does; then its entrypoint is that of the usual one.
@@ -184,48 +198,14 @@ function withoutCommand(body: Buffer): Buffer | undefined {
 }
 
 /**
- * Puts the shim before the command, as the engine will make it out of request and image.
- * @returns false when there is no command
+ * A container that is not attached runs without the shim that a commit past the proxy left in its image.
+ * @returns undefined: the request as it is
  */
-function prefixCommand(config: JsonObject, image: Image): boolean {
-  const entrypoint = config.command('Entrypoint');
-  const cmd = config.command('Cmd') ?? [];
-  // With an entrypoint of its own the request does without the image's Cmd.
-  const inherits = cmd.length === 0 && (entrypoint ?? []).length === 0;
-  const effectiveCmd = inherits ? image.cmd : cmd;
-  let effective = entrypoint ?? image.entrypoint ?? [];
-  // How docker run --entrypoint= says: none, not even the image's.
-  if (effective.length === 1 && effective[0] === '') effective = [];
-  if (effective.length === 0 && effectiveCmd.length === 0) return false;
-  config.set('Entrypoint', prefixed(effective));
-  if (inherits) config.set('Cmd', effectiveCmd);
-  return true;
-}
-
-/** As the engine merges: the image's variables that the request does not name; a bare `KEY` names one, too. */
-function mergeEnv(own: readonly string[], images: readonly string[]): string[] {
-  const named = new Set(own.map(keyOf));
-  return [...own, ...images.filter((entry) => !named.has(keyOf(entry)))];
-}
-
-function keyOf(entry: string): string | undefined {
-  return entry.split('=', 1)[0];
-}
-
-/** Newer engines leave out what is empty; older ones write null. */
-function toImage(body: string): Image {
-  const { Config } = JSON.parse(body) as {
-    Config?: {
-      Entrypoint?: string[] | null;
-      Cmd?: string[] | null;
-      Env?: string[] | null;
-      Labels?: Record<string, string> | null;
-    } | null;
-  };
-  return {
-    entrypoint: Config?.Entrypoint ?? undefined,
-    cmd: Config?.Cmd ?? [],
-    env: Config?.Env ?? [],
-    labels: Config?.Labels ?? {},
-  };
+function withImagesOwnCommand(config: JsonObject, image: Image): Buffer | undefined {
+  if (!image.hasShim || config.command('Entrypoint') !== undefined) return undefined;
+  const command = commandOf(config, image);
+  if (command === undefined) return undefined;
+  config.set('Entrypoint', command.entrypoint ?? []);
+  if (command.inherited && command.cmd !== null) config.set('Cmd', command.cmd);
+  return config.toBuffer();
 }

@@ -1,4 +1,5 @@
 import type { Handlers } from '../intercept/contract.ts';
+import { type CommitParts, commitContainer } from './commit.ts';
 import { type CreateOptions, type CreateParts, createContainer } from './create.ts';
 import { type Execs, execInContainer } from './exec.ts';
 import { type Inspected, type InspectOptions, inspectContainer } from './inspect.ts';
@@ -9,7 +10,8 @@ import { Starts } from './starts.ts';
 export interface HandlerOptions extends CreateOptions, InspectOptions {}
 
 /** All that the handlers work with. */
-export interface HandlerParts extends CreateParts, StartParts {
+export interface HandlerParts extends CreateParts, StartParts, CommitParts {
+  containers: StartParts['containers'] & CommitParts['containers'];
   execs: Execs;
   inspected: Inspected;
 }
@@ -18,12 +20,13 @@ export interface HandlerParts extends CreateParts, StartParts {
 export function createHandlers(options: HandlerOptions, parts: HandlerParts): Handlers {
   const starts = new Starts();
   const start = startContainer(options, starts, parts);
-  const inspect = inspectContainer(options, starts, parts.inspected);
+  const inspect = inspectContainer(options, { ...parts, starts });
   return {
     create: createContainer(options, parts),
     start,
     restart: start,
     exec: execInContainer(parts.execs),
+    commit: commitContainer(parts),
     inspect,
     inspectExec: inspect,
   };

@@ -1,6 +1,9 @@
+import type { CreatedRecords } from '../../model/created.ts';
 import { withBody } from '../intercept/answer.ts';
 import type { EngineAnswer, Handler } from '../intercept/contract.ts';
-import { JsonObject } from './body.ts';
+import { hasShim, showAsCreated } from './as-created.ts';
+import { JsonObject, UnexpectedType } from './body.ts';
+import type { Provision } from './provision.ts';
 import type { Starts } from './starts.ts';
 
 /** A container's first address on the network. */
@@ -24,12 +27,20 @@ export interface InspectOptions {
   rewriteInspect: boolean;
 }
 
-/** GET containers/{id}/json and exec/{id}/json: a container that is being started is told of when it is attached. */
-export function inspectContainer(
-  { rewriteInspect }: InspectOptions,
-  starts: Starts,
-  inspected: Inspected,
-): Handler {
+/** What inspecting works with. */
+export interface InspectParts {
+  starts: Starts;
+  inspected: Inspected;
+  created: CreatedRecords;
+  provision: Provision;
+}
+
+/**
+ * GET containers/{id}/json and exec/{id}/json: shows the container as its user made it, without what the proxy added.
+ * One that is being started is told of when it is attached.
+ */
+export function inspectContainer({ rewriteInspect }: InspectOptions, parts: InspectParts): Handler {
+  const { starts, inspected, created, provision } = parts;
   return async (call) => {
     let found = await read(await call.forward());
     const starting = starts.settled(idOf(found.info));
@@ -38,19 +49,36 @@ export function inspectContainer(
       found = await read(await call.forward());
     }
     const { answer, info } = found;
-    if (info === undefined || !rewriteInspect) return answer;
+    if (info === undefined) return answer;
+    try {
+      return (await edit(info)) ? withBody(answer, info.toBuffer()) : answer;
+    } catch (error) {
+      // An engine of another make: as it says.
+      if (error instanceof UnexpectedType) return answer;
+      throw error;
+    }
+  };
+
+  /** @returns false when there was nothing to edit */
+  async function edit(info: JsonObject): Promise<boolean> {
     const id = idOf(info);
-    await inspected.settled(id);
-    const network = inspected.network(id);
     // An exec's answer carries its container's only on engines of old.
     const container = info.object('Container') ?? info;
-    const settings = container.object('NetworkSettings');
-    if (!network || !settings) return answer;
-    rewrite(settings, network);
-    container.set('NetworkSettings', settings);
-    if (info.has('Container')) info.set('Container', container);
-    return withBody(answer, info.toBuffer());
-  };
+    let edited = hasShim(container);
+    if (edited) showAsCreated(container, await created.get(id), provision);
+    if (rewriteInspect) {
+      await inspected.settled(id);
+      const network = inspected.network(id);
+      const settings = container.object('NetworkSettings');
+      if (network && settings) {
+        rewrite(settings, network);
+        container.set('NetworkSettings', settings);
+        edited = true;
+      }
+    }
+    if (edited && info.has('Container')) info.set('Container', container);
+    return edited;
+  }
 }
 
 /** The id of the container that an answer is about. */

@@ -1,5 +1,8 @@
 import { posix } from 'node:path';
+import type { Created } from '../../model/created.ts';
+import type { ShimBind } from '../../model/shim.ts';
 import type { JsonObject } from './body.ts';
+import { bindsShim, partsOf } from './placement.ts';
 
 /** What containers are given to be on the network. */
 export interface Provision {
@@ -13,26 +16,20 @@ export interface Provision {
   searchDomains(): readonly string[];
 }
 
-const shimTarget = '/w';
-const shimCommand = '/w/w';
-
-/** A command line with the shim before it, once. */
-export function prefixed(command: readonly string[]): string[] {
-  return command[0] === shimCommand ? [...command] : [shimCommand, ...command];
+/** Those members of a HostConfig that we add to, as its client has them. */
+export function hostAsked(host: JsonObject): Pick<Created, 'dns' | 'dnsSearch' | 'binds'> {
+  return {
+    dns: host.strings('Dns') ?? null,
+    dnsSearch: host.strings('DnsSearch') ?? null,
+    binds: host.strings('Binds')?.filter((bind) => !bindsShim(bind)) ?? null,
+  };
 }
 
-/** True for a path in a container where the shim's folder goes, however it is spelled. */
-export function isShimTarget(path: string): boolean {
-  return posix.normalize(`${path}/`) === `${shimTarget}/`;
-}
-
-/** Binds a shim's folder at /w, in place of whatever else was to be there. */
-export function putShim(host: JsonObject, directory: string): void {
-  const binds = host.strings('Binds') ?? [];
-  const others = binds.filter((bind) => !isShimTarget(targetOf(bind)));
-  host.set('Binds', [...others, `${directory}:${shimTarget}:ro`]);
-  host.removeObjects('Mounts', (mount) => isShimTarget(mount.string('Target')));
-  host.removeKeys('Tmpfs', isShimTarget);
+/** Binds the shim's folder, once, and in place of what else was to be there. */
+export function putShim(host: JsonObject, { source, target }: ShimBind): void {
+  const isThere = (bind: string) => posix.normalize(`${partsOf(bind).target}/`) === `${target}/`;
+  const others = (host.strings('Binds') ?? []).filter((bind) => !bindsShim(bind) && !isThere(bind));
+  host.set('Binds', [...others, `${source}:${target}:ro`]);
 }
 
 /**
@@ -57,10 +54,4 @@ export function putDns(host: JsonObject, provision: Provision, hostname: string)
 /** One domain, whether their final dots are written or not. */
 function isSame(a: string, b: string): boolean {
   return a.replace(/\.$/, '').toLowerCase() === b.replace(/\.$/, '').toLowerCase();
-}
-
-/** Where a bind goes: `/target`, `source:/target` or `source:/target:mode`. */
-function targetOf(bind: string): string {
-  const [first = '', second] = bind.split(':');
-  return second ?? first;
 }

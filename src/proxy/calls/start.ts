@@ -1,10 +1,11 @@
 import { messageOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { CreatedRecords } from '../../model/created.ts';
 import { decide, type PolicyOptions, type Subject } from '../../model/policy.ts';
-import { shimDirectory, shimModes } from '../../model/shim.ts';
+import { type ShimBind, shimDirectory, shimModes } from '../../model/shim.ts';
 import type { Call, EngineAnswer, ErrorAnswer, Handler } from '../intercept/contract.ts';
 import { JsonObject, UnexpectedType } from './body.ts';
-import { type Provision, putDns, putShim } from './provision.ts';
+import { hostAsked, type Provision, putDns, putShim } from './provision.ts';
 import type { Starts } from './starts.ts';
 
 /** A container's attachment on its way, while the engine starts the container. */
@@ -29,8 +30,8 @@ export interface ContainerFacts extends Omit<Subject, 'networkMode'> {
   id: string;
   /** Config.Hostname and, if set, a dot and Config.Domainname */
   hostname: string;
-  /** host folder that is mounted at /w, if any */
-  shimSource: string | undefined;
+  /** the shim's folder, where it is bound */
+  shim: ShimBind | undefined;
 }
 
 /** The engine's containers. */
@@ -49,6 +50,7 @@ export interface StartOptions extends PolicyOptions {
 export interface StartParts {
   attachments: Attachments;
   containers: Containers;
+  created: CreatedRecords;
   provision: Provision;
   logger: Logger;
 }
@@ -65,7 +67,7 @@ interface Replacement {
  * One that can't be attached is killed, so that nothing runs half connected.
  */
 export function startContainer(options: StartOptions, starts: Starts, parts: StartParts): Handler {
-  const { attachments, containers, provision, logger } = parts;
+  const { attachments, containers, created, provision, logger } = parts;
 
   return async (call) => {
     const replacement = call.route.name === 'start' ? await replacedHostConfig(call) : undefined;
@@ -112,7 +114,8 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
     const root = JsonObject.parse(await call.body());
     if (!root || root.isEmpty) return undefined;
     const info = await containers.inspect(call.route.id);
-    if (!info || !shimModes.some((mode) => shimDirectory(provision.stateDir, mode) === info.shimSource))
+    const shim = info?.shim;
+    if (!shim || !shimModes.some((mode) => shimDirectory(provision.stateDir, mode) === shim.source))
       return undefined;
     try {
       // It is the member of that name or, where there is none, the body itself.
@@ -121,7 +124,10 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
       const host = inner ?? root;
       const { attach } = decide({ ...info, networkMode: host.string('NetworkMode') }, options);
       const mode = options.multicastRoute ? 'multicast' : 'wait';
-      putShim(host, shimDirectory(provision.stateDir, attach ? mode : 'nowait'));
+      const source = shimDirectory(provision.stateDir, attach ? mode : 'nowait');
+      const kept = await created.get(info.id);
+      if (kept) created.put(info.id, { ...kept, ...hostAsked(host) });
+      putShim(host, { source, target: shim.target });
       // Without a hostname the engine makes one of the id.
       if (attach) putDns(host, provision, info.id.startsWith(info.hostname) ? '' : info.hostname);
       if (inner) root.set('HostConfig', inner);

@@ -36,7 +36,12 @@ export class Forwarder {
     delete headers.expect;
     delete headers.connection;
     // The engine tells an empty body in chunks from none; so they stay chunks, if they are the client's.
-    if ('changed' in body) delete headers['transfer-encoding'];
+    if ('changed' in body) {
+      // A client without a body had no need to say of what type it is.
+      if (!headers['transfer-encoding'] && !Number(headers['content-length']))
+        headers['content-type'] = 'application/json';
+      delete headers['transfer-encoding'];
+    }
     if (!headers['transfer-encoding']) headers['content-length'] = String(bytes.length);
     if (bytes.length === 0 && request.method === 'GET') delete headers['content-length'];
     request.url = originForm(request.url ?? '/');

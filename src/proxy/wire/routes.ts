@@ -1,10 +1,18 @@
 /** The engine's calls that the proxy looks at; `hijack` ones turn the connection into a raw stream. */
-export type RouteName = 'create' | 'start' | 'restart' | 'exec' | 'inspect' | 'inspectExec' | 'hijack';
+export type RouteName =
+  | 'create'
+  | 'start'
+  | 'restart'
+  | 'exec'
+  | 'inspect'
+  | 'inspectExec'
+  | 'commit'
+  | 'hijack';
 
 /** A recognised request. */
 export interface Route {
   readonly name: RouteName;
-  /** the container or exec as the client named it, decoded; empty for create */
+  /** the container or exec as the client named it, decoded; empty for create and commit */
   readonly id: string;
   /** `1.41`, or undefined without the version prefix */
   readonly version: string | undefined;
@@ -17,6 +25,7 @@ const patterns: readonly (readonly [method: string, name: RouteName, path: RegEx
   ['POST', 'start', /^\/containers\/([^\n]*)\/start$/],
   ['POST', 'restart', /^\/containers\/([^\n]*)\/restart$/],
   ['POST', 'exec', /^\/containers\/([^\n]*)\/exec$/],
+  ['POST', 'commit', /^\/commit$/],
   ['GET', 'inspect', /^\/containers\/([^\n]*)\/json$/],
   ['GET', 'inspectExec', /^\/exec\/([^\n]*)\/json$/],
   ['POST', 'hijack', /^\/containers\/([^\n]*)\/attach$/],

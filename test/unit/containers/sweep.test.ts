@@ -25,6 +25,7 @@ test('containers that hang the engine keep no sweep from ending, and no other fr
     overrides: { owners: () => [], get: () => undefined, delete: async () => {} } as unknown as Overrides,
     made: { owners: () => [], delete: async () => {} },
     naming: { owners: () => [], running: async () => {} },
+    created: { owners: async () => [], delete: async () => {} },
     startWatch: new StartWatch([]),
     options: {
       defaultIpalloc: true,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { silent } from '../../../../src/lib/log.ts';
+import type { Created } from '../../../../src/model/created.ts';
 import { type CreateOptions, createContainer } from '../../../../src/proxy/calls/create.ts';
 import { type Engine, fakeCall, sent, textOf } from './fake-call.ts';
 
@@ -37,6 +38,7 @@ interface Setting {
 async function create(body: unknown, setting: Setting = {}) {
   const { image = busybox, target = '/v1.41/containers/create?name=bbox1', engine } = setting;
   const asked: [reference: string, platform: string | undefined][] = [];
+  const kept: ({ id: string } & Created)[] = [];
   const looks = Array.isArray(image) ? [...image] : undefined;
   const handler = createContainer(
     { ...options, ...setting.options },
@@ -54,6 +56,7 @@ async function create(body: unknown, setting: Setting = {}) {
         warnings: () => setting.warnings ?? [],
         keepMade: async (id, hostname) => void setting.made?.set(id, hostname),
       },
+      created: { get: async () => undefined, put: (id, record) => kept.push({ id, ...record }) },
       provision: {
         stateDir: '/var/lib/weave',
         dnsDomain: 'weave.local.',
@@ -65,10 +68,10 @@ async function create(body: unknown, setting: Setting = {}) {
   );
   const call = fakeCall('POST', target, typeof body === 'string' ? body : JSON.stringify(body), engine);
   const answer = await handler(call);
-  return { call, answer, asked };
+  return { call, answer, asked, kept };
 }
 
-interface Created {
+interface Sent {
   Hostname?: string;
   Domainname?: string;
   Entrypoint?: string[];
@@ -78,8 +81,8 @@ interface Created {
 }
 
 /** What the engine is told to create. */
-async function created(body: unknown, setting?: Setting): Promise<Created> {
-  return JSON.parse(sent((await create(body, setting)).call)) as Created;
+async function created(body: unknown, setting?: Setting): Promise<Sent> {
+  return JSON.parse(sent((await create(body, setting)).call)) as Sent;
 }
 
 /** The engine got the client's own bytes, once. */
@@ -119,7 +122,8 @@ test('entrypoint and command are those that the engine would make of request and
   ][] = [
     ['image has a command', {}, busybox, ['/w/w'], ['sh']],
     ['image has both', {}, both, ['/w/w', '/ep', 'x'], ['c']],
-    ['image has an entrypoint', {}, { Entrypoint: ['/ep'] }, ['/w/w', '/ep'], []],
+    ['image has an entrypoint', {}, { Entrypoint: ['/ep'] }, ['/w/w', '/ep'], undefined],
+    ['the same with an empty command', { Cmd: [] }, { Entrypoint: ['/ep'] }, ['/w/w', '/ep'], []],
     ['empty lists are none', { Cmd: [] }, both, ['/w/w', '/ep', 'x'], ['c']],
     ['null is none', { Cmd: null, Entrypoint: null }, both, ['/w/w', '/ep', 'x'], ['c']],
     ['request has a command', { Cmd: ['ls'] }, both, ['/w/w', '/ep', 'x'], ['ls']],
@@ -202,24 +206,99 @@ test('a WEAVE_CIDR that has no meaning is refused before anything is created', a
   assert.deepEqual(call.forwarded, []);
 });
 
-test('what the user would have at /w gives way', async () => {
-  const { Volumes, HostConfig } = await created({
+test('where the user has something at /w or below, the shim is elsewhere, and all of theirs stays', async (t) => {
+  const cases: [what: string, request: object, image?: object][] = [
+    ['a bind', { HostConfig: { Binds: ['/a:/w'] } }],
+    ['a bind below', { HostConfig: { Binds: ['/a:/w/sub:ro'] } }],
+    ['a volume', { HostConfig: { Binds: ['v://w/.'] } }],
+    ['an old form of volume', { Volumes: { '/w': {} } }],
+    ['a mount', { HostConfig: { Mounts: [{ Type: 'bind', Source: '/a', target: '/x/../w' }] } }],
+    ['a tmpfs', { HostConfig: { Tmpfs: { '/w/': '' } } }],
+    ['a device', { HostConfig: { Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/w/null' }] } }],
+    ['the working directory', { WorkingDir: '/w/app' }],
+    ['a program', { Cmd: ['/w/server'] }],
+    ['the search path', { Env: ['PATH=/bin:/w/bin'] }],
+    ['the image’s volume', {}, { Cmd: ['sh'], Volumes: { '/w': {} } }],
+    ['the image’s working directory', {}, { Cmd: ['sh'], WorkingDir: '/w' }],
+  ];
+  for (const [what, request, image] of cases) {
+    await t.test(what, async () => {
+      const before = { Image: 'i', ...request } as Partial<Sent>;
+      const { HostConfig, Entrypoint, ...config } = await created(before, image ? { image } : {});
+      const { Binds = [], Dns: _dns, DnsSearch: _search, ...host } = HostConfig;
+      const { HostConfig: { Binds: binds = [], ...own } = {}, ...rest } = before;
+      assert.deepEqual(Binds, [...binds, '/var/lib/weave/shim/multicast:/.weavets:ro']);
+      assert.deepEqual(host, own);
+      assert.equal(Entrypoint?.[0], '/.weavets/w');
+      assert.deepEqual({ ...config, ...rest }, config);
+    });
+  }
+});
+
+test('what only looks like /w leaves the shim there', async () => {
+  const { HostConfig } = await created({
     Image: 'i',
-    Volumes: { '/w': {}, '/w/': {}, '/wo': {} },
-    HostConfig: {
-      Binds: ['/a:/w', 'v:/w/:rw', '/w', '/a://w/.', '/a:/x/../w', '/w:/a', 'w', '/a:/w/sub', '/a:w'],
-      Mounts: [
-        { Type: 'bind', Source: '/a', Target: '/w' },
-        { Type: 'volume', target: '/w//' },
-        { Type: 'tmpfs', Target: '/t' },
-      ],
-      Tmpfs: { '/w/': '', '/t': 'size=1' },
-    },
+    WorkingDir: '/wo',
+    Volumes: { '/wo': {} },
+    Cmd: ['ls', '/w'],
+    HostConfig: { Binds: ['/w:/a', '/a:/x/w', 'w:/b'] },
   });
-  assert.deepEqual(Volumes, { '/wo': {} });
-  assert.deepEqual(HostConfig.Binds, ['/w:/a', 'w', '/a:/w/sub', '/a:w', bind]);
-  assert.deepEqual(HostConfig.Mounts, [{ Type: 'tmpfs', Target: '/t' }]);
-  assert.deepEqual(HostConfig.Tmpfs, { '/t': 'size=1' });
+  assert.deepEqual(HostConfig.Binds, ['/w:/a', '/a:/x/w', 'w:/b', bind]);
+});
+
+test('a request that was copied from a container with the shim gets it once', async () => {
+  const copied = {
+    Entrypoint: ['/w/w'],
+    Cmd: ['sh'],
+    HostConfig: { Binds: ['/a:/a', bind], Dns: [dnsAddress] },
+  };
+  const { call, kept } = await create(
+    { Image: 'i', ...copied },
+    { engine: () => ({ status: 201, body: '{"Id":"1"}' }) },
+  );
+  const { Entrypoint, HostConfig } = JSON.parse(sent(call)) as Sent;
+  assert.deepEqual([Entrypoint, HostConfig.Binds], [['/w/w'], ['/a:/a', bind]]);
+  assert.deepEqual(
+    kept.map(({ entrypoint, binds }) => [entrypoint, binds]),
+    [[null, ['/a:/a']]],
+  );
+});
+
+test('an image that a shim was committed into runs without it where it is not attached', async () => {
+  const image = { Entrypoint: ['/w/w'], Cmd: ['sh'] };
+  for (const NetworkMode of ['host', 'container:abc', 'mine']) {
+    const { Entrypoint, Cmd } = await created({ Image: 'i', HostConfig: { NetworkMode } }, { image });
+    assert.deepEqual([Entrypoint, Cmd], [[], ['sh']]);
+  }
+  const own = { Entrypoint: ['/w/w', '/ep'] };
+  const { Entrypoint } = await created({ Image: 'i', Env: ['WEAVE_CIDR=none'], Cmd: ['x'] }, { image: own });
+  assert.deepEqual(Entrypoint, ['/ep']);
+});
+
+test('what was asked for is kept under the id that the engine gives', async () => {
+  const engine: Engine = () => ({ status: 201, body: '{"Id":"12ab","Warnings":[]}' });
+  const image = { Entrypoint: ['/ep'], Cmd: ['c'], ArgsEscaped: true };
+  const plain = await create({ Image: 'i' }, { image, engine });
+  assert.equal(await textOf(plain.answer), '{"Id":"12ab","Warnings":[]}');
+  const nothing = { hostname: '', domainname: '', dns: null, dnsSearch: null, binds: null };
+  assert.deepEqual(plain.kept, [{ id: '12ab', entrypoint: ['/ep'], cmd: ['c'], ...nothing }]);
+  assert.equal((JSON.parse(sent(plain.call)) as { ArgsEscaped?: boolean }).ArgsEscaped, true);
+  const HostConfig = { Dns: ['8.8.8.8'], DnsSearch: [], Binds: ['/a:/a'] };
+  const asked = { Image: 'i', Hostname: 'h', Domainname: 'd', Entrypoint: [''], Cmd: ['x'], HostConfig };
+  assert.deepEqual((await create(asked, { image, engine })).kept, [
+    {
+      id: '12ab',
+      entrypoint: null,
+      cmd: ['x'],
+      hostname: 'h',
+      domainname: 'd',
+      dns: ['8.8.8.8'],
+      dnsSearch: [],
+      binds: ['/a:/a'],
+    },
+  ]);
+  assert.deepEqual((await create({ Image: 'i' }, { engine: () => ({ status: 409 }) })).kept, []);
+  assert.deepEqual((await create({ Image: 'i', Env: ['WEAVE_CIDR=none'] }, { engine })).kept, []);
 });
 
 test('the shim waits for the multicast route only where there is one', async () => {
@@ -350,20 +429,20 @@ test('a platform that only create can read does not hide the image', async () =>
     ['i', 'x86_64'],
     ['i', undefined],
   ]);
-  assert.deepEqual((JSON.parse(sent(call)) as Created).Cmd, ['sh']);
+  assert.deepEqual((JSON.parse(sent(call)) as Sent).Cmd, ['sh']);
 });
 
 test('a container without an image', async () => {
   const { call, asked } = await create({ Cmd: ['/x'], HostConfig: { Binds: ['/x:/x'] } });
   assert.deepEqual(asked, []);
-  assert.deepEqual((JSON.parse(sent(call)) as Created).Entrypoint, ['/w/w']);
+  assert.deepEqual((JSON.parse(sent(call)) as Sent).Entrypoint, ['/w/w']);
 });
 
 /** An engine that looks for the image before the command. */
 const engineWithout =
   (missing: () => boolean): Engine =>
   (body) => {
-    const { Entrypoint } = JSON.parse(body) as Created;
+    const { Entrypoint } = JSON.parse(body) as Sent;
     if (missing()) return { status: 404, body: '{"message":"No such image: i:latest"}' };
     if (Entrypoint?.[0] === '') return { status: 400, body: '{"message":"No command specified"}' };
     return { status: 201, body: '{"Id":"1"}' };
@@ -383,7 +462,7 @@ test('an image that is pulled at this moment makes no container without the shim
   for (const missing of [false, true]) {
     const engine = engineWithout(() => missing);
     const { call } = await create({ Image: 'i', Cmd: ['x'] }, { image: [undefined, busybox], engine });
-    const [probe, last] = call.forwarded.map((body) => JSON.parse(String(body)) as Created);
+    const [probe, last] = call.forwarded.map((body) => JSON.parse(String(body)) as Sent);
     assert.deepEqual([probe?.Entrypoint, probe?.Cmd], [[''], []]);
     assert.deepEqual([last?.Entrypoint, last?.Cmd], [['/w/w'], ['x']]);
     assert.deepEqual(last?.HostConfig.Binds, [bind]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { Created } from '../../../../src/model/created.ts';
 import { inspectContainer, type Network } from '../../../../src/proxy/calls/inspect.ts';
 import { Starts } from '../../../../src/proxy/calls/starts.ts';
 import { fakeCall, textOf } from './fake-call.ts';
@@ -13,16 +14,26 @@ interface Setting {
   target?: string;
   status?: number;
   starts?: Starts;
+  created?: Created;
   settled?: () => Promise<void>;
 }
 
 function inspect(says: string | (() => string), setting: Setting = {}) {
   const handler = inspectContainer(
     { rewriteInspect: setting.rewriteInspect ?? true },
-    setting.starts ?? new Starts(),
     {
-      settled: setting.settled ?? (async () => {}),
-      network: (asked) => (asked !== id ? undefined : 'network' in setting ? setting.network : network),
+      starts: setting.starts ?? new Starts(),
+      inspected: {
+        settled: setting.settled ?? (async () => {}),
+        network: (asked) => (asked !== id ? undefined : 'network' in setting ? setting.network : network),
+      },
+      created: { get: async () => setting.created, put: () => {} },
+      provision: {
+        stateDir: '/var/lib/weave',
+        dnsDomain: 'weave.local.',
+        dnsAddress: '172.17.0.1',
+        searchDomains: () => [],
+      },
     },
   );
   const call = fakeCall('GET', setting.target ?? '/containers/bbox1/json', '', () => ({
@@ -115,4 +126,94 @@ test('the start of another container is not waited for', async () => {
   const starts = new Starts();
   void starts.track('cd'.repeat(32), () => new Promise(() => {}));
   assert.equal((await inspect(flat(''), { starts }).answer).status, 200);
+});
+
+/** A container as the engine has it. */
+const shimmed = (change: object = {}) => {
+  const { Config, HostConfig, ...rest } = {
+    Config: {},
+    HostConfig: {},
+    ...change,
+  };
+  return JSON.stringify({
+    Id: id,
+    Name: '/bbox1',
+    Path: '/w/w',
+    Args: ['/ep', 'c'],
+    Mounts: [
+      { Type: 'bind', Source: '/var/lib/weave/shim/wait', Destination: '/w' },
+      { Type: 'bind', Source: '/a', Destination: '/a' },
+    ],
+    ...rest,
+    HostConfig: {
+      Binds: ['/a:/a', '/var/lib/weave/shim/wait:/w:ro'],
+      Dns: ['172.17.0.1', '8.8.8.8'],
+      DnsSearch: ['.'],
+      ...HostConfig,
+    },
+    Config: {
+      Hostname: 'bbox1.weave.local',
+      Domainname: '',
+      Cmd: ['c'],
+      Entrypoint: ['/w/w', '/ep'],
+      ...Config,
+    },
+  });
+};
+
+const shown = async (says: string, setting: Setting = {}) =>
+  JSON.parse(await textOf(await inspect(says, { rewriteInspect: false, ...setting }).answer)) as {
+    Config: object;
+    HostConfig: object;
+  };
+
+const own = {
+  Id: id,
+  Name: '/bbox1',
+  Path: '/ep',
+  Args: ['c'],
+  Mounts: [{ Type: 'bind', Source: '/a', Destination: '/a' }],
+  HostConfig: { Binds: ['/a:/a'], Dns: ['8.8.8.8'], DnsSearch: [] },
+  Config: { Hostname: id.slice(0, 12), Domainname: '', Cmd: ['c'], Entrypoint: ['/ep'] },
+};
+
+test('a container is shown as it was to be, by what was kept', async () => {
+  const created: Created = {
+    entrypoint: null,
+    cmd: ['x', 'y'],
+    hostname: 'h',
+    domainname: 'd',
+    dns: null,
+    dnsSearch: [],
+    binds: [],
+  };
+  assert.deepEqual(await shown(shimmed(), { created }), {
+    ...own,
+    Path: 'x',
+    Args: ['y'],
+    HostConfig: { Binds: [], Dns: null, DnsSearch: [] },
+    Config: { Hostname: 'h', Domainname: 'd', Cmd: ['x', 'y'], Entrypoint: null },
+  });
+});
+
+test('where nothing was kept, what was added is known by its form', async () => {
+  assert.deepEqual(await shown(shimmed()), own);
+  const given = shimmed({
+    Config: { Hostname: 'h', Entrypoint: ['/w/w'] },
+    HostConfig: { Binds: ['/var/lib/weave/shim/wait:/w:ro'], Dns: ['172.17.0.1'], DnsSearch: ['corp.test'] },
+  });
+  assert.deepEqual(await shown(given), {
+    ...own,
+    Path: 'c',
+    Args: [],
+    HostConfig: { Binds: null, Dns: [], DnsSearch: ['corp.test'] },
+    Config: { ...own.Config, Hostname: 'h', Entrypoint: null },
+  });
+});
+
+test('a container without the shim is shown as it is', async () => {
+  for (const change of [{ Config: { Entrypoint: ['/ep'] } }, { Mounts: [] }]) {
+    const text = shimmed(change);
+    assert.equal(await textOf(await inspect(text, { rewriteInspect: false }).answer), text);
+  }
 });

@@ -12,7 +12,7 @@ const ours: ContainerFacts = {
   hostname: 'bbox1.weave.local',
   env: [],
   labels: {},
-  shimSource: `${shims}/multicast`,
+  shim: { source: `${shims}/multicast`, target: '/w' },
 };
 
 interface Setting {
@@ -69,6 +69,7 @@ function start(setting: Setting) {
         },
         inspect: async () => ({ ...ours, ...setting.container }),
       },
+      created: { get: async () => undefined, put: () => {} },
       provision: {
         stateDir: '/var/lib/weave',
         dnsDomain: 'weave.local.',
@@ -209,8 +210,12 @@ test('a body that replaces nothing stays as it is', async () => {
     assert.deepEqual(happened, attached);
   }
   // Nothing of ours was in it.
-  for (const shimSource of [undefined, '/tmp', `${shims}/other`]) {
-    const { call, answer } = start({ body: '{"Dns":[]}', container: { shimSource } });
+  for (const shim of [
+    undefined,
+    { source: '/tmp', target: '/w' },
+    { source: `${shims}/other`, target: '/w' },
+  ]) {
+    const { call, answer } = start({ body: '{"Dns":[]}', container: { shim } });
     await answer;
     assert.deepEqual(call.forwarded, [undefined]);
   }

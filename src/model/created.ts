@@ -1,0 +1,28 @@
+/**
+ * What a container was to be before the proxy changed it on its way to the engine: as inspect shows it on an engine
+ * without a proxy.
+ */
+export interface Created {
+  /** Config.Entrypoint, the image's where the request has none */
+  entrypoint: readonly string[] | null;
+  /** Config.Cmd, likewise */
+  cmd: readonly string[] | null;
+  /** Config.Hostname; `''`: the engine makes it of the id */
+  hostname: string;
+  /** Config.Domainname */
+  domainname: string;
+  /** HostConfig.Dns */
+  dns: readonly string[] | null;
+  /** HostConfig.DnsSearch */
+  dnsSearch: readonly string[] | null;
+  /** HostConfig.Binds */
+  binds: readonly string[] | null;
+}
+
+/** Keeps what containers were to be. */
+export interface CreatedRecords {
+  /** @param id of the container, 64 hex digits */
+  get(id: string): Promise<Created | undefined>;
+  /** Remembers at once, and writes by itself: nobody waits for it. */
+  put(id: string, created: Created): void;
+}

@@ -1,0 +1,67 @@
+import type { Created } from '../../model/created.ts';
+import { isShimBind, isShimProgram, withoutShim } from '../../model/shim.ts';
+import type { JsonObject } from './body.ts';
+import { bindsShim } from './placement.ts';
+import type { Provision } from './provision.ts';
+
+/** True for the inspect answer of a container that has the shim. */
+export function hasShim(container: JsonObject): boolean {
+  const entrypoint = container.object('Config')?.command('Entrypoint') ?? [];
+  return isShimProgram(entrypoint[0]) && container.objects('Mounts').some(isShimMount);
+}
+
+/**
+ * Edits the inspect answer of a container that has the shim, so that it shows the container as it was to be.
+ * @param created what was kept of its creation; undefined: what was added is known by its form
+ */
+export function showAsCreated(
+  container: JsonObject,
+  created: Created | undefined,
+  provision: Provision,
+): void {
+  const config = container.object('Config');
+  const host = container.object('HostConfig');
+  if (!config || !host) return;
+  const shown = created ?? guess(container, { config, host, provision });
+  config.set('Entrypoint', shown.entrypoint);
+  if (config.has('Cmd') || shown.cmd !== null) config.set('Cmd', shown.cmd);
+  config.set('Hostname', shown.hostname || container.string('Id').slice(0, 12));
+  config.set('Domainname', shown.domainname);
+  host.set('Dns', shown.dns);
+  host.set('DnsSearch', shown.dnsSearch);
+  host.set('Binds', shown.binds);
+  container.set('Config', config);
+  container.set('HostConfig', host);
+  const [path = '', ...args] = [...(shown.entrypoint ?? []), ...(shown.cmd ?? [])];
+  container.set('Path', path);
+  container.set('Args', args);
+  container.removeObjects('Mounts', isShimMount);
+}
+
+function isShimMount(mount: JsonObject): boolean {
+  return isShimBind(mount.string('Source'), mount.string('Destination'));
+}
+
+/** What the proxy would have made this of. */
+function guess(
+  container: JsonObject,
+  { config, host, provision }: { config: JsonObject; host: JsonObject; provision: Provision },
+): Created {
+  const domain = provision.dnsDomain.replace(/\.$/, '');
+  const entrypoint = withoutShim(config.command('Entrypoint') ?? []);
+  const hostname = config.string('Hostname');
+  const named = hostname === `${container.string('Name').replace(/^\//, '')}.${domain}`;
+  const binds = (host.strings('Binds') ?? []).filter((bind) => !bindsShim(bind));
+  const search = host.strings('DnsSearch') ?? [];
+  const ours = search[0] === '.' || search[0] === provision.dnsDomain;
+  const dns = host.strings('Dns') ?? [];
+  return {
+    entrypoint: entrypoint.length > 0 ? entrypoint : null,
+    cmd: config.command('Cmd') ?? null,
+    hostname: named ? '' : hostname,
+    domainname: config.string('Domainname'),
+    dns: dns[0] === provision.dnsAddress ? dns.slice(1) : dns,
+    dnsSearch: ours ? [] : search,
+    binds: binds.length > 0 ? binds : null,
+  };
+}

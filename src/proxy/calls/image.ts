@@ -1,0 +1,68 @@
+import { withoutShim } from '../../model/shim.ts';
+
+/** What an image gives to a container that has none of its own. */
+export interface Image {
+  /** undefined: none */
+  entrypoint: readonly string[] | undefined;
+  cmd: readonly string[] | undefined;
+  env: readonly string[];
+  labels: Readonly<Record<string, string>>;
+  /** paths that are volumes in each of its containers */
+  volumes: readonly string[];
+  workingDir: string;
+  argsEscaped: boolean;
+  /** Config.Entrypoint begins with a shim: a commit past the proxy took it along */
+  hasShim: boolean;
+}
+
+/** What is known of a container without an image. */
+export const noImage: Image = {
+  entrypoint: undefined,
+  cmd: undefined,
+  env: [],
+  labels: {},
+  volumes: [],
+  workingDir: '',
+  argsEscaped: false,
+  hasShim: false,
+};
+
+/** The fields of an image inspect answer that matter here: newer engines leave out what is empty, older write null. */
+interface ImageBody {
+  Config?: {
+    Entrypoint?: string[] | null;
+    Cmd?: string[] | null;
+    Env?: string[] | null;
+    Labels?: Record<string, string> | null;
+    Volumes?: Record<string, unknown> | null;
+    WorkingDir?: string;
+    ArgsEscaped?: boolean;
+  } | null;
+}
+
+/** Reads an image inspect answer. A shim that was committed with a container is not the image's. */
+export function toImage(body: string): Image {
+  const config = (JSON.parse(body) as ImageBody).Config ?? {};
+  const given = config.Entrypoint ?? [];
+  const own = withoutShim(given);
+  return {
+    entrypoint: own.length > 0 ? own : undefined,
+    cmd: config.Cmd ?? undefined,
+    env: config.Env ?? [],
+    labels: config.Labels ?? {},
+    volumes: Object.keys(config.Volumes ?? {}),
+    workingDir: config.WorkingDir ?? '',
+    argsEscaped: config.ArgsEscaped ?? false,
+    hasShim: own.length < given.length,
+  };
+}
+
+/** As the engine merges: the image's variables that the request does not name; a bare `KEY` names one, too. */
+export function mergeEnv(own: readonly string[], images: readonly string[]): string[] {
+  const named = new Set(own.map(keyOf));
+  return [...own, ...images.filter((entry) => !named.has(keyOf(entry)))];
+}
+
+function keyOf(entry: string): string | undefined {
+  return entry.split('=', 1)[0];
+}

@@ -1,0 +1,54 @@
+import { posix } from 'node:path';
+import { isShimBind, shimTargets } from '../../model/shim.ts';
+import type { JsonObject } from './body.ts';
+import type { Command } from './command.ts';
+import type { Image } from './image.ts';
+
+/** What says which places in a container are its user's. */
+export interface PlacementFacts {
+  config: JsonObject;
+  host: JsonObject;
+  image: Image;
+  command: Command;
+  /** `KEY=value`, the image's included */
+  env: readonly string[];
+}
+
+/**
+ * Where in a container the shim goes: the first place that is not its user's. One is that has a mount or the working
+ * directory at it or below, which would have to be made in our folder; or that the command comes from.
+ */
+export function placeShim(facts: PlacementFacts): string {
+  const taken = [...mounted(facts), ...used(facts)].map((path) => posix.normalize(`${path}/`));
+  const free = shimTargets.find((target) => !taken.some((path) => path.startsWith(`${target}/`)));
+  return free ?? shimTargets[shimTargets.length - 1] ?? '/w';
+}
+
+/** A bind, apart: `/target`, `source:/target` or `source:/target:mode`. */
+export function partsOf(bind: string): { source: string; target: string } {
+  const [first = '', second] = bind.split(':');
+  return second === undefined ? { source: '', target: first } : { source: first, target: second };
+}
+
+/** True for a bind of the shim's folder, as one has it that was copied from a container. */
+export function bindsShim(bind: string): boolean {
+  const { source, target } = partsOf(bind);
+  return isShimBind(source, target);
+}
+
+function mounted({ config, host, image }: PlacementFacts): string[] {
+  return [
+    ...(host.strings('Binds') ?? []).filter((bind) => !bindsShim(bind)).map((bind) => partsOf(bind).target),
+    ...host.objects('Mounts').map((mount) => mount.string('Target')),
+    ...host.objects('Devices').map((device) => device.string('PathInContainer')),
+    ...host.keys('Tmpfs'),
+    ...config.keys('Volumes'),
+    ...image.volumes,
+  ];
+}
+
+function used({ config, image, command, env }: PlacementFacts): string[] {
+  const program = [...(command.entrypoint ?? []), ...(command.cmd ?? [])][0] ?? '';
+  const path = env.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
+  return [config.string('WorkingDir') || image.workingDir, program, ...path.split(':')];
+}
