@@ -23,7 +23,7 @@ export async function runDaemon(config: LaunchConfig, to: LogFile = new LogFile(
   process.on('SIGTERM', stop).on('SIGINT', stop);
   surviveFaults(logger, conditions);
   const onReady = () => void notifyReady(logger);
-  await runParts(config, { logger, conditions, signal: ending.signal, stop, onReady });
+  await runParts({ config, logger, conditions, signal: ending.signal, stop, onReady });
   logger.info('stopped');
 }
 

@@ -1,9 +1,9 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { version } from '../lib/version.ts';
 import type { Connection, Report } from '../report/report.ts';
 
 /** What the figures are taken from, whenever somebody asks for them. */
 export interface MetricSources {
-  version: string;
   report(): Report;
   /** number of attached containers */
   attachments(): number;
@@ -18,11 +18,25 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #attaching: Histogram;
 
-  constructor({ version, report, attachments, names }: MetricSources) {
+  constructor() {
+    this.#attaching = new Histogram({
+      name: 'weavets_attach_duration_seconds',
+      help: 'How long it took to attach a container',
+      buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
+      registers: [this.#registry],
+    });
+    // Its look at the event loop wakes the process this often (ms); the default would do so 100 times a second.
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 100 });
+  }
+
+  /** Adds the figures that are read from the daemon's parts. */
+  follow({ report, attachments, names }: MetricSources): void {
     const registers = [this.#registry];
     const gauge = (name: string, help: string, value: () => number) =>
       new Gauge({
-        ...{ name, help, registers },
+        name,
+        help,
+        registers,
         collect() {
           this.set(value());
         },
@@ -51,14 +65,6 @@ export class Metrics {
       registers,
     }).set({ version }, 1);
     gauge('weavets_attachments', 'Attached containers', attachments);
-    this.#attaching = new Histogram({
-      name: 'weavets_attach_duration_seconds',
-      help: 'How long it took to attach a container',
-      buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
-      registers,
-    });
-    // Its look at the event loop wakes the process this often (ms); the default would do so 100 times a second.
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 100 });
   }
 
   get type(): string {

@@ -1,5 +1,5 @@
+import { version as ownVersion } from '../../lib/version.ts';
 import { command, noWords } from '../command.ts';
-import { ownVersion } from '../own-version.ts';
 
 export const version = command({
   name: 'version',
@@ -7,6 +7,6 @@ export const version = command({
   examples: [['weavets version', 'weavets 0.1.0']],
   async run({ words }, { out }) {
     noWords(words);
-    out(`weavets ${await ownVersion()}`);
+    out(`weavets ${ownVersion}`);
   },
 });

@@ -1,0 +1,17 @@
+import type { LaunchConfig } from '../../config/config.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Conditions } from '../../model/conditions.ts';
+
+/** What the daemon has of its process. */
+export interface DaemonDeps {
+  /** as `launch` decided it */
+  config: LaunchConfig;
+  logger: Logger;
+  conditions: Conditions;
+  /** aborts when the daemon is to end */
+  signal: AbortSignal;
+  /** ends the daemon */
+  stop: () => void;
+  /** called once everything serves, and what runs already is attached */
+  onReady: () => void;
+}

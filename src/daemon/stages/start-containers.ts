@@ -1,0 +1,99 @@
+import { Cluster } from '../../cluster/registration.ts';
+import { Attachments } from '../../containers/attachments.ts';
+import { CreatedStore } from '../../containers/created.ts';
+import { Exposer, exposeOwner } from '../../containers/exposer.ts';
+import { MadeHostnames } from '../../containers/made-hostnames.ts';
+import { Naming } from '../../containers/naming.ts';
+import { Overrides } from '../../containers/overrides.ts';
+import { ownLink } from '../../containers/own-link.ts';
+import { OwnNames } from '../../containers/own-names.ts';
+import { Reconciler } from '../../containers/reconciler.ts';
+import { StartWatch } from '../../containers/start-watch.ts';
+import { version } from '../../lib/version.ts';
+import { paths } from '../../model/paths.ts';
+import { shimRoot } from '../../model/shim.ts';
+import { Metrics } from '../metrics.ts';
+import type { DaemonDeps } from './daemon-deps.ts';
+import type { JoinedCluster } from './join-cluster.ts';
+import type { PreparedHost } from './prepare-host.ts';
+import type { StartedDns } from './start-dns.ts';
+
+/** What attaches containers, and tells the other hosts of them. */
+export type StartedContainers = Awaited<ReturnType<typeof startContainers>>;
+
+interface Deps extends Pick<DaemonDeps, 'signal' | 'logger'> {
+  host: PreparedHost;
+  joined: JoinedCluster;
+  dns: StartedDns;
+}
+
+/** Makes what attaches containers, and speaks of them to the other hosts; restores what the host itself has. */
+export async function startContainers(deps: Deps) {
+  const { host, joined, dns, logger } = deps;
+  const { config, store, peer, engine, ip, mtu, firewall } = host;
+  const { allocator } = joined;
+  const { names } = dns;
+
+  // The cluster is joined last: it reads what the others here know.
+  let cluster: Cluster | undefined;
+  const changed = (id: string) => cluster?.changed(id);
+  const pidOf = async (id: string) => (await engine.inspect(id))?.pid ?? 0;
+  const made = await MadeHostnames.load(store, logger);
+  const naming = await Naming.load({
+    names,
+    store,
+    domain: config.dnsDomain,
+    origin: peer,
+    changed,
+    pidOf,
+    own: new OwnNames(config, made),
+    logger,
+  });
+  const exposer = new Exposer({ allocator, store, firewall, ip, naming, changed });
+  await exposer.restore(logger);
+
+  const metrics = new Metrics();
+  const onAttached = (seconds: number) => metrics.attached(seconds);
+  const attachments = new Attachments({ ip, naming, mtu, onAttached, logger });
+  const created = new CreatedStore(store, logger);
+  const reconciler = new Reconciler({
+    engine,
+    allocator,
+    attachments,
+    overrides: await Overrides.load(store, logger),
+    made,
+    naming,
+    created,
+    startWatch: new StartWatch(),
+    options: { ...config, shimRoot: shimRoot(paths.state) },
+    logger,
+  });
+
+  cluster = announce(deps, { attachments, exposer });
+  if (exposer.list().length > 0) changed(exposeOwner);
+  for (const { containerId } of names.list({ origin: peer })) changed(containerId);
+  return { naming, made, created, exposer, metrics, attachments, reconciler, cluster };
+}
+
+/** Registers this host with the others, and follows them; undefined: it is alone. */
+function announce(
+  { host, joined, dns, signal, logger }: Deps,
+  { attachments, exposer }: { attachments: Attachments; exposer: Exposer },
+): Cluster | undefined {
+  const { config, peer, bridge, underlay } = host;
+  const { shared, datapath, seal } = joined;
+  const { names } = dns;
+  if (!shared || !datapath || underlay.address === undefined) return undefined;
+  const known = { attachments, exposer, names, peer, bridgeMac: bridge.address };
+  return Cluster.join({
+    shared,
+    datapath,
+    names,
+    seal,
+    self: { name: peer, nickname: config.nickname, address: underlay.address },
+    version,
+    linkOf: (id) => ownLink(id, known),
+    signal,
+    logger,
+  });
+}

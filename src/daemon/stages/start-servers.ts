@@ -1,0 +1,149 @@
+import { ExecGate } from '../../containers/exec-gate.ts';
+import { ControlServer } from '../../control/server.ts';
+import { apiListener, type HttpParts, startApiServer } from '../../http/routes/weave.ts';
+import { startStatusServer } from '../../http/status-server.ts';
+import type { UndoStack } from '../../lib/undo.ts';
+import { version } from '../../lib/version.ts';
+import { paths } from '../../model/paths.ts';
+import { bridgeName } from '../../net/bridge.ts';
+import { createHandlers } from '../../proxy/calls/handlers.ts';
+import { DockerProxy } from '../../proxy/proxy.ts';
+import { createOperations } from '../operations.ts';
+import { makeReport } from '../report.ts';
+import type { DaemonDeps } from './daemon-deps.ts';
+import type { JoinedCluster } from './join-cluster.ts';
+import type { PreparedHost } from './prepare-host.ts';
+import type { StartedContainers } from './start-containers.ts';
+import type { StartedDns } from './start-dns.ts';
+
+/** What serves, and how the daemon says that it is ready. */
+export type StartedServers = Awaited<ReturnType<typeof startServers>>;
+
+interface Deps extends Pick<DaemonDeps, 'logger' | 'conditions' | 'stop'> {
+  host: PreparedHost;
+  joined: JoinedCluster;
+  dns: StartedDns;
+  containers: StartedContainers;
+}
+
+/** Opens the control socket, the HTTP servers and the proxy, in this order. */
+export async function startServers(deps: Deps, undo: UndoStack) {
+  const { host, joined, dns, containers, logger, stop } = deps;
+  const { config, peer, engine, bridge } = host;
+  const { names } = dns;
+  const { naming, exposer, metrics, attachments } = containers;
+  const state = { ready: false, proxyAddresses: [] as readonly string[] };
+  const report = () => makeReport(reportSources(deps, state));
+  metrics.follow({ report, attachments: () => attachments.list().length, names: () => names.size });
+
+  const operations = createOperations({
+    reconciler: containers.reconciler,
+    attachments,
+    exposer,
+    naming,
+    names,
+    engine,
+    config,
+    report,
+    stop,
+    version,
+    dnsIp: dns.ip,
+    blocks: joined.blocks,
+    cluster: containers.cluster,
+    targets: joined.targets,
+    bridgeMac: bridge.address,
+  });
+  const httpParts: HttpParts = {
+    report,
+    metrics,
+    dnsDomain: config.dnsDomain,
+    dnsIp: dns.ip,
+    addresses: joined.allocator,
+    containers: engine,
+    names: naming,
+    exposer,
+  };
+  const fallback = apiListener(httpParts, logger);
+  const control = await ControlServer.listen(paths.control, operations, { logger, fallback });
+  undo.push(() => control.close());
+  await startHttp(deps, httpParts, undo);
+  if (config.proxy) state.proxyAddresses = await startProxy(deps, undo);
+  return {
+    /** From here on, status and `ping` say so. */
+    becomeReady: () => {
+      state.ready = true;
+      const { proxyAddresses: proxy } = state;
+      const { mtu } = host;
+      logger.info({ version, peer, bridge: bridgeName, mtu, proxy, dns: dns.address }, 'ready');
+    },
+  };
+}
+
+function reportSources(
+  { host, joined, dns, containers, conditions }: Deps,
+  { ready, proxyAddresses }: { ready: boolean; proxyAddresses: readonly string[] },
+) {
+  const { allocator, blocks, targets, datapath } = joined;
+  const { cluster } = containers;
+  return {
+    version,
+    ready,
+    config: host.config,
+    peer: host.peer,
+    allocator,
+    names: dns.names,
+    parts: blocks?.owners() ?? null,
+    targets: targets.list(),
+    peers: cluster?.peers() ?? [],
+    nicknames: cluster?.nicknames ?? new Map<string, string>(),
+    states: datapath?.state() ?? [],
+    upstream: dns.upstream(),
+    dnsAddress: dns.address,
+    proxyAddresses,
+    conditions: conditions.list(),
+  };
+}
+
+async function startHttp({ host, logger }: Deps, parts: HttpParts, undo: UndoStack): Promise<void> {
+  const { httpAddress, statusAddress, allowInsecureTcp } = host.config;
+  if (httpAddress !== null) {
+    const api = await startApiServer({ address: httpAddress, allowInsecureTcp }, parts, logger);
+    undo.push(() => api.close());
+  }
+  if (statusAddress !== null) {
+    const status = await startStatusServer(statusAddress, parts, logger);
+    undo.push(() => status.close());
+  }
+}
+
+/** @returns where it listens */
+async function startProxy(
+  { host, dns, containers, logger }: Deps,
+  undo: UndoStack,
+): Promise<readonly string[]> {
+  const { config, engine } = host;
+  const { reconciler, attachments, naming, made, created } = containers;
+  const dnsAddress = config.dnsForContainers ? dns.ip : null;
+  const handlers = createHandlers(config, {
+    images: engine,
+    containers: engine,
+    created,
+    provision: {
+      stateDir: paths.state,
+      dnsDomain: config.dnsDomain,
+      dnsAddress,
+      searchDomains: dns.searchDomains,
+    },
+    namings: {
+      warnings: (called) => naming.warnings({ ...called, id: '', hostUts: false }),
+      keepMade: (id, hostname) => made.keep(id, hostname),
+    },
+    attachments: reconciler,
+    execs: new ExecGate({ engine, attachments, reconciler }),
+    inspected: reconciler,
+    logger,
+  });
+  const proxy = await DockerProxy.start({ ...config, handlers, logger });
+  undo.push(() => proxy.close());
+  return proxy.addresses;
+}
