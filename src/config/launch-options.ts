@@ -159,12 +159,6 @@ export const launchOptions = {
     parse: ip,
     betweenHosts: true,
   },
-  resume: {
-    kind: 'flag',
-    about: 'Connect to the peers known at the last run, too',
-    field: 'resume',
-    betweenHosts: true,
-  },
   password: {
     kind: 'text',
     about: 'Encrypt the traffic between hosts',
@@ -172,6 +166,12 @@ export const launchOptions = {
     parse: (given: string) => given || null,
     env: 'WEAVE_PASSWORD',
     secret: true,
+    betweenHosts: true,
+  },
+  resume: {
+    kind: 'flag',
+    about: 'Connect to the peers known at the last run, too',
+    field: 'resume',
     betweenHosts: true,
   },
   'trusted-subnets': {
