@@ -1,12 +1,13 @@
-// A laboratory host to work in by hand: `npm run lab -- [hosts]` makes them, prints how to enter, and takes them
-// down when it is ended.
-import { Host, Underlay } from '../test/support/host.ts';
+// A laboratory host to work in by hand: `npm run lab -- [HOSTS [trixie|sid|sid-podman]]` makes them, with the machine's
+// own engine or another Debian's, prints how to enter, and takes them down when it is ended.
+import { Host, type Suite, Underlay } from '../test/support/host.ts';
 
 const count = Number(process.argv[2] ?? 1);
+const suite = process.argv[3] as Suite | undefined;
 const underlay = await Underlay.create();
 const hosts: Host[] = [];
 for (let number = 1; number <= count; number++) {
-  const host = await Host.create({ underlay, number, name: `host${number}` });
+  const host = await Host.create({ underlay, number, name: `host${number}`, suite });
   hosts.push(host);
   console.log(`${host.name} ${host.address}: ${host.inside(['bash']).join(' ')}`);
 }

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Output, run, runOk } from '../../src/lib/exec.ts';
+import { type Output, type RunOptions, run, runOk } from '../../src/lib/exec.ts';
+import { dockerd, type EngineProgram, podman } from './engine-program.ts';
+import { endOf, keepLogs } from './logs.ts';
 import { deleteNetns } from './netns.ts';
 import { inSuite, type Suite } from './suite.ts';
 import { Underlay } from './underlay.ts';
@@ -49,8 +51,9 @@ export class Host implements AsyncDisposable {
   readonly address: string;
   /** The proxy's and the engine's endpoint inside, as `docker -H` takes them. */
   readonly proxySocket = 'unix:///var/run/weave/weave.sock';
-  readonly engineSocket = 'unix:///var/run/docker.sock';
+  readonly engineSocket: string;
   readonly #options: HostOptions;
+  readonly #program: EngineProgram;
   /** What takes down what {@link start} has made so far, last first. */
   readonly #undo: (() => Promise<unknown>)[] = [];
   #netns = '';
@@ -62,6 +65,8 @@ export class Host implements AsyncDisposable {
   /** Made by {@link start} only; the fields that name parts of it throw until then. */
   constructor(options: HostOptions = {}) {
     this.#options = options;
+    this.#program = options.suite === 'sid-podman' ? podman : dockerd;
+    this.engineSocket = this.#program.socket;
     this.name = options.name ?? 'host1';
     this.address = `10.250.0.${options.number ?? 1}`;
   }
@@ -106,22 +111,12 @@ export class Host implements AsyncDisposable {
 
   /** Runs a command inside, whatever its exit code. */
   run(argv: readonly string[], options: CommandOptions = {}): Promise<Output> {
-    return run(this.inside(argv), {
-      ...options,
-      deadline: null,
-      script: true,
-      env: { ...process.env, ...options.env },
-    });
+    return run(this.inside(argv), this.#how(options));
   }
 
   /** As {@link run}, but throws on a non-zero exit. @returns standard output */
   runOk(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
-    return runOk(this.inside(argv), {
-      ...options,
-      deadline: null,
-      script: true,
-      env: { ...process.env, ...options.env },
-    });
+    return runOk(this.inside(argv), this.#how(options));
   }
 
   /** Runs a bash script inside, as a user types it. */
@@ -130,9 +125,9 @@ export class Host implements AsyncDisposable {
   }
 
   /** Starts a long-running command inside. */
-  spawn(argv: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  spawn(argv: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess {
     const [file, ...args] = this.inside(argv);
-    return spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    return spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: this.#envOf(env) });
   }
 
   /** Path, seen from outside, of a path inside. (Not of one below a link such as /var/run: that leads outside.) */
@@ -142,7 +137,8 @@ export class Host implements AsyncDisposable {
 
   /** Path, seen from outside, of the proxy's or the engine's socket. */
   socketPath(of: 'proxy' | 'engine'): string {
-    return this.path(of === 'proxy' ? '/run/weave/weave.sock' : '/run/docker.sock');
+    const endpoint = of === 'proxy' ? this.proxySocket : this.engineSocket;
+    return this.path(endpoint.replace(/^unix:\/\/(\/var)?/, ''));
   }
 
   /** Runs the docker CLI straight at the engine. @returns standard output, trimmed */
@@ -183,29 +179,29 @@ export class Host implements AsyncDisposable {
 
   async startEngine(extraArgs: string[] = this.#engineArgs): Promise<void> {
     this.#engineArgs = extraArgs;
-    const command = ['sh', '-c', 'exec dockerd "$@" >>/var/log/dockerd.log 2>&1', 'dockerd', ...extraArgs];
+    const { name, script } = this.#program;
+    const command = ['sh', '-c', `exec >>/var/log/${name}.log 2>&1; ${script} "$@"`, name, ...extraArgs];
     const { suite } = this.#options;
     const [file, ...args] = this.inside(suite === undefined ? command : await inSuite(suite, command));
     const engine = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     this.#engine = engine;
     try {
-      await until(`dockerd answers on ${this.name}`, async () => {
-        if (engine.exitCode !== null) throw new Error(`dockerd ended with ${engine.exitCode}`);
+      await until(`${name} answers on ${this.name}`, async () => {
+        if (engine.exitCode !== null) throw new Error(`${name} ended with ${engine.exitCode}`);
         return (await this.tryDocker('version')).code === 0;
       });
     } catch (error) {
-      const log = await readFile(join(this.dir, 'log/dockerd.log'), 'utf8').catch(() => 'no log');
-      const tail = log.trimEnd().split('\n').slice(-20).join('\n');
+      const tail = await endOf(join(this.dir, `log/${name}.log`));
       throw new Error(`${(error as Error).message}; the end of its log:\n${tail}`, { cause: error });
     }
   }
 
-  /** Ends dockerd with a signal (SIGTERM, or SIGKILL as a crash) and waits for its end. */
+  /** Ends the engine with a signal (SIGTERM, or SIGKILL as a crash) and waits for its end. */
   async stopEngine(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const engine = this.#engine;
     if (engine === undefined || engine.exitCode !== null) return;
     const ended = new Promise((resolve) => engine.once('exit', resolve));
-    const pid = (await readFile(this.path('/run/docker.pid'), 'utf8')).trim();
+    const pid = (await readFile(this.path(this.#program.pidFile), 'utf8')).trim();
     await this.run(['kill', signal === 'SIGKILL' ? '-9' : '-15', pid]);
     await ended;
     this.#engine = undefined;
@@ -213,7 +209,7 @@ export class Host implements AsyncDisposable {
 
   /** The image `busybox`, made from Debian's busybox-static, `CMD ["sh"]`. */
   async importBusybox(): Promise<void> {
-    await this.runOk(['sh', join(repository, 'scripts/import-busybox.sh')]);
+    await this.runOk(['sh', join(repository, 'scripts/import-busybox.sh'), this.engineSocket]);
   }
 
   /** Takes everything down, even where a part of it fails. @throws the first failure */
@@ -222,6 +218,15 @@ export class Host implements AsyncDisposable {
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop())
       await undo().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** A test's own limit of time is the only one. */
+  #how({ env, ...options }: CommandOptions): RunOptions {
+    return { ...options, deadline: null, script: true, env: this.#envOf(env) };
+  }
+
+  #envOf(env: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+    return { ...process.env, ...this.#program.env, ...env };
   }
 
   #started<T extends string | number>(field: T): T {
@@ -253,42 +258,34 @@ export class Host implements AsyncDisposable {
 
   /** Starts PID 1. */
   async #boot(): Promise<void> {
+    // It ends with this process, even with one that is killed.
     const init = spawn(
-      'nsenter',
+      'setpriv',
       [
-        `--net=/run/netns/${this.netns}`,
+        ...['--pdeathsig', 'KILL', 'nsenter', `--net=/run/netns/${this.netns}`],
         ...['unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--propagation', 'private'],
         ...['sh', join(here, 'host-init.sh'), this.dir, this.name, this.address],
       ],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
+      { stdio: ['ignore', 'ignore', 'pipe'] },
     );
+    let said = '';
+    init.stderr.on('data', (text) => {
+      said += text;
+    });
     const ended = new Promise((resolve) => init.once('exit', resolve));
     this.#undo.push(async () => {
       // Its PID 1 takes every process inside with it; where there is none yet, --kill-child does the same.
       if (this.#pid === 0) init.kill('SIGKILL');
       else if (init.exitCode === null) await run(['kill', '-9', String(this.#pid)]);
       await ended;
-      await this.#keepLogs();
+      await keepLogs(join(this.dir, 'log'), this.#options.suite ?? 'own', this.name);
     });
     await until(`${this.name} is up`, () => {
-      if (init.exitCode !== null) throw new Error(`the init of ${this.name} ended with ${init.exitCode}`);
+      if (init.exitCode !== null) throw new Error(`${this.name} ended: ${said}`);
       return existsSync(join(this.dir, 'ready'));
     });
-    // nsenter execs unshare, whose only child is the host's PID 1.
+    // It has become unshare, whose only child is the host's PID 1.
     const children = await readFile(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8');
     this.#pid = Number(children.trim());
-  }
-
-  /** Logs outlive the host, by the name of the file that is tested: those of its last run. */
-  async #keepLogs(): Promise<void> {
-    const kept = join(
-      labRoot,
-      'logs',
-      basename(process.argv[1] ?? 'unknown'),
-      this.#options.suite ?? '',
-      this.name,
-    );
-    await rm(kept, { recursive: true, force: true });
-    await cp(join(this.dir, 'log'), kept, { recursive: true });
   }
 }
