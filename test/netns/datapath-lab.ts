@@ -135,7 +135,7 @@ export class Node implements AsyncDisposable {
   }
 
   async pings(from: Container, to: Container, count = 1): Promise<boolean> {
-    const argv = ['busybox', 'ping', '-c', String(count), '-W', '1', to.ip];
+    const argv = ['busybox', 'ping', '-c', String(count), '-W', '5', to.ip];
     return (await this.host.run(this.within(from, argv))).code === 0;
   }
 
@@ -198,9 +198,9 @@ export async function transfer({
   to: Node;
   bytes: number;
 }): Promise<number> {
-  const listen = ['sh', '-c', 'timeout 30 socat -u TCP-LISTEN:7000 STDOUT | wc -c'];
+  const listen = ['sh', '-c', 'timeout 120 socat -u TCP-LISTEN:7000 STDOUT | wc -c'];
   const received = to.host.runOk(to.within(first(to), listen));
-  const send = `head -c ${bytes} /dev/zero | timeout 30 socat -u STDIN TCP:${first(to).ip}:7000,retry=100,interval=0.1`;
+  const send = `head -c ${bytes} /dev/zero | timeout 120 socat -u STDIN TCP:${first(to).ip}:7000,retry=600,interval=0.1`;
   await from.host.runOk(from.within(first(from), ['sh', '-c', send]));
   return Number(await received);
 }

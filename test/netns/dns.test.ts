@@ -85,7 +85,8 @@ test('programs of containers resolve names', async (t) => {
         for (const name of ['nobody', 'nobody.weave.local']) {
           const start = performance.now();
           assert.equal((await inContainer(search, program, name)).code, 2, `${name} does not exist`);
-          assert.ok(performance.now() - start < 1_000, `${name} took too long`);
+          // A server that does not answer is waited for 5 s.
+          assert.ok(performance.now() - start < 5_000, `${name} took too long`);
         }
       });
     }

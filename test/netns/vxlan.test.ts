@@ -182,7 +182,7 @@ test('the bridge datapath', async (t) => {
     assert.equal(fdb.split('\n').filter((line) => line.startsWith('06:')).length, 200_000);
     const again = await one.call<{ seconds: number }>('many', { count: 100_000, peer: two.name });
     t.diagnostic(`once more, all of it there: ${again.seconds.toFixed(2)} s`);
-    assert.ok(result.seconds < 60);
+    assert.ok(result.seconds < 300);
   });
 
   await t.test('removes all of it', async () => {

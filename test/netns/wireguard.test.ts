@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import test from 'node:test';
 import { Cidr } from '../../src/model/address.ts';
 import { guardRules } from '../../src/net/overlay/wireguard.ts';
@@ -24,7 +23,7 @@ async function seen({ host }: Node, deed: () => Promise<unknown>): Promise<Buffe
 
 /** A VXLAN datagram with a broadcast frame of this network, from a host of the underlay that is no peer. */
 const forge = `
-  const frame = Buffer.from('08000000${(6784).toString(16).padStart(6, '0')}00' + 'ffffffffffff020000000201' + '0'.repeat(100), 'hex');
+  const frame = Buffer.from('08000000${(6784).toString(16).padStart(6, '0')}00' + 'ffffffffffff020000009999' + '0'.repeat(100), 'hex');
   const socket = require('node:dgram').createSocket('udp4');
   socket.send(frame, 6784, '10.250.0.1', () => socket.close());
 `;
@@ -121,16 +120,14 @@ test('the encrypted datapath', async (t) => {
     const saved = await one.host.runOk(['iptables-save', '-t', 'filter']);
     for (const rule of guardRules([Cidr.parse('10.250.0.3/32')]))
       assert.ok(saved.includes(`-A INPUT ${rule}\n`), rule);
-    const received = async () =>
-      readFileSync(one.host.path('/sys/class/net/vxlan-6784/statistics/rx_packets'), 'utf8');
-    const before = await received();
+    const heard = await Capture.start(one.host, 'vxlan-6784', 'ether src 02:00:00:00:99:99');
     await two.host.runOk(['ip', 'rule', 'del', 'pref', '6784']);
     await two.host.runOk(['ip', 'rule', 'del', 'pref', '6785']);
     await two.host.runOk([process.execPath, '-e', forge]);
-    assert.equal(await received(), before);
     await one.host.runOk(['iptables', '-F', 'INPUT']);
     await two.host.runOk([process.execPath, '-e', forge]);
-    assert.notEqual(await received(), before, 'without the rules it would have been heard');
+    await until('it is heard', () => heard.packets().length > 0);
+    assert.equal((await heard.stop()).length, 1, 'the second alone, which came without the rules');
     await one.host.runOk(['iptables-restore'], { input: script.join('\n') });
     assert.ok(await one.pings(first(one), first(three)));
   });

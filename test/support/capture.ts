@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Host } from './host.ts';
+import { until } from './until.ts';
 
 /** What passes an interface of a host. */
 export class Capture {
@@ -9,6 +10,8 @@ export class Capture {
   readonly #child: ChildProcess;
   readonly #pid: string;
   readonly #chunks: Buffer[] = [];
+  /** what tcpdump last said */
+  #said = '';
 
   private constructor(host: Host, child: ChildProcess, pid: string) {
     this.#host = host;
@@ -29,16 +32,38 @@ export class Capture {
     if (child.stderr === null) throw new Error('no stderr');
     const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
     const capture = new Capture(host, child, (await lines.next()).value as string);
-    for (let line = await lines.next(); !line.done; line = await lines.next())
-      if (/listening on/.test(line.value)) return capture;
+    for (let line = await lines.next(); !line.done; line = await lines.next()) {
+      if (!/listening on/.test(line.value)) continue;
+      void capture.#listen(lines);
+      return capture;
+    }
     throw new Error('tcpdump has ended');
   }
 
-  /** @returns the packets, from their Ethernet header on */
+  /** Waits until all that has passed is kept, and ends. @returns the packets, from their Ethernet header on */
   async stop(): Promise<Buffer[]> {
+    await until('tcpdump has read what the kernel has for it', () => this.#drained());
     const ended = once(this.#child, 'close');
     await this.#host.runOk(['kill', '-INT', this.#pid]);
     await ended;
+    return this.packets();
+  }
+
+  /** It has read as many as the filter let through: what a busy machine holds back would be lost at its end. */
+  async #drained(): Promise<boolean> {
+    this.#said = '';
+    await this.#host.runOk(['kill', '-USR1', this.#pid]);
+    await until('tcpdump counts', () => this.#said.includes('received by filter'));
+    const [, captured, received] = /(\d+) packets? captured, (\d+) packets? received/.exec(this.#said) ?? [];
+    return captured === received;
+  }
+
+  async #listen(lines: AsyncIterator<string>): Promise<void> {
+    for (let line = await lines.next(); !line.done; line = await lines.next()) this.#said = line.value;
+  }
+
+  /** Those that have come so far. */
+  packets(): Buffer[] {
     const file = Buffer.concat(this.#chunks);
     const packets: Buffer[] = [];
     for (let at = 24; at + 16 <= file.length; ) {
