@@ -39,4 +39,6 @@ export interface LaunchConfig extends Fields {
   store: string;
   /** how etcd lets us in; null: all are let in */
   etcd: EtcdLogin | null;
+  /** null: what goes between hosts is not encrypted */
+  password: string | null;
 }

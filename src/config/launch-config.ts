@@ -6,6 +6,7 @@ import type { LaunchConfig } from './config.ts';
 import type { launchOptions } from './launch-options.ts';
 import type { Args } from './option.ts';
 import { parsePeers } from './peers.ts';
+import { readSecret } from './secrets.ts';
 import { fieldsOf, readSettings } from './settings.ts';
 import { parseEtcdLogin, parseStore, usesEtcd } from './store-config.ts';
 import { engineTls, proxyTls } from './tls-files.ts';
@@ -42,6 +43,7 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
     mtu: env.WEAVE_MTU ? parseMtu(env.WEAVE_MTU, 'WEAVE_MTU') : null,
     store: parseStore(settings.store, { peers, etcd }),
     etcd,
+    password: readSecret(settings.password, { file: settings['password-file'], flag: 'password' }),
   };
 }
 

@@ -9,10 +9,22 @@ export function launchNotes(args: Args<typeof launchOptions>, { store }: LaunchC
     return value !== undefined && value !== false;
   });
   const alone = store === 'lmdb' ? given.filter(([, { betweenHosts }]) => betweenHosts) : [];
+  const shown = given.filter(
+    ([name, { secret }]) => secret && holdsSecret(name, String(args[name as keyof typeof launchOptions])),
+  );
   return [
+    ...shown.map(
+      ([name]) =>
+        `other users of this host may have read --${name} in the list of processes; better use --${name}-file`,
+    ),
     ...alone.map(([name]) => `--${name} matters between hosts only, and this one is alone (--store lmdb)`),
     ...given.flatMap(([name, { noEffect }]) =>
       noEffect === undefined ? [] : `--${name} has no effect: ${noEffect}`,
     ),
   ];
+}
+
+/** A user of etcd without password is none. */
+function holdsSecret(name: string, value: string): boolean {
+  return name !== 'etcd-user' || value.includes(':');
 }

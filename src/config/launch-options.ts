@@ -162,10 +162,14 @@ export const launchOptions = {
   password: {
     kind: 'text',
     about: 'Encrypt the traffic between hosts',
-    field: 'password',
-    parse: (given: string) => given || null,
     env: 'WEAVE_PASSWORD',
     secret: true,
+    betweenHosts: true,
+  },
+  'password-file': {
+    kind: 'file',
+    about: 'The same, from the only line of a file, or of standard input: -',
+    env: 'WEAVE_PASSWORD_FILE',
     betweenHosts: true,
   },
   resume: {
@@ -204,6 +208,11 @@ export const launchOptions = {
     about: 'USER or USER:PASSWORD of etcd; the password may be in ETCDCTL_PASSWORD',
     env: 'ETCDCTL_USER',
     secret: true,
+  },
+  'etcd-user-file': {
+    kind: 'file',
+    about: 'USER:PASSWORD of etcd, from the only line of a file, or of standard input: -',
+    env: 'WEAVE_ETCD_USER_FILE',
   },
   datapath: {
     kind: 'text',

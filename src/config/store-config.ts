@@ -3,6 +3,7 @@ import { withEtcdPort } from '../model/members.ts';
 import type { EtcdLogin } from './config.ts';
 import type { launchOptions } from './launch-options.ts';
 import type { Args } from './option.ts';
+import { readSecret } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import { etcdTls } from './tls-files.ts';
 
@@ -34,13 +35,14 @@ export function parseEtcdLogin(settings: Settings, passwordVariable: string | un
     cert: settings['etcd-cert'] || undefined,
     key: settings['etcd-key'] || undefined,
   });
-  const [user = '', ...rest] = settings['etcd-user']?.split(':') ?? [];
+  const login = readSecret(settings['etcd-user'], { file: settings['etcd-user-file'], flag: 'etcd-user' });
+  const [user = '', ...rest] = login?.split(':') ?? [];
   if (user === '') return tls ?? null;
   const password = rest.length > 0 ? rest.join(':') : passwordVariable;
   if (password === undefined) {
     throw new WeaveError(
       'USAGE',
-      `--etcd-user: there is no password of ${user}; write --etcd-user ${user}:PASSWORD, or set ETCDCTL_PASSWORD`,
+      `--etcd-user: there is no password of ${user}; set ETCDCTL_PASSWORD, or write ${user}:PASSWORD into a file and name it by --etcd-user-file`,
     );
   }
   return { ...tls, user, password };

@@ -1,5 +1,6 @@
-import { writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import type { LaunchConfig } from '../config/config.ts';
+import { secretVariables } from '../config/secrets.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import { LogFile } from '../lib/log-file.ts';
@@ -15,6 +16,8 @@ import { notifyReady } from './notify.ts';
  * @throws WeaveError when a part can't start; what had started is closed again
  */
 export async function runDaemon(config: LaunchConfig, to: LogFile = new LogFile({ to: 2 })): Promise<void> {
+  // The tools that we run have no use for them.
+  for (const variable of secretVariables) delete process.env[variable];
   const logger = createLogger(config.logLevel, to);
   const conditions = new Conditions({ logger });
   to.watch((problem) => conditions.update('LOG_LOST', problem));
@@ -41,16 +44,14 @@ function surviveFaults(logger: Logger, conditions: Conditions): void {
   process.on('unhandledRejection', survive).on('uncaughtException', survive);
 }
 
+/** File descriptor on which `launch` writes what it was asked for. */
+const configFd = 0;
 /** File descriptor on which `launch` reads why the daemon could not start. */
 const reportFd = 3;
 
 async function main(): Promise<void> {
   try {
-    const config = JSON.parse(process.env.WEAVETS_CONFIG ?? '') as LaunchConfig;
-    // Passwords, which the tools that we run have no use for.
-    for (const variable of ['WEAVETS_CONFIG', 'WEAVE_PASSWORD', 'ETCDCTL_USER', 'ETCDCTL_PASSWORD']) {
-      delete process.env[variable];
-    }
+    const config = JSON.parse(readFileSync(configFd, 'utf8')) as LaunchConfig;
     const log = new LogFile({ to: paths.log });
     process.on('SIGHUP', () => log.reopen());
     await runDaemon(config, log);

@@ -18,6 +18,9 @@ test('the daemon as a container, by the compose file, without privileges beyond 
     assert.fail(`${error}\n${await host.docker('logs', 'weave')}`);
   }
   assert.equal(await host.docker('inspect', '-f', '{{.HostConfig.Privileged}}', 'weave'), 'false');
+  // Docker's own profile of system calls is in force: 2 is a filter.
+  const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'weave');
+  assert.match(await host.runOk(['cat', `/proc/${pid}/status`]), /^Seccomp:\t2$/m);
 
   const typed = await host.shell(
     `eval $(docker exec weave weavets env) && docker run --name one -itd busybox && docker run --name two -itd --read-only busybox && docker exec one ping -c 1 two`,

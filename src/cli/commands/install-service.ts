@@ -2,7 +2,7 @@ import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { command, noWords } from '../command.ts';
 import { refuseSecond } from '../process/running.ts';
-import { install, unitFiles } from '../service/installed.ts';
+import { environmentFile, install, installEnvironment, unitFiles } from '../service/installed.ts';
 import { serviceUnit, socketUnit } from '../service/service-units.ts';
 import { systemctl, systemdRuns } from '../service/systemd.ts';
 
@@ -40,6 +40,7 @@ export const installService = command({
       await install(path, text);
       context.out(path);
     }
+    if (await installEnvironment(context.env)) context.out(environmentFile);
     if (!start) return context.err('next: systemctl daemon-reload && systemctl enable --now weavets');
     await systemctl('daemon-reload');
     await systemctl('enable', '--now', 'weavets.socket', 'weavets.service');

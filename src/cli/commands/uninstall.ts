@@ -4,7 +4,7 @@ import { WeaveError } from '../../lib/errors.ts';
 import { paths } from '../../model/paths.ts';
 import { command, noWords } from '../command.ts';
 import { resetAll } from '../process/reset-all.ts';
-import { completionFiles, uninstall as remove, unitFiles } from '../service/installed.ts';
+import { completionFiles, environmentFile, uninstall as remove, unitFiles } from '../service/installed.ts';
 import { systemctl, systemdRuns } from '../service/systemd.ts';
 
 export const uninstall = command({
@@ -27,7 +27,7 @@ export const uninstall = command({
     const state = [paths.state, paths.log].filter((path) => existsSync(path));
     await resetAll(context, force);
     const removed: string[] = state.filter((path) => !existsSync(path));
-    for (const path of [...units, ...Object.values(completionFiles)]) {
+    for (const path of [...units, environmentFile, ...Object.values(completionFiles)]) {
       if (await remove(path)) removed.push(path);
     }
     if (units.length > 0 && systemdRuns()) await systemctl('daemon-reload');

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { LaunchConfig } from '../../config/config.ts';
+import { secretVariables } from '../../config/secrets.ts';
 import { type ErrorCode, errorCodes, WeaveError } from '../../lib/errors.ts';
 import type { Context } from '../command.ts';
 import { waitUntil } from './running.ts';
@@ -29,10 +30,12 @@ export async function spawnDaemon(config: LaunchConfig, how: Spawning): Promise<
   const child = spawn(process.execPath, [how.file], {
     cwd: '/',
     detached: true,
-    // In the environment and not in the arguments: those every user can read, and there is a password in it.
-    env: { ...how.env, WEAVETS_CONFIG: JSON.stringify(config) },
-    stdio: ['ignore', log, log, 'pipe'],
+    env: withoutSecrets(how.env),
+    stdio: ['pipe', log, log, 'pipe'],
   });
+  // Through a pipe: there may be a password in it, and arguments and environment can be read as long as it runs.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(JSON.stringify(config));
   closeSync(log);
   // The daemon is in a session of its own, so Ctrl-C reaches only us.
   const interrupted = () => child.kill('SIGTERM');
@@ -47,6 +50,10 @@ export async function spawnDaemon(config: LaunchConfig, how: Spawning): Promise<
     child.unref();
     child.stdio[3]?.destroy();
   }
+}
+
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.includes(name)));
 }
 
 /** Nothing of it is left when this resolves. */

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { paths } from '../../model/paths.ts';
+import { environmentFile } from './installed.ts';
 
 const socketPath = paths.proxy.replace('unix:///var/run/', '/run/');
 
@@ -32,7 +33,7 @@ Requires=weavets.socket
 Type=notify
 # Node has no sockets of systemd's kind; systemd-notify speaks for it.
 NotifyAccess=all
-EnvironmentFile=-/etc/default/weavets
+EnvironmentFile=-${environmentFile}
 ExecStart=${quote(realpathSync(process.execPath))} ${quote(program)} launch --foreground -H fd:// $WEAVETS_FLAGS
 Restart=on-failure
 RestartSec=2
@@ -43,15 +44,27 @@ OOMScoreAdjust=-500
 LimitNOFILE=1048576
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_CHOWN
 NoNewPrivileges=yes
+# Not strict, and homes are not closed: the engine's folder, with the hosts files of containers, may be anywhere.
 ProtectSystem=full
-ProtectHome=read-only
 ProtectControlGroups=yes
 ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
 PrivateTmp=yes
+PrivateMounts=yes
+# For wireguard-go.
+DevicePolicy=closed
+DeviceAllow=/dev/net/tun rw
 LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET
+# It enters the network namespaces of containers, and no others.
+RestrictNamespaces=net
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target

@@ -30,6 +30,8 @@ async function host(t: TestContext, mode: string): Promise<Spawning> {
       NODE_OPTIONS: `--import=${import.meta.resolve('tsx')}`,
       TEST_SOCKET: join(folder, 'control.sock'),
       TEST_MODE: mode,
+      WEAVE_PASSWORD: 's3cret',
+      ETCDCTL_PASSWORD: 's3cret',
     },
     control,
   };
@@ -54,7 +56,9 @@ test('launch gives the pid of a daemon that is ready', async (t) => {
   const how = await host(t, 'serve');
   const pid = await spawnDaemon(config, how);
   assert.deepEqual(await how.control.call('ping', {}), { pid, version: '0', ready: true });
-  assert.doesNotMatch(await readFile(`/proc/${pid}/cmdline`, 'utf8'), /s3cret/);
+  for (const file of ['cmdline', 'environ']) {
+    assert.doesNotMatch(await readFile(`/proc/${pid}/${file}`, 'utf8'), /s3cret/, file);
+  }
   assert.match(await readFile(how.log, 'utf8'), /^password s3cret$/m);
 });
 

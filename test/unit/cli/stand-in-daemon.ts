@@ -1,9 +1,10 @@
 // What `launch` starts in the tests: serves the control socket of TEST_SOCKET, and does what TEST_MODE says.
-import { writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { ControlServer, type Handlers } from '../../../src/control/server.ts';
 import { silent } from '../../../src/lib/log.ts';
 
-const { TEST_SOCKET: path = '', TEST_MODE: mode, WEAVETS_CONFIG: config = '' } = process.env;
+const { TEST_SOCKET: path = '', TEST_MODE: mode } = process.env;
+const config = readFileSync(0, 'utf8');
 
 console.log(`password ${JSON.parse(config).password}`);
 if (mode === 'refuse') {
