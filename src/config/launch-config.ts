@@ -66,7 +66,7 @@ function parseHosts(given: readonly string[], openTcpAllowed: boolean): string[]
 }
 
 /** The engine is where DOCKER_HOST points, unless `weavets env` made that ourselves. */
-function parseEngine(env: NodeJS.ProcessEnv, hosts: readonly string[]): string {
+export function parseEngine(env: NodeJS.ProcessEnv, hosts: readonly string[] = []): string {
   const isProxy = (text: string) => text === paths.proxy || hosts.includes(text);
   const [variable, value = ''] = isProxy(env.DOCKER_HOST ?? '')
     ? (['ORIG_DOCKER_HOST', env.ORIG_DOCKER_HOST] as const)

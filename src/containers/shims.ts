@@ -2,23 +2,58 @@ import { chmod, copyFile, mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WeaveError } from '../lib/errors.ts';
-import { shimDirectory, shimModes } from '../model/shim.ts';
+import { run } from '../lib/exec.ts';
+import { shimDirectory, shimModes, shimProgram } from '../model/shim.ts';
 
-/** Puts the shims where containers can bind them: host paths, kept while any container may still start from them. */
+const programOf = (stateDir: string, mode: (typeof shimModes)[number]) =>
+  shimProgram(shimDirectory(stateDir, mode));
+
+/**
+ * Puts the shims where containers can bind them: host paths, kept while any container may still start from them.
+ * @throws WeaveError STATE_NOEXEC where no container could run them
+ */
 export async function installShims(stateDir: string): Promise<void> {
   const built = fileURLToPath(new URL(`../shim/${process.arch}`, import.meta.url));
   for (const mode of shimModes) {
-    const source = `${built}/${mode}/w`;
-    const target = `${shimDirectory(stateDir, mode)}/w`;
-    const wanted = await readFile(source).catch((cause) => {
+    const source = shimProgram(`${built}/${mode}`);
+    await put(source, programOf(stateDir, mode)).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOENT' || cause.path !== source) throw cause;
       throw new WeaveError('LAUNCH_FAILED', `${source} is missing; 'npm run build' makes it`, { cause });
     });
-    const present = await readFile(target).catch(() => undefined);
-    if (present?.equals(wanted)) continue;
-    await mkdir(dirname(target), { recursive: true });
-    // Containers may be running the old one: replaced by rename, never written to.
-    await copyFile(source, `${target}.new`);
-    await chmod(`${target}.new`, 0o755);
-    await rename(`${target}.new`, target);
+  }
+  await checkExecutable(stateDir);
+}
+
+/** From now on containers start at once: nobody is left to attach them. The next {@link installShims} undoes it. */
+export async function releaseShims(stateDir: string): Promise<void> {
+  const source = programOf(stateDir, 'nowait');
+  for (const mode of shimModes) {
+    if (mode !== 'nowait') await put(source, programOf(stateDir, mode));
+  }
+}
+
+/** Containers may be running the old one: it is replaced by rename, never written to. */
+async function put(source: string, target: string): Promise<void> {
+  const wanted = await readFile(source);
+  const present = await readFile(target).catch(() => undefined);
+  if (present?.equals(wanted)) return;
+  await mkdir(dirname(target), { recursive: true });
+  await copyFile(source, `${target}.new`);
+  await chmod(`${target}.new`, 0o755);
+  await rename(`${target}.new`, target);
+}
+
+/** Containers inherit the options of the mount: engines of today forbid there what is forbidden here. */
+async function checkExecutable(stateDir: string): Promise<void> {
+  try {
+    // Without a command it says how it is used, and ends.
+    await run([programOf(stateDir, 'nowait')]);
+  } catch (cause) {
+    throw new WeaveError(
+      'STATE_NOEXEC',
+      `programs in ${stateDir} can't be run, and containers start by one: it is on a file system mounted noexec; ` +
+        `remount that without noexec (mount -o remount,exec), or mount another at ${stateDir}`,
+      { cause },
+    );
   }
 }

@@ -1,23 +1,36 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { parseEngine } from '../config/launch-config.ts';
+import { engineTls } from '../config/tls-files.ts';
+import { releaseShims } from '../containers/shims.ts';
+import { EngineClient } from '../docker/client.ts';
 import { messageOf } from '../lib/errors.ts';
 import { paths } from '../model/paths.ts';
+import { shimRoot } from '../model/shim.ts';
 import { removeBridge } from '../net/bridge.ts';
 import { removeRules } from '../net/firewall.ts';
 import { IpBatch } from '../net/ip.ts';
 import { removeDatapath } from '../net/overlay/datapath.ts';
 
+/** How to reset. */
+export interface ResetOptions {
+  /** says where the engine is */
+  env: NodeJS.ProcessEnv;
+}
+
 /**
  * Takes away all that weavets made on this host: bridge, veths, rules and chains, state. The daemon must have ended.
+ * What containers start by stays until none does.
  * @returns what could not be taken away, and why
  */
-export async function resetHost(): Promise<string[]> {
+export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   const ip = new IpBatch();
   const steps = [
     () => removeDatapath(),
     () => removeBridge(ip),
     () => removeRules(),
-    () => removeFolder(paths.state),
+    () => removeState(env),
     () => removeFolder(paths.run),
     () => removeLogs(),
   ];
@@ -38,9 +51,33 @@ async function removeLogs(): Promise<void> {
   }
 }
 
+/** The state; without the shims, which then don't wait, as long as a container binds one. */
+async function removeState(env: NodeJS.ProcessEnv): Promise<void> {
+  const shims = shimRoot(paths.state);
+  if (!existsSync(shims) || !(await shimsInUse(env))) return removeFolder(paths.state);
+  await releaseShims(paths.state);
+  await removeFolder(paths.state, basename(shims));
+}
+
+/** True, too, when the engine can't be asked. */
+async function shimsInUse(env: NodeJS.ProcessEnv): Promise<boolean> {
+  try {
+    const url = parseEngine(env);
+    const engine = new EngineClient({ url, tls: engineTls(url, env) });
+    try {
+      return (await engine.list({ all: true })).some(({ shim }) => shim !== undefined);
+    } finally {
+      await engine.close();
+    }
+  } catch {
+    return true;
+  }
+}
+
 /** The folder itself may be a mount, as it is where the daemon runs in a container; then it stays, empty. */
-async function removeFolder(path: string): Promise<void> {
+async function removeFolder(path: string, but?: string): Promise<void> {
   const names = await readdir(path).catch(() => []);
-  for (const name of names) await rm(join(path, name), { recursive: true, force: true });
+  for (const name of names.filter((each) => each !== but))
+    await rm(join(path, name), { recursive: true, force: true });
   await rmdir(path).catch(() => {});
 }

@@ -3,7 +3,7 @@ import Docker from 'dockerode';
 import { Pool } from 'undici';
 import { WeaveError } from '../lib/errors.ts';
 import { findShim } from '../model/shim.ts';
-import type { ContainerInfo } from './types.ts';
+import type { ContainerInfo, ListedContainer } from './types.ts';
 
 /** Where the engine listens, and its client certificate files if it wants TLS. */
 export interface EngineAddress {
@@ -75,8 +75,8 @@ export class EngineClient {
     return this.get(`/images/${encodeURIComponent(reference).replaceAll('%2F', '/')}/json${query}`);
   }
 
-  /** Ids of all containers, or of the running ones. */
-  async list(options: { all: boolean }): Promise<{ id: string; name: string; running: boolean }[]> {
+  /** All containers, or the running ones. */
+  async list(options: { all: boolean }): Promise<ListedContainer[]> {
     const docker = await this.dockerode();
     const rows = await this.#within(this.#deadlines.read, (abortSignal) =>
       docker.listContainers({ all: options.all, abortSignal }),
@@ -85,6 +85,7 @@ export class EngineClient {
       id: row.Id,
       name: (row.Names[0] ?? '').replace(/^\//, ''),
       running: row.State === 'running' || row.State === 'paused',
+      shim: findShim(row.Mounts ?? []),
     }));
   }
 

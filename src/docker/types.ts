@@ -30,3 +30,9 @@ export interface ContainerInfo {
   /** the user mounted a file of their own at /etc/hosts */
   ownHosts: boolean;
 }
+
+/** What a list of containers tells of one. */
+export interface ListedContainer extends Pick<ContainerInfo, 'id' | 'name' | 'shim'> {
+  /** or paused */
+  running: boolean;
+}

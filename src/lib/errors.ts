@@ -29,6 +29,7 @@ export const errorCodes = [
   'NOT_ATTACHABLE',
   'ATTACH_FAILED',
   'STATE_CORRUPT',
+  'STATE_NOEXEC',
   'STORE_UNAVAILABLE',
   'CLUSTER_MISMATCH',
   'INTERNAL',

@@ -20,7 +20,7 @@ export interface DaemonModule {
 /** What `daemon/reset` exports. */
 export interface ResetModule {
   /** Removes bridge, veths, rules and state. @returns warnings, for what could not be removed */
-  resetHost(options: { force: boolean }): Promise<string[]>;
+  resetHost(options: { env: NodeJS.ProcessEnv }): Promise<string[]>;
 }
 
 /** What `doctor/preflight` exports. */

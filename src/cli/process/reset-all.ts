@@ -19,5 +19,5 @@ export async function resetAll(context: Context, force: boolean): Promise<void> 
     context.err(`warning: ${messageOf(error)}`);
   }
   const { resetHost } = await importReset();
-  for (const warning of await resetHost({ force })) context.err(`warning: ${warning}`);
+  for (const warning of await resetHost({ env: context.env })) context.err(`warning: ${warning}`);
 }

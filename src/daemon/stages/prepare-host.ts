@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { resumeStore } from '../../cluster/members.ts';
 import { peerName } from '../../cluster/peer.ts';
 import type { LaunchConfig } from '../../config/config.ts';
-import { installShims } from '../../containers/shims.ts';
+import { installShims, releaseShims } from '../../containers/shims.ts';
 import { EngineClient } from '../../docker/client.ts';
 import { checkRange, checkTools, openSysctls } from '../../doctor/preflight.ts';
 import { splitAddress } from '../../http/listen.ts';
@@ -17,6 +17,7 @@ import { IpBatch } from '../../net/ip.ts';
 import { datapathMtu } from '../../net/overlay/vxlan.ts';
 import { guardRules } from '../../net/overlay/wireguard.ts';
 import { LmdbStore } from '../../store/lmdb.ts';
+import { hostEnds } from '../host-ends.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
 
 /** Ports of the heartbeat, VXLAN, WireGuard and etcd: not for containers. */
@@ -43,6 +44,9 @@ export async function prepareHost(deps: Pick<DaemonDeps, 'config' | 'logger'>, u
   await engine.version();
   await checkRange(config, logger);
   await installShims(paths.state);
+  undo.push(async () => {
+    if (!(await hostEnds())) await releaseShims(paths.state);
+  });
 
   const ip = new IpBatch();
   undo.push(() => ip.close());
