@@ -9,7 +9,19 @@
  * -DMODE=WAIT       the same without the route
  * -DMODE=NOWAIT     does not wait
  *
- * Exit codes: 127 command not found, 126 it can't be run, 128 + signal ended while waiting, 2 no command given.
+ * Whether the command can be run is looked at first, as runc does without a shim; what it finds then is an error of
+ * the engine's start call, and the container never runs. Here it does: so the shim says in its own name (/proc/<pid>/comm)
+ * what it found, and waits for the daemon to read that, to answer in the engine's place, and to stop the container.
+ *
+ *   w        not looked yet
+ *   w:ok     the command can be run
+ *   w:p0     no folder of PATH has it
+ *   w:s<n>   there is nothing to be seen at that path, errno n
+ *   w:d21    it is a directory
+ *   w:a<n>   it must not be run, errno n
+ *
+ * Exit codes: 127 command not found, 126 it must not be run, 128 other failures to look at it, 255 it could not be run
+ * though it seemed so, 128 + signal ended while waiting, 2 no command given.
  */
 #define NOWAIT 0
 #define WAIT 1
@@ -18,9 +30,10 @@
 #if defined __x86_64__ && defined __LP64__
 enum {
   SYS_write_vector = 20, SYS_close = 3, SYS_read = 0, SYS_sigaction = 13, SYS_sigprocmask = 14, SYS_socket = 41,
-  SYS_sendto = 44, SYS_recvfrom = 45, SYS_bind = 49, SYS_execve = 59, SYS_exit_group = 231, SYS_ppoll = 271,
-  SYS_signalfd = 289,
+  SYS_sendto = 44, SYS_recvfrom = 45, SYS_bind = 49, SYS_execve = 59, SYS_getppid = 110, SYS_prctl = 157, SYS_exit_group = 231,
+  SYS_stat_at = 262, SYS_access_at = 269, SYS_ppoll = 271, SYS_signalfd = 289,
 };
+enum { STAT_MODE_AT = 24 };
 
 /* The kernel leaves argc, argv and envp on the stack; a C function wants it aligned. */
 __asm__(".text\n.globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall enter\n");
@@ -39,9 +52,10 @@ static long syscall6(long number, long a, long b, long c, long d, long e, long f
 #elif defined __aarch64__ && defined __LP64__ && !defined __AARCH64EB__
 enum {
   SYS_write_vector = 66, SYS_close = 57, SYS_read = 63, SYS_sigaction = 134, SYS_sigprocmask = 135, SYS_socket = 198,
-  SYS_sendto = 206, SYS_recvfrom = 207, SYS_bind = 200, SYS_execve = 221, SYS_exit_group = 94, SYS_ppoll = 73,
-  SYS_signalfd = 74,
+  SYS_sendto = 206, SYS_recvfrom = 207, SYS_bind = 200, SYS_execve = 221, SYS_getppid = 173, SYS_prctl = 167, SYS_exit_group = 94,
+  SYS_stat_at = 79, SYS_access_at = 48, SYS_ppoll = 73, SYS_signalfd = 74,
 };
+enum { STAT_MODE_AT = 16 };
 
 __asm__(".text\n.globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tb enter\n");
 
@@ -71,8 +85,8 @@ typedef unsigned int u32;
 typedef unsigned long u64;
 
 enum {
-  ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENODEV = 19, ENOTDIR = 20,
-  ETXTBSY = 26, ENAMETOOLONG = 36, ELOOP = 40, ENOBUFS = 105,
+  EPERM = 1, ENOENT = 2, EINTR = 4, E2BIG = 7, ENOEXEC = 8, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENODEV = 19,
+  ENOTDIR = 20, EISDIR = 21, ETXTBSY = 26, ENAMETOOLONG = 36, ENOSYS = 38, ELOOP = 40, ENOBUFS = 105,
 };
 
 static u64 length(const char *text) {
@@ -229,11 +243,12 @@ static u64 ending_signals(void) {
 }
 
 /*
- * Returns 0 when the network is ready, or -errno if it can't be watched; ends the process on a signal in `signals`.
+ * Returns 0 when the network is ready, or -errno if it can't be watched; ends the process on a signal in `signals`, by
+ * `code` if that is not 0.
  * The events are a bell only, what is true comes from a new look: so lost events (ENOBUFS) and an ethwe that goes
  * and comes again need no code. The bell is there before the first look, so nothing falls between the two.
  */
-static long wait_for_network(int signals) {
+static long wait_for_network(int signals, int code) {
   if (signals < 0) return signals;
   int bell = CALL(socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | O_NONBLOCK, NETLINK_ROUTE);
   if (bell < 0) return bell;
@@ -258,7 +273,7 @@ static long wait_for_network(int signals) {
     }
 
     u32 signal[32];
-    if (CALL(read, signals, signal, sizeof signal) > 0) end(128 + signal[0]);
+    if (CALL(read, signals, signal, sizeof signal) > 0) end(code ? code : 128 + (int)signal[0]);
     u8 rung;
     do result = CALL(recvfrom, bell, &rung, sizeof rung, 0, 0, 0);
     while (result >= 0 || result == -ENOBUFS);
@@ -280,7 +295,7 @@ static void wait(void) {
   /* The kernel throws away signals to PID 1 that nothing handles; blocked ones it keeps, for the signalfd. */
   CALL(sigprocmask, SIG_BLOCK, &ending, &before, 8);
   ending &= ~before;
-  long result = wait_for_network(CALL(signalfd, -1, &ending, 8, O_CLOEXEC | O_NONBLOCK));
+  long result = wait_for_network(CALL(signalfd, -1, &ending, 8, O_CLOEXEC | O_NONBLOCK), 0);
   CALL(sigprocmask, SIG_SETMASK, &before, 0, 8);
   char number[24];
   if (result < 0) {
@@ -289,20 +304,38 @@ static void wait(void) {
   }
 }
 
+/*
+ * Waits until the daemon, which makes the network ready, has had time to read what there is to say, and to stop the
+ * container: by whichever signal, which the user may have chosen.
+ */
+static void wait_to_be_stopped(int code) {
+  u64 all = ~0ul;
+  CALL(sigprocmask, SIG_BLOCK, &all, 0, 8);
+  int signals = CALL(signalfd, -1, &all, 8, O_CLOEXEC | O_NONBLOCK);
+  if (wait_for_network(signals, code) < 0) return;
+  struct { long seconds, nanoseconds; } patience = {10, 0};
+  struct { int fd; short events, seen; } polled = {signals, POLLIN, 0};
+  CALL(ppoll, &polled, 1, &patience, 0, 0);
+}
+
 /* ---- the command ---- */
 
-static _Noreturn void fail(const char *name, long error, const char *not_found) {
-  int absent = error == -ENOENT || error == -ENOTDIR;
-  char number[24];
-  const char *reason = absent              ? not_found
-                       : error == -EACCES  ? "permission denied"
-                       : error == -ENOEXEC ? "exec format error"
-                       : error == -E2BIG   ? "argument list too long"
-                       : error == -ETXTBSY ? "text file busy"
-                                           : 0;
-  if (reason) SAY("w: exec: \"", name, "\": ", reason, "\n");
-  else SAY("w: exec: \"", name, "\": errno ", decimal(number, -error), "\n");
-  end(absent ? 127 : 126);
+/* What looking for the command found: a letter and an errno, as above; letter 0 when it can be run. */
+struct finding { char letter; int error; };
+
+enum { AT_FDCWD = -100, X_OK = 1, TYPE_OF_FILE = 0170000, DIRECTORY = 0040000, ANY_EXECUTE = 0111, PR_SET_NAME = 15 };
+
+/* As Go's exec.LookPath looks at one path. */
+static struct finding look_at(const char *file) {
+  _Alignas(8) u8 status[256];
+  long result = CALL(stat_at, AT_FDCWD, file, status, 0);
+  if (result < 0) return (struct finding){'s', -result};
+  u32 mode = *(const u32 *)(status + STAT_MODE_AT);
+  if ((mode & TYPE_OF_FILE) == DIRECTORY) return (struct finding){'d', EISDIR};
+  result = CALL(access_at, AT_FDCWD, file, X_OK);
+  /* Where a sandbox forbids to ask, the mode has to do. */
+  if (result == -ENOSYS || result == -EPERM) result = mode & ANY_EXECUTE ? 0 : -EACCES;
+  return result < 0 ? (struct finding){'a', -result} : (struct finding){0, 0};
 }
 
 static const char *search_path(char **environment) {
@@ -313,35 +346,71 @@ static const char *search_path(char **environment) {
   return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
-/* Becomes the command, found as execvp finds it, but without its guess that a file of unknown format is a script. */
-static _Noreturn void become(char **arguments, char **environment) {
-  const char *name = *arguments;
+/* Finds the command; `*path` is what to execute, which may be `file`, the first of PATH that seems good. */
+static struct finding find(const char *name, char **environment, char file[4096], const char **path) {
+  *path = name;
   for (const char *c = name; *c; c++) {
-    if (*c == '/') fail(name, CALL(execve, name, arguments, environment), "no such file or directory");
+    if (*c == '/') return look_at(name);
   }
-
-  static const char not_found[] = "executable file not found in $PATH";
-  if (!*name) fail(name, -ENOENT, not_found);
   u64 name_size = length(name) + 1;
-  long failure = -ENOENT;
-  for (const char *folder = search_path(environment);; folder++) {
-    char file[4096];
+  for (const char *folder = search_path(environment); *name; folder++) {
     u64 n = 0;
     const char *start = folder;
     while (*folder && *folder != ':') folder++;
     u64 folder_length = folder - start;
-    if (folder_length + 1 + name_size <= sizeof file) {
+    if (folder_length + 1 + name_size <= 4096) {
       for (; n < folder_length; n++) file[n] = start[n];
       if (n) file[n++] = '/'; /* an empty entry is the working directory */
       for (u64 i = 0; i < name_size; i++) file[n++] = name[i];
-      long error = CALL(execve, file, arguments, environment);
-      int elsewhere = error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
-      if (!elsewhere) failure = error;
-      if (!elsewhere && error != -EACCES) break;
+      *path = file;
+      if (look_at(file).letter == 0) return (struct finding){0, 0};
     }
     if (!*folder) break;
   }
-  fail(name, failure, not_found);
+  return (struct finding){'p', 0};
+}
+
+/* Says in the process's name what was found. */
+static void tell(struct finding found) {
+  char name[16] = {'w', ':', 'o', 'k'}, number[24];
+  if (found.letter) {
+    const char *digits = decimal(number, found.error);
+    name[2] = found.letter;
+    for (u64 i = 0; i <= length(digits) && i < 12; i++) name[3 + i] = digits[i];
+  }
+  CALL(prctl, PR_SET_NAME, name);
+}
+
+static const char *reason(int error, char number[24]) {
+  switch (error) {
+    case ENOENT: return "no such file or directory";
+    case EACCES: return "permission denied";
+    case ENOTDIR: return "not a directory";
+    case EISDIR: return "is a directory";
+    case ELOOP: return "too many levels of symbolic links";
+    case ENAMETOOLONG: return "file name too long";
+    case ENOEXEC: return "exec format error";
+    case E2BIG: return "argument list too long";
+    case ETXTBSY: return "text file busy";
+  }
+  const char *digits = decimal(number, error);
+  number = (char *)digits - 6;
+  for (int i = 0; i < 6; i++) number[i] = "errno "[i];
+  return number;
+}
+
+static int code_of(struct finding found) {
+  if (found.letter == 'p' || found.error == ENOENT || found.error == ENOTDIR) return 127;
+  return found.error == EACCES || found.error == EISDIR ? 126 : 128;
+}
+
+static _Noreturn void fail(const char *name, struct finding found) {
+  char number[24];
+  const char *why = reason(found.error, number);
+  if (found.letter == 'p') SAY("w: exec: \"", name, "\": executable file not found in $PATH\n");
+  else if (found.letter == 's') SAY("w: exec: \"", name, "\": stat ", name, ": ", why, "\n");
+  else SAY("w: exec: \"", name, "\": ", why, "\n");
+  end(code_of(found));
 }
 
 __attribute__((used)) _Noreturn void enter(long *stack) {
@@ -351,6 +420,18 @@ __attribute__((used)) _Noreturn void enter(long *stack) {
     SAY("usage: w COMMAND [ARGUMENT...]: runs COMMAND when the container's network is there\n");
     end(2);
   }
-  if (MODE != NOWAIT) wait();
-  become(arguments + 1, arguments + count + 1);
+  const char *name = arguments[1], *path;
+  char **environment = arguments + count + 1, file[4096], number[24];
+  struct finding found = find(name, environment, file, &path);
+  if (MODE != NOWAIT) {
+    tell(found);
+    if (!found.letter) wait();
+    /* Below an init of its own the container has started, as it does without us. */
+    else if (CALL(getppid, 0) != 1) wait_to_be_stopped(code_of(found));
+  }
+  if (found.letter) fail(name, found);
+  /* In runc's words: it, too, has nobody left to tell by now. */
+  long error = CALL(execve, path, arguments + 1, environment);
+  SAY("exec ", path, ": ", reason(-error, number), "\n");
+  end(255);
 }

@@ -26,6 +26,7 @@ async function furnish(cwd: string): Promise<void> {
   await writeFile(join(cwd, 'second/tool'), script('second'), { mode: 0o755 });
   await writeFile(join(cwd, 'plain/tool'), script('plain'), { mode: 0o644 });
   await writeFile(join(cwd, 'odd/tool'), 'neither a script nor a program\n', { mode: 0o755 });
+  await writeFile(join(cwd, 'orphan'), '#!/none\n', { mode: 0o755 });
   await symlink('loop', join(cwd, 'loop'));
 }
 
@@ -65,22 +66,22 @@ const cases: Case[] = [
     what: 'not executable, then nowhere',
     path: 'plain:odd/none',
     command: ['tool'],
-    code: 126,
-    stderr: because('tool', 'permission denied'),
+    code: 127,
+    stderr: notFound('tool'),
   },
   {
     what: 'a file of no known format is no script',
     path: 'odd:second',
     command: ['tool'],
-    code: 126,
-    stderr: because('tool', 'exec format error'),
+    code: 255,
+    stderr: 'exec odd/tool: exec format error\n',
   },
   {
     what: 'a path to nothing',
     path: 'first',
     command: ['/none/tool'],
     code: 127,
-    stderr: because('/none/tool', 'no such file or directory'),
+    stderr: because('/none/tool', 'stat /none/tool: no such file or directory'),
   },
   {
     what: 'a path to something not executable',
@@ -93,13 +94,34 @@ const cases: Case[] = [
     what: 'a path in circles',
     path: 'first',
     command: ['./loop'],
+    code: 128,
+    stderr: because('./loop', 'stat ./loop: too many levels of symbolic links'),
+  },
+  {
+    what: 'a path through a file',
+    path: 'first',
+    command: ['./tool/x'],
+    code: 127,
+    stderr: because('./tool/x', 'stat ./tool/x: not a directory'),
+  },
+  {
+    what: 'a directory',
+    path: 'first',
+    command: ['./first'],
     code: 126,
-    stderr: because('./loop', 'errno 40'),
+    stderr: because('./first', 'is a directory'),
+  },
+  {
+    what: 'an interpreter that is not there',
+    path: 'first',
+    command: ['./orphan'],
+    code: 255,
+    stderr: 'exec ./orphan: no such file or directory\n',
   },
 ];
 
 for (const arch of architectures) {
-  test(`${arch}: the command is found, and failures told, as execvp and runc do`, async () => {
+  test(`${arch}: the command is found, and failures told, as runc does`, async () => {
     await using shims = await BuiltShims.create();
     await using folder = await TemporaryFolder.create();
     await furnish(folder.path);
