@@ -53,6 +53,7 @@ if [ "${1:-}" = --test ] || [ "${1:-}" = --engines ]; then
   need fish fish
   need groff groff-base
   need systemd-analyze systemd
+  need nft nftables
   need bridge iproute2
   need setpriv util-linux
 fi

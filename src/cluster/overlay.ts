@@ -5,7 +5,7 @@ import type { Logger } from '../lib/log.ts';
 import { Cidr } from '../model/address.ts';
 import { membersOf } from '../model/members.ts';
 import type { Underlay } from '../net/host.ts';
-import { Datapath } from '../net/overlay/datapath.ts';
+import { Datapath, type Guard } from '../net/overlay/datapath.ts';
 import { KeySeal } from '../net/overlay/seal.ts';
 import { EtcdStore } from '../store/etcd/etcd.ts';
 
@@ -15,7 +15,13 @@ const vni = 6784;
 /** The datapath between hosts, for a cluster or where Open vSwitch is asked for; undefined: the bridge alone does. */
 export function makeDatapath(
   config: LaunchConfig,
-  { underlay, mtu, runDir, logger }: { underlay: Underlay; mtu: number; runDir: string; logger: Logger },
+  {
+    underlay,
+    mtu,
+    runDir,
+    guard,
+    logger,
+  }: { underlay: Underlay; mtu: number; runDir: string; guard: Guard; logger: Logger },
 ): Datapath | undefined {
   if (config.store === 'lmdb' && config.datapath === 'bridge') return undefined;
   const { address } = underlay;
@@ -27,7 +33,7 @@ export function makeDatapath(
   }
   const trustedSubnets = config.trustedSubnets.map((subnet) => Cidr.parse(subnet));
   const encryption = config.password === null ? null : { underlayMtu: underlay.mtu, trustedSubnets, runDir };
-  return new Datapath({ kind: config.datapath, vni, address, mtu, encryption, logger });
+  return new Datapath({ kind: config.datapath, vni, address, mtu, encryption, guard, logger });
 }
 
 /** The cluster's store; undefined on a host that is alone. @throws WeaveError TLS_CONFIG; STORE_UNAVAILABLE by its calls */

@@ -102,9 +102,10 @@ export class Exposer {
   }
 
   async #apply(): Promise<void> {
-    this.#firewall.expose(
-      this.#exposed.map(({ cidr, masquerade }) => ({ subnet: cidr.subnet.toString(), masquerade })),
-    );
-    await this.#firewall.ensure();
+    const exposed = this.#exposed.map(({ cidr, masquerade }) => ({
+      subnet: cidr.subnet.toString(),
+      masquerade,
+    }));
+    await this.#firewall.set({ exposed });
   }
 }

@@ -1,6 +1,7 @@
 import { followEvents } from '../docker/events.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UndoStack } from '../lib/undo.ts';
+import { probePause, watchHost } from './host-watch.ts';
 import { maintain } from './maintenance.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
 import { joinCluster } from './stages/join-cluster.ts';
@@ -23,11 +24,16 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     const containers = await startContainers({ ...deps, host, joined, dns });
     const servers = await startServers({ ...deps, host, joined, dns, containers }, undo);
 
+    const members = () => joined.targets.list();
+    const hostWatch = watchHost({ host, members, conditions, logger });
+    await hostWatch.probe().catch((error: unknown) => {
+      logger.warn({ reason: messageOf(error) }, "cannot try whether frames pass the host's firewall");
+    });
+    maintain({ tasks: { 'forwarding probe': hostWatch.probe }, pause: probePause, conditions, signal });
     maintain({
       tasks: {
-        firewall: async () => {
-          if (await host.firewall.ensure()) logger.warn('firewall rules of ours had gone; they are back');
-        },
+        'host network': hostWatch.look,
+        firewall: hostWatch.keepRules,
         attachments: () => containers.attachments.sweep(),
         datapath: async () => {
           await joined.datapath?.mend();

@@ -3,12 +3,14 @@ import { repeat } from '../lib/repeat.ts';
 import type { Conditions } from '../model/conditions.ts';
 
 /** ms between looks at what others may have changed: flushed firewalls, links left behind. */
-const pause = 5_000;
+const defaultPause = 5_000;
 
 /** What {@link maintain} looks after. */
 export interface MaintenanceDeps {
   /** by the part of the host's network that each keeps as it must be */
   tasks: Readonly<Record<string, () => Promise<void>>>;
+  /** ms; default 5 s */
+  pause?: number;
   conditions: Conditions;
   signal: AbortSignal;
 }
@@ -17,7 +19,7 @@ export interface MaintenanceDeps {
  * Keeps the host's network as it must be. Each task is repeated by itself, so that one that hangs holds up no other;
  * one that fails is a condition until it works again.
  */
-export function maintain({ tasks, conditions, signal }: MaintenanceDeps): void {
+export function maintain({ tasks, pause = defaultPause, conditions, signal }: MaintenanceDeps): void {
   for (const [part, task] of Object.entries(tasks)) {
     const run = async () => {
       await task();

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { LaunchConfig } from '../config/config.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
-import type { Logger } from '../lib/log.ts';
 import { Cidr } from '../model/address.ts';
-import { addressOf, overlappingRoute } from '../net/host.ts';
+import type { Conditions } from '../model/conditions.ts';
+import { addressOf, type HostNetwork, overlappingRoute } from '../net/host.ts';
 
 const tools = {
   ip: 'iproute2',
@@ -42,18 +42,23 @@ export async function openSysctls(): Promise<void> {
   if (!writable) await runOk(['mount', '-o', 'remount,bind,rw', '/proc/sys']);
 }
 
-/** Refuses a default range that a route of the host overlaps; of one that was asked for it only warns. */
-export async function checkRange(config: LaunchConfig, logger: Logger): Promise<void> {
-  const route = await overlappingRoute(Cidr.parse(config.ipallocRange));
-  if (route === undefined) return;
-  const text = `the address range ${config.ipallocRange} overlaps the host's route ${route}`;
-  if (!config.ipallocRangeGiven) {
+/** Refuses a default range that a route of the host overlaps; one that was asked for is only a condition. */
+export function checkRange(config: LaunchConfig, network: HostNetwork, conditions: Conditions): void {
+  const route = overlappingRoute(Cidr.parse(config.ipallocRange), network);
+  if (route !== undefined && !config.ipallocRangeGiven) {
     throw new WeaveError(
       'RANGE_OVERLAPS',
-      `${text}; choose a free one with --ipalloc-range, such as 10.128.0.0/12`,
+      `the address range ${config.ipallocRange} overlaps the host's route ${route}; choose a free one with --ipalloc-range, such as 10.128.0.0/12`,
     );
   }
-  logger.warn(`${text}; addresses of that route are out of reach from containers`);
+  conditions.update('RANGE_OVERLAPS', overlapText(config, network));
+}
+
+/** What to say of a route of the host over the range, made before the launch or since; undefined: there is none. */
+export function overlapText(config: LaunchConfig, network: HostNetwork): string | undefined {
+  const route = overlappingRoute(Cidr.parse(config.ipallocRange), network);
+  if (route === undefined) return undefined;
+  return `the host's route ${route} lies over the address range ${config.ipallocRange}; addresses of that route are out of reach from containers, and theirs from the host: remove the route (a Docker network: docker network rm), or launch all hosts anew with another --ipalloc-range`;
 }
 
 /** The address that containers on the engine's default bridge reach the host by. */

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { WeaveError } from '../lib/errors.ts';
 import { Cidr, isIp } from '../model/address.ts';
 import { bridgeName } from './bridge.ts';
@@ -16,17 +17,33 @@ interface AddressedLink {
   addr_info: { family: string; local: string; prefixlen: number; scope: string }[];
 }
 
+/** IPv4 addresses of the links that are up, and routes, as they were at one moment. */
+export interface HostNetwork {
+  links: readonly AddressedLink[];
+  routes: readonly Route[];
+}
+
 /** The host's own network, as far as it matters to ours. */
 export interface Underlay {
+  /** the interface's name; undefined: there is none */
+  link: string | undefined;
   /** IPv4 of the interface that the default route goes by, or else of the first that is up; undefined: none */
   address: string | undefined;
   /** bytes; 1500 when there is no such interface */
   mtu: number;
 }
 
+export async function readNetwork(): Promise<HostNetwork> {
+  const [links, routes] = await Promise.all([
+    queryJson<AddressedLink>(['ip', '-4', 'addr', 'show', 'up']),
+    queryJson<Route>(['ip', '-4', 'route', 'show']),
+  ]);
+  return { links, routes };
+}
+
 /** A route of the host that overlaps a range, `10.0.0.0/8 dev eth1`; undefined: none. */
-export async function overlappingRoute(range: Cidr): Promise<string | undefined> {
-  for (const { dst, dev } of await queryJson<Route>(['ip', '-4', 'route', 'show'])) {
+export function overlappingRoute(range: Cidr, { routes }: Pick<HostNetwork, 'routes'>): string | undefined {
+  for (const { dst, dev } of routes) {
     if (dst === 'default' || dst === '0.0.0.0/0' || dev === bridgeName) continue;
     const net = isIp(dst) ? Cidr.parse(`${dst}/32`) : Cidr.parse(dst);
     if (net.overlaps(range)) return `${dst}${dev ? ` dev ${dev}` : ''}`;
@@ -40,26 +57,49 @@ export async function addressOf(link: string): Promise<string | undefined> {
   return links.find(({ ifname }) => ifname === link)?.addr_info[0]?.local;
 }
 
-/** Every IPv4 address of the host, as CIDR. */
-export async function cidrsOf(link: string): Promise<Cidr[]> {
-  const links = await queryJson<AddressedLink>(['ip', '-4', 'addr', 'show']);
-  const info = links.find(({ ifname }) => ifname === link)?.addr_info ?? [];
-  return info.map(({ local, prefixlen }) => Cidr.parse(`${local}/${prefixlen}`));
-}
-
 /**
  * The interface that other hosts are reached by: the one with the given address, else the default route's.
  * @throws WeaveError USAGE when no interface that is up has the given address
  */
-export async function findUnderlay(given?: string): Promise<Underlay> {
-  const [route] = await queryJson<Route>(['ip', '-4', 'route', 'show', 'default']);
-  const links = await queryJson<AddressedLink>(['ip', '-4', 'addr', 'show', 'up']);
+export function underlayOf({ links, routes }: HostNetwork, given?: string): Underlay {
   if (given !== undefined) {
     const link = links.find(({ addr_info }) => addr_info.some(({ local }) => local === given));
-    if (link) return { address: given, mtu: link.mtu };
+    if (link) return { link: link.ifname, address: given, mtu: link.mtu };
     throw new WeaveError('USAGE', `--host: no interface of this host that is up has the address ${given}`);
   }
+  const route = routes.find(({ dst }) => dst === 'default');
   const link = links.find(({ ifname }) => ifname === route?.dev);
   const address = route?.prefsrc ?? link?.addr_info.find(({ scope }) => scope === 'global')?.local;
-  return { address, mtu: link?.mtu ?? 1500 };
+  return { link: link?.ifname, address, mtu: link?.mtu ?? 1500 };
+}
+
+/**
+ * The links that lead to other hosts: those with an address or a default route, but for bridges without a port to the
+ * outside, which are containers'.
+ */
+export function outsideLinks({ links, routes }: HostNetwork, underlay: string | undefined): string[] {
+  const ways = new Set(routes.flatMap(({ dst, dev }) => (dst === 'default' && dev ? [dev] : [])));
+  if (underlay !== undefined) ways.add(underlay);
+  return links
+    .filter(({ ifname, addr_info }) => {
+      if (ifname === 'lo' || ifname === bridgeName) return false;
+      if (ways.has(ifname)) return true;
+      return addr_info.some(({ scope }) => scope === 'global') && !isInnerBridge(ifname);
+    })
+    .map(({ ifname }) => ifname)
+    .sort();
+}
+
+/** True for a bridge of which every port leads to a container or a virtual machine. */
+function isInnerBridge(link: string): boolean {
+  const folder = `/sys/class/net/${link}`;
+  if (!existsSync(`${folder}/bridge`)) return false;
+  return readdirSync(`${folder}/brif`).every((port) => !existsSync(`/sys/class/net/${port}/device`));
+}
+
+/** True for an address of a link that leads to other hosts. */
+export function isOutside(address: string, { links }: HostNetwork, outside: readonly string[]): boolean {
+  return links.some(
+    ({ ifname, addr_info }) => outside.includes(ifname) && addr_info.some(({ local }) => local === address),
+  );
 }

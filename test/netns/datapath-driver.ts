@@ -4,6 +4,9 @@ import { messageOf, WeaveError } from '../../src/lib/errors.ts';
 import { createLogger } from '../../src/lib/log.ts';
 import { Cidr } from '../../src/model/address.ts';
 import { ensureBridge } from '../../src/net/bridge.ts';
+import { Firewall, removeRules } from '../../src/net/firewall.ts';
+import type { FirewallState } from '../../src/net/firewall-rules.ts';
+import { outsideLinks, readNetwork, underlayOf } from '../../src/net/host.ts';
 import { IpBatch } from '../../src/net/ip.ts';
 import { Datapath, type PeerEndpoint, removeDatapath } from '../../src/net/overlay/datapath.ts';
 import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
@@ -12,12 +15,24 @@ import type { DriverOptions } from './datapath-lab.ts';
 
 const { name, trustedSubnets, ...options } = JSON.parse(process.argv[2] ?? '') as DriverOptions;
 const ip = new IpBatch();
+const network = await readNetwork();
+const firewall = new Firewall({
+  outside: outsideLinks(network, underlayOf(network).link),
+  peers: undefined,
+  encryption: trustedSubnets === null ? null : { trustedSubnets: trustedSubnets.map(Cidr.parse) },
+  dns: { addresses: [options.address], port: 53, openToOutside: false },
+  closedPorts: [2379],
+  loopbackPorts: [6782],
+  storeMembers: [{ address: '10.250.0.254', port: 2379 }],
+  exposed: [],
+});
 const datapath = new Datapath({
   ...options,
   encryption:
     trustedSubnets === null
       ? null
       : { trustedSubnets: trustedSubnets.map(Cidr.parse), underlayMtu: 1500, runDir: '/run/weave' },
+  guard: firewall,
   logger: createLogger(),
 });
 
@@ -46,6 +61,9 @@ const operations = {
     return { seconds: (performance.now() - start) / 1000, before, after: process.memoryUsage().rss };
   },
   mend: () => datapath.mend(),
+  rules: (changes: Partial<FirewallState>) => firewall.set(changes),
+  keepRules: () => firewall.keep(),
+  removeRules: () => removeRules(),
   state: () => datapath.state(),
   stop: async () => {
     await datapath.stop();

@@ -19,7 +19,7 @@ export async function joinCluster(
   { host, signal, logger }: Pick<DaemonDeps, 'signal' | 'logger'> & { host: PreparedHost },
   undo: UndoStack,
 ) {
-  const { config, store, peer, underlay, mtu } = host;
+  const { config, store, peer, underlay, mtu, firewall: guard } = host;
   const range = Cidr.parse(config.ipallocRange);
   const defaultSubnet =
     config.ipallocDefaultSubnet === null ? range : Cidr.parse(config.ipallocDefaultSubnet);
@@ -34,7 +34,7 @@ export async function joinCluster(
   const space = blocks ?? wholeSpace;
   const allocator = await Allocator.load({ range, defaultSubnet, store, space, logger });
   blocks?.attach(allocator);
-  const datapath = makeDatapath(config, { underlay, mtu, runDir: paths.run, logger });
+  const datapath = makeDatapath(config, { underlay, mtu, runDir: paths.run, guard, logger });
   await datapath?.start();
   undo.push(() => datapath?.stop());
   return { shared, targets, seal, blocks, allocator, datapath };

@@ -3,6 +3,7 @@ import { DnsServer } from '../../dns/server.ts';
 import { Upstream } from '../../dns/upstream.ts';
 import { dockerBridgeAddress } from '../../doctor/preflight.ts';
 import type { UndoStack } from '../../lib/undo.ts';
+import { isOutside } from '../../net/host.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
 import type { PreparedHost } from './prepare-host.ts';
 
@@ -42,6 +43,8 @@ export async function startDns(
     logger,
   });
   undo.push(() => server.close());
+  const openToOutside = config.dnsListenAddress !== null && isOutside(ip, host.network, host.rules.outside);
+  await host.firewall.set({ dns: { addresses: [ip], port: Number(port), openToOutside } });
   return {
     names,
     address: server.address,

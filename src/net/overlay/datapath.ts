@@ -31,6 +31,12 @@ export interface PeerState {
   text: string;
 }
 
+/** Lets other hosts' frames in. */
+export interface Guard {
+  /** @param changes `peers`: underlay addresses of all other hosts */
+  set(changes: { peers: readonly string[] }): Promise<void>;
+}
+
 /** How to make a {@link Datapath}. */
 export interface DatapathOptions {
   kind: 'bridge' | 'ovs';
@@ -48,6 +54,7 @@ export interface DatapathOptions {
     /** folder on a tmpfs */
     runDir: string;
   } | null;
+  guard: Guard;
   logger: Logger;
 }
 
@@ -121,6 +128,7 @@ export class Datapath {
     this.#peers = peers;
     this.#peersSet = false;
     const carried = peers.filter((peer) => this.#isCarried(peer));
+    await this.#options.guard.set({ peers: carried.map(({ address }) => address) });
     await this.#wireguard?.setPeers(
       carried.flatMap(({ address, publicKey }) =>
         publicKey !== undefined && this.#isEncrypted(address) ? [{ address, publicKey }] : [],

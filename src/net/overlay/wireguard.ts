@@ -205,19 +205,6 @@ export class Wireguard {
   }
 }
 
-/**
- * Rules for the end of the host's INPUT, as iptables-save prints them: VXLAN in clear is heard from trusted subnets
- * only, else anyone on the underlay could put frames into an encrypted network.
- */
-export function guardRules(trustedSubnets: readonly Cidr[]): string[] {
-  const traffic = `-p udp -m udp --dport ${heartbeatPort}:${vxlanPort}`;
-  return [
-    ...trustedSubnets.map((subnet) => `-s ${subnet.subnet} ${traffic} -j RETURN`),
-    `-i lo ${traffic} -j RETURN`,
-    `! -i ${wireguardLink} ${traffic} -j DROP`,
-  ];
-}
-
 /** Takes away the link, with the process behind it, and the rules; traffic goes in clear again. */
 export async function removeWireguard(): Promise<void> {
   if (linkExists(wireguardLink)) {

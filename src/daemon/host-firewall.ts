@@ -1,0 +1,71 @@
+import { lookup } from 'node:dns/promises';
+import type { LaunchConfig } from '../config/config.ts';
+import { splitAddress } from '../http/listen.ts';
+import { Cidr, isIp } from '../model/address.ts';
+import { parseEndpoint } from '../model/endpoint.ts';
+import type { FirewallState } from '../net/firewall-rules.ts';
+import { type HostNetwork, outsideLinks, underlayOf } from '../net/host.ts';
+
+/** Ports of etcd for clients and for its members. */
+const etcdPorts = [2379, 2380];
+
+/** What the firewall's rules are made of before names, peers and exposed addresses are known. */
+export function firewallState(config: LaunchConfig, network: HostNetwork): FirewallState {
+  const http = [config.statusAddress, config.httpAddress].flatMap((address) =>
+    address === null ? [] : splitAddress(address),
+  );
+  const proxies = (config.proxy ? config.hosts : []).flatMap((host) => {
+    const endpoint = parseEndpoint(host);
+    return endpoint.kind === 'tcp' ? endpoint : [];
+  });
+  const local = [...http, ...proxies].filter(({ host }) => isLoopback(host));
+  const open = http.filter(({ host }) => !isLoopback(host));
+  return {
+    outside: outsideLinks(network, underlayOf(network, config.host ?? undefined).link),
+    peers: config.store === 'lmdb' ? [] : undefined,
+    encryption:
+      config.password === null
+        ? null
+        : { trustedSubnets: config.trustedSubnets.map((subnet) => Cidr.parse(subnet)) },
+    dns: null,
+    closedPorts: distinct([...open.map(({ port }) => port), ...(config.store === 'lmdb' ? [] : etcdPorts)]),
+    loopbackPorts: distinct(local.map(({ port }) => port)),
+    storeMembers: [],
+    exposed: [],
+  };
+}
+
+/**
+ * The store's members as the rules need them: those on other hosts by their addresses, those on this one by their ports.
+ * @param members `host:port`; @param known what {@link firewallState} closes
+ */
+export async function storeRules(
+  members: readonly string[],
+  { known, network }: { known: readonly number[]; network: HostNetwork },
+): Promise<Pick<FirewallState, 'storeMembers' | 'closedPorts'>> {
+  const own = new Set(network.links.flatMap(({ addr_info }) => addr_info.map(({ local }) => local)));
+  const storeMembers: { address: string; port: number }[] = [];
+  const closedPorts = [...known];
+  for (const { host, port } of members.map(splitAddress)) {
+    for (const address of await addressesOf(host)) {
+      if (own.has(address) || isLoopback(address)) closedPorts.push(port);
+      else storeMembers.push({ address, port });
+    }
+  }
+  return { storeMembers, closedPorts: distinct(closedPorts) };
+}
+
+async function addressesOf(host: string): Promise<string[]> {
+  if (isIp(host)) return [host];
+  // What has no address now can't be reached by containers either; it is asked for again.
+  const found = await lookup(host, { family: 4, all: true }).catch(() => []);
+  return found.map(({ address }) => address).sort();
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+function distinct(ports: readonly number[]): number[] {
+  return [...new Set(ports)].sort((a, b) => a - b);
+}

@@ -1,0 +1,233 @@
+import { type Cidr, formatIp, parseIp } from '../model/address.ts';
+import { bridgeName } from './bridge.ts';
+import { heartbeatPort } from './overlay/heartbeat.ts';
+import { vxlanPort } from './overlay/vxlan.ts';
+import { wireguardLink, wireguardPort } from './overlay/wireguard.ts';
+
+/** The rules of one table: our chains in full, and where they are jumped to from. */
+export interface Table {
+  name: 'filter' | 'nat';
+  /** our chains: name to rules, each as iptables-save prints it, without `-A CHAIN`; undefined: what it has stays */
+  chains: Readonly<Record<string, readonly string[] | undefined>>;
+  /** built-in chain to the jump that must be its first rule */
+  jumps: Readonly<Record<string, string>>;
+}
+
+/** An address by which the host takes part, with what containers may do through it. */
+export interface Exposure {
+  /** `10.32.0.5/12` subnet form, `10.32.0.0/12` */
+  subnet: string;
+  masquerade: boolean;
+}
+
+/** All that the rules are made of. */
+export interface FirewallState {
+  /** the host's links that lead to other hosts; whatever comes by another, lo aside, is a container's */
+  outside: readonly string[];
+  /** underlay addresses of the other hosts; undefined: not known yet, and those that were let in stay so */
+  peers: readonly string[] | undefined;
+  /** null: frames between hosts go in clear; else to and from all but these they are encrypted */
+  encryption: { trustedSubnets: readonly Cidr[] } | null;
+  /** where the name server listens; null: there is none */
+  dns: { addresses: readonly string[]; port: number; openToOutside: boolean } | null;
+  /** TCP ports of ours on the host that containers may not reach */
+  closedPorts: readonly number[];
+  /** TCP ports of ours that are for this host alone, on 127.0.0.0/8 */
+  loopbackPorts: readonly number[];
+  /** members of the store on other hosts, which containers may not reach either */
+  storeMembers: readonly { address: string; port: number }[];
+  exposed: readonly Exposure[];
+}
+
+/** Chain of the other hosts' addresses; those of its branches begin with {@link peerBranch}. */
+export const peerChain = 'WEAVE-PEERS';
+export const peerBranch = 'WEAVE-P-';
+
+const reject = '-j REJECT --reject-with icmp-port-unreachable';
+const udp = (ports: string) => `-p udp -m udp --dport ${ports}`;
+const tcp = (ports: string | number) => `-p tcp -m tcp --dport ${ports}`;
+const either = [udp, (ports: string) => tcp(ports)];
+const carried = `${heartbeatPort}:${vxlanPort}`;
+const overlayPorts = `${heartbeatPort}:${wireguardPort}`;
+
+/** Every rule of weavets on a host. docs/security.md tells what for; closed is what nobody has opened. */
+export function tablesOf(state: FirewallState): Table[] {
+  return [
+    {
+      name: 'filter',
+      jumps: { INPUT: '-j WEAVE-INPUT', FORWARD: '-j WEAVE-FORWARD' },
+      chains: {
+        'WEAVE-INPUT': inputRules(state),
+        'WEAVE-OUTSIDE': state.dns && !state.dns.openToOutside ? dnsRules(state.dns, '-j DROP') : [],
+        'WEAVE-FORWARD': forwardRules(state),
+        'WEAVE-EXPOSE': state.exposed.flatMap(({ subnet }) => [
+          `-s ${subnet} -i ${bridgeName} -j ACCEPT`,
+          `-d ${subnet} -o ${bridgeName} -j ACCEPT`,
+        ]),
+        ...(state.peers ? peerChains(state.peers) : { [peerChain]: undefined }),
+      },
+    },
+    {
+      name: 'nat',
+      jumps: { POSTROUTING: '-j WEAVE' },
+      chains: {
+        WEAVE: state.exposed
+          .filter(({ masquerade }) => masquerade)
+          .flatMap(({ subnet }) => [
+            `-s ${subnet} -d 224.0.0.0/4 -j RETURN`,
+            `! -s ${subnet} -d ${subnet} -o ${bridgeName} -j MASQUERADE`,
+            `-s ${subnet} ! -d ${subnet} ! -o ${bridgeName} -j MASQUERADE`,
+          ]),
+      },
+    },
+  ];
+}
+
+function inputRules({ outside, encryption, dns, closedPorts, loopbackPorts }: FirewallState): string[] {
+  return [
+    // First, for their number: the frames of other hosts. Accepted here, as the host's own policy may be to drop.
+    ...overlayRules(outside, encryption),
+    `-i lo ${udp(overlayPorts)} -j ACCEPT`,
+    ...either.map((of) => `${of(overlayPorts)} -j DROP`),
+    ...(dns ? dnsRules(dns, '-i lo', '-j ACCEPT') : []),
+    '-i lo -j RETURN',
+    // The engine may have the kernel route 127.0.0.0/8 between links.
+    ...loopbackPorts.map((port) => `-d 127.0.0.0/8 ${tcp(port)} -j DROP`),
+    ...[...outside, ...(encryption ? [wireguardLink] : [])].map((link) => `-i ${link} -g WEAVE-OUTSIDE`),
+    ...(dns ? dnsRules(dns, '-j ACCEPT') : []),
+    ...closedPorts.map((port) => `${tcp(port)} ${reject}`),
+  ];
+}
+
+/** Who may put frames into the network: other hosts by their address, in clear only where that is meant. */
+function overlayRules(outside: readonly string[], encryption: FirewallState['encryption']): string[] {
+  const peers = `-j ${peerChain}`;
+  if (encryption === null) return outside.map((link) => `-i ${link} ${udp(carried)} ${peers}`);
+  return [
+    `-i ${wireguardLink} ${udp(carried)} ${peers}`,
+    ...outside.flatMap((link) => [
+      `-i ${link} ${udp(`${wireguardPort}`)} ${peers}`,
+      ...encryption.trustedSubnets.map(({ subnet }) => `-s ${subnet} -i ${link} ${udp(carried)} ${peers}`),
+    ]),
+  ];
+}
+
+function dnsRules(dns: NonNullable<FirewallState['dns']>, ...parts: string[]): string[] {
+  const target = parts.at(-1);
+  const from = parts
+    .slice(0, -1)
+    .map((part) => `${part} `)
+    .join('');
+  return dns.addresses.flatMap((address) =>
+    either.map((of) => `-d ${address}/32 ${from}${of(`${dns.port}`)} ${target}`),
+  );
+}
+
+function forwardRules({ outside, storeMembers, closedPorts }: FirewallState): string[] {
+  return [
+    // br_netfilter sends bridged frames here, and Docker's policy is DROP.
+    `-i ${bridgeName} -o ${bridgeName} -j ACCEPT`,
+    ...outside.map((link) => `-i ${link} -g WEAVE-EXPOSE`),
+    // Containers reach each other over the weave network, not around it.
+    `-o ${bridgeName} -j DROP`,
+    `-i ${bridgeName} -j WEAVE-EXPOSE`,
+    ...storeMembers.map(({ address, port }) => `-d ${address}/32 ${tcp(port)} ${reject}`),
+    // The same ports where a container of this host has them published.
+    ...closedPorts.map((port) => `-p tcp -m conntrack --ctstate DNAT --ctorigdstport ${port} ${reject}`),
+  ];
+}
+
+/** Rules that a packet may have to pass in one chain of {@link peerChains}. */
+const width = 16;
+/** Prefix lengths at which the tree of peers branches. */
+const branches = [16, 24, 28, 32];
+
+/** The other hosts' addresses as a tree of chains, so that a packet passes some ten rules where there are a thousand. */
+export function peerChains(addresses: readonly string[]): Record<string, string[]> {
+  const chains: Record<string, string[]> = {};
+  const grow = (name: string, ips: readonly number[], [prefix = 32, ...deeper]: readonly number[]) => {
+    if (ips.length <= width || prefix === 32) {
+      chains[name] = ips.map((ip) => `-s ${formatIp(ip)}/32 -j ACCEPT`);
+      return;
+    }
+    const groups = new Map<number, number[]>();
+    for (const ip of ips) {
+      const first = ip - (ip % 2 ** (32 - prefix));
+      groups.set(first, [...(groups.get(first) ?? []), ip]);
+    }
+    if (groups.size === 1) return grow(name, ips, deeper);
+    const rules: string[] = [];
+    chains[name] = rules;
+    for (const [first, group] of groups) {
+      const branch = `${peerBranch}${first.toString(16).padStart(8, '0')}-${prefix}`;
+      rules.push(`-s ${formatIp(first)}/${prefix} -j ${branch}`);
+      grow(branch, group, deeper);
+    }
+  };
+  const sorted = [...new Set(addresses)].map((address) => parseIp(address)).sort((a, b) => a - b);
+  grow(peerChain, sorted, branches);
+  return chains;
+}
+
+/** @param saved what iptables-save prints @returns what iptables-restore must do to get to `tables`; undefined: nothing */
+export function restoreScript(tables: readonly Table[], saved: string): string | undefined {
+  const parts = tables.flatMap((table) => tableScript(table, linesOf(saved, table.name)));
+  return parts.length === 0 ? undefined : [...parts, ''].join('\n');
+}
+
+function tableScript(table: Table, lines: readonly string[]): string[] {
+  const rulesOf = (chain: string) =>
+    lines.filter((line) => line.startsWith(`-A ${chain} `)).map((line) => line.slice(4 + chain.length));
+  const exists = (chain: string) => lines.some((line) => line.startsWith(`:${chain} `));
+  const same = (a: readonly string[], b: readonly string[]) =>
+    a.length === b.length && a.every((rule, i) => rule === b[i]);
+  const stale = Object.entries(table.chains).filter(
+    ([chain, rules]) => !exists(chain) || (rules !== undefined && !same(rulesOf(chain), rules)),
+  );
+  // The engine puts its own jumps on top when it restarts; ours must come before its verdicts.
+  const moved = Object.entries(table.jumps).filter(([chain, jump]) => rulesOf(chain)[0] !== jump);
+  const left = table.chains[peerChain] === undefined ? [] : chainsOf(lines, peerBranch);
+  const gone = left.filter((chain) => !(chain in table.chains));
+  if (stale.length === 0 && moved.length === 0 && gone.length === 0) return [];
+  return [
+    `*${table.name}`,
+    ...stale.map(([chain]) => `:${chain} - [0:0]`),
+    ...stale.flatMap(([chain, rules = []]) => rules.map((rule) => `-A ${chain} ${rule}`)),
+    ...moved.flatMap(([chain, jump]) => [
+      ...rulesOf(chain)
+        .filter((rule) => rule === jump)
+        .map(() => `-D ${chain} ${jump}`),
+      `-I ${chain} 1 ${jump}`,
+    ]),
+    ...gone.map((chain) => `-F ${chain}`),
+    ...gone.map((chain) => `-X ${chain}`),
+    'COMMIT',
+  ];
+}
+
+/** @param saved what iptables-save prints @returns what takes away every chain of ours and the jumps to them */
+export function removalScript(saved: string): string | undefined {
+  const parts = (['filter', 'nat'] as const).flatMap((table) => {
+    const lines = linesOf(saved, table);
+    const chains = chainsOf(lines, 'WEAVE');
+    if (chains.length === 0) return [];
+    const jumps = lines
+      .filter((line) => /^-A (?!WEAVE).* -[jg] WEAVE/.test(line))
+      .map((line) => line.replace('-A', '-D'));
+    const flushed = chains.map((chain) => `-F ${chain}`);
+    return [`*${table}`, ...jumps, ...flushed, ...chains.map((chain) => `-X ${chain}`), 'COMMIT'];
+  });
+  return parts.length === 0 ? undefined : [...parts, ''].join('\n');
+}
+
+/** The lines of one table. */
+function linesOf(saved: string, table: string): string[] {
+  const lines = saved.split('\n');
+  const start = lines.indexOf(`*${table}`);
+  return start < 0 ? [] : lines.slice(start + 1, lines.indexOf('COMMIT', start));
+}
+
+/** Names of the chains that begin so. */
+function chainsOf(lines: readonly string[], prefix: string): string[] {
+  return lines.flatMap((line) => /^:(\S+) /.exec(line)?.[1] ?? []).filter((name) => name.startsWith(prefix));
+}

@@ -1,0 +1,124 @@
+import { createSocket } from 'node:dgram';
+import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { run, runOk } from '../lib/exec.ts';
+import { bridgeName } from './bridge.ts';
+import { IpBatch } from './ip.ts';
+
+/** The two made-up containers: a port on the bridge each, the link behind it, a MAC and an address. */
+const sender = { port: 'vethwe-pa', link: 'weave-pa', mac: '02:77:65:61:76:01', ip: '169.254.67.85' };
+const receiver = { port: 'vethwe-pb', link: 'weave-pb', mac: '02:77:65:61:76:02', ip: '169.254.67.86' };
+/** UDP discard: nobody listens, nobody answers */
+const discard = 9;
+/** By its size it is told from what the host itself sends over the bridge: that goes to every port. */
+const payload = Buffer.alloc(1_200);
+
+/** ms to wait for a frame that passes a bridge within microseconds */
+const patience = 1_000;
+const pause = 10;
+
+/** What became of a frame between two ports of the bridge; `unsent`: the host did not even send it. */
+export type Passage = 'passed' | 'dropped' | 'unsent';
+
+/**
+ * Sends a frame over the bridge as from one container to another: with br_netfilter it goes through every forward hook
+ * of the host, of which only the kernel knows what they all do. Nothing of it is left, and no container sees it.
+ */
+export async function probeForwarding(): Promise<Passage> {
+  // A batch of its own: the links' indices are new each time.
+  const ip = new IpBatch();
+  try {
+    await ip.run([`link del ${sender.port}`, `link del ${receiver.port}`]);
+    const ends = [sender, receiver];
+    await ip.runOk(
+      ends.map(({ port, link, mac }) => `link add ${port} type veth peer name ${link} address ${mac}`),
+    );
+    // What IPv6 says of its own accord would be counted.
+    for (const { port, link } of ends) await Promise.all([port, link].map(withoutIpv6));
+    await ip.runOk([...ends.flatMap(upLines), ...addressLines]);
+    await runOk(['bridge', 'fdb', 'replace', receiver.mac, 'dev', receiver.port, 'master', 'static']);
+    return await passage();
+  } finally {
+    await ip.run([`link del ${sender.port}`, `link del ${receiver.port}`]).finally(() => ip.close());
+  }
+}
+
+/** Where IPv6 is off there is no such file. */
+async function withoutIpv6(link: string): Promise<void> {
+  await writeFile(`/proc/sys/net/ipv6/conf/${link}/disable_ipv6`, '1').catch(() => {});
+}
+
+function upLines({ port, link }: typeof sender): string[] {
+  return [
+    `link set ${port} master ${bridgeName}`,
+    `link set ${port} type bridge_slave learning off flood off mcast_flood off bcast_flood off`,
+    ...[port, link].map((name) => `link set ${name} up`),
+  ];
+}
+
+const addressLines = [
+  `addr add ${sender.ip}/32 dev ${sender.link} scope link`,
+  `route add ${receiver.ip} dev ${sender.link} src ${sender.ip}`,
+  `neigh replace ${receiver.ip} lladdr ${receiver.mac} dev ${sender.link} nud permanent`,
+];
+
+async function passage(): Promise<Passage> {
+  const socket = createSocket('udp4').unref();
+  socket.on('error', () => {});
+  try {
+    const end = performance.now() + patience;
+    for (;;) {
+      // A policy may refuse it at once; the counters tell.
+      await new Promise<void>((sent) => socket.send(payload, discard, receiver.ip, () => sent()));
+      await delay(pause);
+      if ((await bytes(receiver.link, 'rx')) > payload.length) return 'passed';
+      if (performance.now() > end) break;
+    }
+    return (await bytes(sender.link, 'tx')) > payload.length ? 'dropped' : 'unsent';
+  } finally {
+    socket.close();
+  }
+}
+
+async function bytes(link: string, way: 'rx' | 'tx'): Promise<number> {
+  return Number(await readFile(`/sys/class/net/${link}/statistics/${way}_bytes`, 'utf8'));
+}
+
+interface NftObject {
+  chain?: { family: string; table: string; name: string; hook?: string; prio?: number; policy?: string };
+  rule?: { family: string; table: string; chain: string; expr: unknown[] };
+}
+
+/** A sentence on what drops the frames, with the line to type. */
+export async function forwardAdvice(): Promise<string> {
+  const lead = `frames between containers do not pass the host's firewall, so they can't reach each other`;
+  const chains = await droppingChains();
+  if (chains.length === 0) {
+    return `${lead}: some forward chain drops them; find it with 'nft list ruleset' and 'iptables-save', and let '-i ${bridgeName} -o ${bridgeName}' through there`;
+  }
+  const lines = chains.map(
+    (chain) => `nft insert rule ${chain} iifname "${bridgeName}" oifname "${bridgeName}" accept`,
+  );
+  return `${lead}: ${chains.map((chain) => `the nft chain '${chain}'`).join(', ')} drops them; let them through with: ${lines.join('; ')}`;
+}
+
+/** Chains of nft, `inet mine forward`, that hook into forwarding and may drop; none where nft is not installed. */
+async function droppingChains(): Promise<string[]> {
+  const listed = await run(['nft', '--json', 'list', 'ruleset']).catch(() => undefined);
+  if (listed?.code !== 0) return [];
+  const { nftables } = JSON.parse(listed.stdout) as { nftables: NftObject[] };
+  const drops = new Set(
+    nftables.flatMap(({ rule }) =>
+      rule && /"(drop|reject)":/.test(JSON.stringify(rule.expr))
+        ? `${rule.family} ${rule.table} ${rule.chain}`
+        : [],
+    ),
+  );
+  return nftables.flatMap(({ chain }) => {
+    if (chain?.hook !== 'forward' || chain.family === 'bridge' || chain.family === 'netdev') return [];
+    const name = `${chain.family} ${chain.table} ${chain.name}`;
+    // The chain of iptables is where our own rules let them through.
+    if (name === 'ip filter FORWARD') return [];
+    return chain.policy === 'drop' || drops.has(name) ? [name] : [];
+  });
+}

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { peerChains } from '../../src/net/firewall-rules.ts';
+import { Cluster, first, type Node } from './datapath-lab.ts';
+
+let cluster: Cluster;
+let one: Node;
+let two: Node;
+/** a host of the underlay that is no peer of the first */
+let stranger: Node;
+
+before(async () => {
+  cluster = await Cluster.create({}, {}, {});
+  [one, two, stranger] = cluster.nodes as [Node, Node, Node];
+  const { name, nickname, host } = two;
+  await one.call('setPeers', [{ name, nickname, address: host.address }]);
+});
+after(() => cluster?.[Symbol.asyncDispose]());
+
+/** A VXLAN datagram with a broadcast frame of this network. */
+const frame = `08000000${(6784).toString(16).padStart(6, '0')}00ffffffffffff020000000201${'0'.repeat(100)}`;
+
+/** Sends that to the first host, from a node or a namespace on it. */
+async function forge(run: (argv: string[]) => Promise<unknown>, bind = ''): Promise<void> {
+  const option = bind === '' ? '' : `,bind=${bind}`;
+  const text = `printf %s ${frame} | xxd -r -p | socat -u STDIN UDP:10.250.0.1:6784${option}`;
+  await run(['sh', '-c', text]);
+}
+
+const heard = () =>
+  Number(readFileSync(one.host.path('/sys/class/net/vxlan-6784/statistics/rx_packets'), 'utf8'));
+
+/** A namespace behind a bridge of its own on the first host, as a container on a user's network. */
+async function makeContainer(): Promise<string[]> {
+  await one.host.shell(`
+    ip link add br-own type bridge && ip addr add 172.30.0.1/24 dev br-own && ip link set br-own up
+    unshare -n sleep 1000000 >/dev/null 2>&1 & echo $! >/run/inner.pid
+    until [ "$(readlink /proc/$(cat /run/inner.pid)/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+    ip link add v0 type veth peer name eth0 netns $(cat /run/inner.pid) && ip link set v0 master br-own up
+    in="nsenter --net=/proc/$(cat /run/inner.pid)/ns/net"
+    $in ip addr add 172.30.0.2/24 dev eth0 && $in ip addr add 10.250.0.2/32 dev eth0 && $in ip link set eth0 up
+    $in ip route add default via 172.30.0.1
+    sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.br-own.rp_filter=0`);
+  const pid = (await one.host.runOk(['cat', '/run/inner.pid'])).trim();
+  return ['nsenter', `--net=/proc/${pid}/ns/net`];
+}
+
+test('frames of peers come in where the host lets nothing in, and through where it forwards nothing', async () => {
+  await one.host.shell(`
+    iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+    iptables -P INPUT DROP; iptables -P FORWARD DROP`);
+  assert.ok(await two.pings(first(two), first(one)));
+  assert.ok(await one.pings(first(one), first(two)));
+  await one.host.shell('iptables -P INPUT ACCEPT; iptables -P FORWARD ACCEPT; iptables -F INPUT');
+  assert.equal(await one.call('keepRules'), true);
+});
+
+test('frames of strangers and of containers are not heard, whatever source they claim', async () => {
+  const before = heard();
+  await forge((argv) => stranger.host.runOk(argv));
+  const container = await makeContainer();
+  await forge((argv) => one.host.runOk([...container, ...argv]));
+  await forge((argv) => one.host.runOk([...container, ...argv]), '10.250.0.2');
+  assert.equal(heard(), before);
+  await forge((argv) => two.host.runOk(argv));
+  assert.equal(heard(), before + 1);
+  await one.host.runOk(['iptables', '-D', 'INPUT', '-j', 'WEAVE-INPUT']);
+  await forge((argv) => stranger.host.runOk(argv));
+  await forge((argv) => one.host.runOk([...container, ...argv]), '10.250.0.2');
+  assert.equal(heard(), before + 3, 'without the rules they would have been heard');
+  assert.equal(await one.call('keepRules'), true);
+});
+
+test('a container reaches the name server, and no other port of ours; another host not even that', async () => {
+  const container = [
+    'nsenter',
+    `--net=/proc/${(await one.host.runOk(['cat', '/run/inner.pid'])).trim()}/ns/net`,
+  ];
+  const listeners = [
+    one.host.spawn(['socat', 'TCP-LISTEN:53,fork,reuseaddr', 'SYSTEM:echo hi']),
+    one.host.spawn(['socat', 'TCP-LISTEN:2379,fork,reuseaddr', 'SYSTEM:echo hi']),
+    one.host.spawn(['socat', 'TCP-LISTEN:8080,fork,reuseaddr', 'SYSTEM:echo hi']),
+  ];
+  const reaches = async (run: (argv: string[]) => Promise<{ stdout: string }>, port: number) =>
+    (await run(['socat', '-t5', '-u', `TCP:10.250.0.1:${port},connect-timeout=2`, 'STDOUT'])).stdout ===
+    'hi\n';
+  const inContainer = (argv: string[]) => one.host.run([...container, ...argv]);
+  const onStranger = (argv: string[]) => stranger.host.run(argv);
+  const onHost = (argv: string[]) => one.host.run(argv);
+  try {
+    for (const port of [53, 2379, 8080])
+      await one.host.runOk(['sh', '-c', `until ss -Hlnt sport = :${port} | grep -q .; do sleep 0.05; done`]);
+    assert.equal(await reaches(inContainer, 53), true);
+    assert.equal(await reaches(inContainer, 8080), true, 'what is not ours is not closed');
+    assert.equal(await reaches(inContainer, 2379), false);
+    assert.equal(await reaches(onStranger, 53), false);
+    assert.equal(await reaches(onStranger, 2379), true, 'hosts of the cluster go to the store');
+    for (const port of [53, 2379, 8080]) assert.equal(await reaches(onHost, port), true);
+  } finally {
+    for (const listener of listeners) listener.kill();
+  }
+});
+
+test('rules that are there are left alone, of every kind, and a thousand peers', async () => {
+  const peers = Array.from({ length: 1000 }, (_, i) => `10.${250 + (i >> 9)}.${(i >> 6) & 7}.${i & 63}`);
+  const kinds = [
+    {},
+    { peers: [...peers, two.host.address] },
+    { peers: [two.host.address], exposed: [{ subnet: '10.32.0.0/12', masquerade: true }] },
+    { encryption: { trustedSubnets: [] }, closedPorts: [2379, 6782] },
+    { dns: null, outside: [], peers: [] },
+  ];
+  for (const changes of kinds) {
+    await one.call('rules', changes);
+    const saved = await one.host.runOk(['iptables-save']);
+    assert.equal(await one.call('keepRules'), false, JSON.stringify(changes).slice(0, 100));
+    assert.match(saved, /^-A INPUT -j WEAVE-INPUT$/m);
+  }
+  assert.doesNotMatch(await one.host.runOk(['iptables-save']), /WEAVE-P-/);
+});
+
+test('whatever others flush comes back', async () => {
+  for (const deed of [
+    'iptables -F',
+    'iptables -t nat -F',
+    'iptables -F WEAVE-INPUT',
+    'iptables -I INPUT -j ACCEPT',
+  ]) {
+    await one.host.shell(deed);
+    assert.equal(await one.call('keepRules'), true, deed);
+    assert.equal(await one.call('keepRules'), false, deed);
+  }
+});
+
+test('nothing of it is left after a reset, and what is not ours stays', async () => {
+  await one.host.runOk(['iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', '99', '-j', 'DROP']);
+  await one.call('removeRules');
+  const saved = await one.host.runOk(['iptables-save']);
+  assert.doesNotMatch(saved, /WEAVE/);
+  assert.match(saved, /--dport 99 -j DROP/);
+});
+
+test('a packet passes few rules where there are a thousand peers', () => {
+  const addresses = Array.from({ length: 1000 }, (_, i) => `10.9.${i >> 8}.${i & 255}`);
+  const chains = peerChains(addresses);
+  const accepted = Object.values(chains)
+    .flat()
+    .filter((rule) => rule.endsWith('-j ACCEPT'));
+  assert.deepEqual(accepted.toSorted(), addresses.map((ip) => `-s ${ip}/32 -j ACCEPT`).toSorted());
+  assert.ok(Object.values(chains).every((rules) => rules.length <= 16));
+  assert.deepEqual(peerChains(['10.0.0.2']), { 'WEAVE-PEERS': ['-s 10.0.0.2/32 -j ACCEPT'] });
+  assert.deepEqual(peerChains([]), { 'WEAVE-PEERS': [] });
+});
