@@ -1,25 +1,19 @@
-import { readlinkSync } from 'node:fs';
 import type { ContainerInfo } from '../docker/types.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
-import type { IpBatch } from '../net/ip.ts';
-import {
-  attachVeth,
-  detachVeth,
-  hostLink,
-  linkExists,
-  listVeths,
-  macOf,
-  removeAddresses,
-} from '../net/veth.ts';
+import type { Conditions } from '../model/conditions.ts';
+import { hostLink, linkExists, listVeths, macOf, type PreparedVeth, type Veths } from '../net/veth.ts';
+import { ContainerProcess } from './container-process.ts';
 import { setHostname } from './hostname.ts';
-import { writeHostsFile } from './hosts-file.ts';
+import type { HostsFiles } from './hosts-files.ts';
 import type { Naming } from './naming.ts';
 
 /** A container that is on the network. */
 export interface Attachment {
   info: ContainerInfo;
+  /** its first process, held while it is attached */
+  process: ContainerProcess;
   mac: string;
   cidrs: readonly Cidr[];
   choice: AttachChoice;
@@ -35,28 +29,36 @@ export interface AttachChoice {
   dns: boolean;
 }
 
+/** What a container is to be attached with. */
+export interface AttachWish {
+  cidrs: readonly Cidr[];
+  choice: AttachChoice;
+  /** resolves when the engine has written the container's files for this start; rejects when it does not start */
+  begun?: Promise<unknown>;
+}
+
+/** What {@link Attachments} works with. */
+export interface AttachmentsDeps {
+  veths: Veths;
+  naming: Naming;
+  hosts: HostsFiles;
+  conditions: Conditions;
+  /** the folder that the engine keeps its containers in: `/var/lib/docker` */
+  engineRoot: () => Promise<string>;
+  /** `weave.local.` */
+  domain: string;
+  /** told how long each took */
+  onAttached: (seconds: number) => void;
+  logger: Logger;
+}
+
 /** The attached containers, and the deeds that attach and detach one: link, addresses, hosts file, name. */
 export class Attachments {
-  readonly #ip: IpBatch;
-  readonly #naming: Naming;
-  readonly #mtu: number;
-  readonly #logger: Logger;
-  readonly #onAttached: (seconds: number) => void;
+  readonly #deps: AttachmentsDeps;
   readonly #attached = new Map<string, Attachment>();
 
-  constructor(fields: {
-    ip: IpBatch;
-    naming: Naming;
-    mtu: number;
-    /** told how long each took */
-    onAttached: (seconds: number) => void;
-    logger: Logger;
-  }) {
-    this.#ip = fields.ip;
-    this.#naming = fields.naming;
-    this.#mtu = fields.mtu;
-    this.#logger = fields.logger;
-    this.#onAttached = fields.onAttached;
+  constructor(deps: AttachmentsDeps) {
+    this.#deps = deps;
   }
 
   get(id: string): Attachment | undefined {
@@ -67,97 +69,165 @@ export class Attachments {
     return [...this.#attached.values()];
   }
 
+  /** True while the run of the container goes on that was attached. */
+  holds(id: string): boolean {
+    return this.#attached.get(id)?.process.alive ?? false;
+  }
+
+  /** Containers that something is kept of. */
+  owners(): string[] {
+    return [...this.#attached.keys(), ...this.#deps.hosts.owners()];
+  }
+
   /**
-   * Attaches a running container. Name and hosts file come first: the shim goes on as soon as ethwe is up.
-   * A container that ended meanwhile is no failure.
-   * @throws WeaveError ATTACH_FAILED, and then nothing of it is left
+   * Attaches a running container, or brings an attached one to other addresses. All is ready before ethwe is up, which
+   * is what the shim waits for. A container that ended meanwhile is no failure.
+   * @throws WeaveError ATTACH_FAILED, and then it is as it was before
    */
-  async attach(info: ContainerInfo, cidrs: readonly Cidr[], choice: AttachChoice): Promise<void> {
+  async attach(info: ContainerInfo, wish: AttachWish): Promise<void> {
     const { id, pid, name } = info;
+    const { naming, veths, onAttached, logger } = this.#deps;
     const began = performance.now();
+    const process = ContainerProcess.open(pid, id);
+    if (process === undefined) {
+      if (!ContainerProcess.exists(pid)) return;
+      throw new WeaveError('ATTACH_FAILED', `process ${pid} is none of container ${name || id.slice(0, 12)}`);
+    }
+    const before = this.#attached.get(id);
+    const { cidrs, choice } = wish;
+    let veth: PreparedVeth | undefined;
     try {
-      const mac = macOf(id);
-      this.#attached.set(id, { info, mac, cidrs, choice });
+      this.#attached.set(id, { info, process, mac: macOf(id), cidrs, choice });
       // Tells the other hosts of name and link in one message, while the link is being made.
-      await this.#naming.set(info, cidrs, choice.dns);
-      await this.#showName({ info, cidrs, choice });
-      await attachVeth(this.#ip, { pid, mac, cidrs, mtu: this.#mtu, multicast: choice.multicastRoute });
-      const ms = performance.now() - began;
-      this.#onAttached(ms / 1000);
-      this.#logger.info({ container: id.slice(0, 12), name, cidrs, ms: Math.round(ms) }, 'attached');
+      await naming.set(info, cidrs, choice.dns);
+      veth = await veths.prepare({ process, containerId: id, cidrs, multicast: choice.multicastRoute });
+      await this.#setHostname(info, process);
+      const prepared = performance.now();
+      await wish.begun;
+      const resumed = performance.now();
+      await this.writeHosts(id);
+      await veth.up();
+      before?.process.close();
+      const ms = prepared - began + performance.now() - resumed;
+      onAttached(ms / 1000);
+      logger.info({ container: id.slice(0, 12), name, cidrs, ms: Math.round(ms) }, 'attached');
     } catch (error) {
-      this.#attached.delete(id);
-      await this.#naming.clear(id);
+      veth?.abandon();
+      const { alive } = process;
+      process.close();
+      await this.#takeBack(info, before, wish);
       // A command that ends at once takes its namespace along.
-      if (!hasNetns(pid)) return;
-      await detachVeth(this.#ip, pid);
+      if (!alive) return;
       const text = `cannot attach container ${name || id.slice(0, 12)} to the network: ${messageOf(error)}`;
       throw new WeaveError('ATTACH_FAILED', text, { cause: error });
     }
   }
 
+  /** Brings the container's hosts file to what it should say: whoever wrote it since. */
+  async writeHosts(id: string): Promise<void> {
+    const attachment = this.#attached.get(id);
+    if (attachment === undefined) return;
+    const { hosts, naming, conditions, domain } = this.#deps;
+    const { info, cidrs, choice } = attachment;
+    if (!choice.rewriteHosts || info.ownHosts) return;
+    const wish = {
+      ...info,
+      called: naming.called(info).renamed ?? info.hostname,
+      domain,
+      addresses: cidrs.map(({ address }) => address),
+      addHosts: choice.addHosts,
+    };
+    try {
+      const path = info.hostsPath || `${await this.#deps.engineRoot()}/containers/${id}/hosts`;
+      hosts.ensure(id, path, wish);
+      conditions.clear('HOSTS_FILE', info.name);
+    } catch (error) {
+      // It is on the network all the same; who makes the file unwritable may be the container.
+      const text = `container ${info.name} does not find its weave address in /etc/hosts: ${messageOf(error)}`;
+      conditions.set('HOSTS_FILE', text, info.name);
+    }
+  }
+
+  /** The container is looked at again, in the same run. It may be called otherwise by now. */
+  async refresh(info: ContainerInfo): Promise<void> {
+    const attachment = this.#attached.get(info.id);
+    if (attachment === undefined) return;
+    this.#attached.set(info.id, { ...attachment, info });
+    if (attachment.info.name !== info.name) {
+      await this.#deps.naming.set(info, attachment.cidrs, attachment.choice.dns);
+      await this.#setHostname(info, attachment.process);
+    }
+    await this.writeHosts(info.id);
+  }
+
   /** Takes some addresses from an attached container; with the last one, ethwe and the name. */
   async reduce(attachment: Attachment, leaving: readonly Cidr[]): Promise<void> {
-    const { info, cidrs } = attachment;
-    const staying = cidrs.filter((cidr) => !leaving.includes(cidr));
-    if (staying.length === 0) {
-      await detachVeth(this.#ip, info.pid);
+    const { veths, hosts, naming } = this.#deps;
+    const { info, process, choice } = attachment;
+    const cidrs = attachment.cidrs.filter((cidr) => !leaving.includes(cidr));
+    if (cidrs.length === 0) {
+      await veths.remove(info.pid);
+      if (choice.multicastRoute) await veths.removeRules(process).catch(() => {});
+      hosts.remove(info.id);
       await this.ended(info.id);
       return;
     }
-    await removeAddresses(info.pid, leaving);
-    this.#attached.set(info.id, { ...attachment, cidrs: staying });
-    await this.#naming.set(info, staying, attachment.choice.dns);
-  }
-
-  /** The container may be called otherwise by now: its names, its hosts file and its hostname follow. */
-  async renamed(info: ContainerInfo): Promise<void> {
-    const attachment = this.#attached.get(info.id);
-    if (attachment === undefined || attachment.info.name === info.name) return;
-    const { cidrs, choice } = attachment;
-    this.#attached.set(info.id, { ...attachment, info });
-    await this.#naming.set(info, cidrs, choice.dns);
-    await this.#showName({ info, cidrs, choice });
-  }
-
-  /** What the container's own processes see of its name. */
-  async #showName({ info, cidrs, choice }: Pick<Attachment, 'info' | 'cidrs' | 'choice'>): Promise<void> {
-    const { pid, hostsPath } = info;
-    const { renamed } = this.#naming.called(info);
-    const hostname = renamed ?? info.hostname;
-    if (renamed !== undefined) await setHostname(pid, renamed);
-    if (!choice.rewriteHosts || info.ownHosts) return;
-    const extraHosts = [...info.extraHosts, ...choice.addHosts];
-    await writeHostsFile({ pid, hostname, cidrs, extraHosts, hostsPath });
+    await veths.removeAddresses(process, leaving);
+    this.#attached.set(info.id, { ...attachment, cidrs });
+    await naming.set(info, cidrs, choice.dns);
+    await this.writeHosts(info.id);
   }
 
   /** The container does not run any more, or is to be left alone. */
   async ended(id: string): Promise<void> {
+    const { naming, hosts, conditions, veths, logger } = this.#deps;
     const attachment = this.#attached.get(id);
     this.#attached.delete(id);
-    await this.#naming.clear(id);
+    hosts.forget(id);
+    await naming.clear(id);
     if (attachment === undefined) return;
-    const { pid, name } = attachment.info;
-    this.#logger.info({ container: id.slice(0, 12), name }, 'detached');
+    const { info, process } = attachment;
+    conditions.clear('HOSTS_FILE', info.name);
+    logger.info({ container: id.slice(0, 12), name: info.name }, 'detached');
+    const { alive } = process;
+    process.close();
     // The link goes with the namespace, by itself and for free, unless another container still uses that.
-    if (linkExists(hostLink(pid)) && !hasNetns(pid)) await detachVeth(this.#ip, pid);
+    if (!alive && linkExists(hostLink(info.pid))) await veths.remove(info.pid);
   }
 
   /** Takes away links of containers that ended while something else kept their network namespace. */
   async sweep(): Promise<void> {
-    const alive = new Set(this.list().map(({ info }) => info.pid));
-    for (const pid of await listVeths()) {
-      if (!alive.has(pid) && !hasNetns(pid)) await detachVeth(this.#ip, pid);
+    for (const { pid, containerId } of listVeths()) {
+      const attachment = this.#attached.get(containerId);
+      if (attachment?.info.pid === pid && attachment.process.alive) continue;
+      // One without an id is being made, or an earlier version made it.
+      const process = containerId === '' ? undefined : ContainerProcess.open(pid, containerId);
+      process?.close();
+      if (!process && (containerId !== '' || !ContainerProcess.exists(pid))) await this.#deps.veths.remove(pid);
     }
   }
-}
 
-/** True while the process has a network namespace, which it loses as it ends. */
-function hasNetns(pid: number): boolean {
-  try {
-    readlinkSync(`/proc/${pid}/ns/net`);
-    return true;
-  } catch {
-    return false;
+  /** The engine sets the hostname of create at each start; one that was made of the name follows that. */
+  async #setHostname(info: ContainerInfo, { pid }: ContainerProcess): Promise<void> {
+    const { renamed } = this.#deps.naming.called(info);
+    if (renamed !== undefined) await setHostname(pid, renamed);
+  }
+
+  /** What this call added goes; what the container had before stays. */
+  async #takeBack(info: ContainerInfo, before: Attachment | undefined, { cidrs }: AttachWish): Promise<void> {
+    const { naming, veths, hosts } = this.#deps;
+    if (before?.process.alive && before.info.pid === info.pid) {
+      this.#attached.set(info.id, before);
+      const added = cidrs.filter((cidr) => !before.cidrs.some((had) => had.equals(cidr)));
+      await veths.removeAddresses(before.process, added).catch(() => {});
+      await naming.set(before.info, before.cidrs, before.choice.dns);
+      await this.writeHosts(info.id);
+      return;
+    }
+    before?.process.close();
+    this.#attached.delete(info.id);
+    hosts.forget(info.id);
+    await naming.clear(info.id);
+    await veths.remove(info.pid);
   }
 }

@@ -196,8 +196,3 @@ export async function queryJson<T>(argv: readonly ['ip' | 'bridge', ...string[]]
   const text = await runOk([tool, '-json', ...args]);
   return text.trim() === '' ? [] : (JSON.parse(text) as T[]);
 }
-
-/** argv that runs `argv` in the network namespace of a process. */
-export function inNetns(pid: number, argv: readonly string[]): [string, ...string[]] {
-  return ['nsenter', `--net=/proc/${pid}/ns/net`, '--', ...argv];
-}

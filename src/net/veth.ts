@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { closeSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
 import type { Cidr } from '../model/address.ts';
-import { bridgeName, noRouterAdvertisements } from './bridge.ts';
-import { type IpBatch, inNetns } from './ip.ts';
+import { bridgeName } from './bridge.ts';
+import { Inside } from './inside.ts';
+import type { IpBatch } from './ip.ts';
 
 /** Name of the interface inside a container. */
 export const containerLink = 'ethwe';
@@ -27,98 +28,222 @@ export function macOf(containerId: string): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
+/** A process in the container's network namespace, held so that its pid is no other's meanwhile. */
+export interface NetnsProcess {
+  readonly pid: number;
+  readonly alive: boolean;
+  /** @returns a descriptor, the caller's to close */
+  openNetns(): number;
+}
+
 /** What a container is given. */
 export interface VethSpec {
-  /** of a process in the container's network namespace */
-  pid: number;
-  mac: string;
-  mtu: number;
+  process: NetnsProcess;
+  /** 64 hex digits; the link on the host carries it as its alias */
+  containerId: string;
   cidrs: readonly Cidr[];
   /** 224.0.0.0/4 by ethwe, and only from the container's own subnets */
   multicast: boolean;
 }
 
-/**
- * Attaches a container: `vethwepl<pid>` on the bridge, hairpin on, its peer `ethwe` with the addresses in the
- * container's network namespace. Brings what is half there to this state too.
- * @throws WeaveError TOOL_FAILED
- */
-export async function attachVeth(ip: IpBatch, spec: VethSpec): Promise<void> {
-  const { pid, mac, mtu } = spec;
-  const host = hostLink(pid);
-  const isNew = !linkExists(host);
-  const make = `link add ${host} mtu ${mtu} type veth peer name ${containerLink} index ${containerIndex} address ${mac} mtu ${mtu} netns ${pid}`;
-  const filtered = spec.multicast ? dropForeignMulticast(spec, isNew) : Promise.resolve();
-  filtered.catch(() => {}); // met below
-  // The peer is made in its namespace at once: moving it there would take the kernel 16 ms.
-  await ip.runOk([
-    ...(isNew ? [make] : []),
-    `link set ${host} master ${bridgeName} up`,
-    // A container may reach itself by an address that is translated back to it on the bridge.
-    `link set ${host} type bridge_slave hairpin on`,
-  ]);
-  await noRouterAdvertisements(host);
-  await runOk(inNetns(pid, ['sysctl', '-qew', ...linkSettings]));
-  // Up comes last: it is what the shim waits for.
-  await filtered;
-  await runOk(inNetns(pid, ['ip', '-batch', '-']), { input: insideLines(spec).join('\n') });
+/** A link that has all but its `up`. */
+export interface PreparedVeth {
+  /** @throws WeaveError TOOL_FAILED */
+  up(): Promise<void>;
+  /** Ends what waits for the `up`; the link stays. */
+  abandon(): void;
 }
 
-/** Takes addresses from a container's ethwe; the link stays. */
-export async function removeAddresses(pid: number, cidrs: readonly Cidr[]): Promise<void> {
-  const input = cidrs.map((cidr) => `addr del ${cidr} dev ${containerLink}`).join('\n');
-  await runOk(inNetns(pid, ['ip', '-force', '-batch', '-']), { input });
+/** A link on this host whose name says that it is a container's. */
+export interface HostVeth {
+  name: string;
+  pid: number;
+  /** id of the container; empty when nobody has written it there yet */
+  containerId: string;
 }
 
-/** Takes ethwe from a container, if it is there. */
-export async function detachVeth(ip: IpBatch, pid: number): Promise<void> {
-  if (linkExists(hostLink(pid))) await ip.run([`link del ${hostLink(pid)}`]);
+/** Containers' links: `vethwepl<pid>` on the bridge, and its peer `ethwe` in the container's network namespace. */
+export class Veths {
+  readonly #ip: IpBatch;
+  readonly #mtu: number;
+  #index = containerIndex;
+
+  constructor({ ip, mtu }: { ip: IpBatch; mtu: number }) {
+    this.#ip = ip;
+    this.#mtu = mtu;
+  }
+
+  /**
+   * Makes a container's link with all that belongs to it, save that ethwe is up; brings what is half there to this
+   * state too.
+   * @throws WeaveError TOOL_FAILED
+   */
+  async prepare(spec: VethSpec): Promise<PreparedVeth> {
+    const host = hostLink(spec.process.pid);
+    const isNew = !linkExists(host);
+    const inside = enter(spec, isNew);
+    try {
+      if (isNew) await this.#make(spec);
+      quietHostEnd(host);
+      await this.#ip.runOk([
+        `link set ${host} alias ${spec.containerId} master ${bridgeName} up`,
+        // A container may reach itself by an address that is translated back to it on the bridge.
+        `link set ${host} type bridge_slave hairpin on`,
+      ]);
+    } catch (error) {
+      inside.kill();
+      throw error;
+    }
+    inside.begin();
+    inside.write(spec.cidrs.map((cidr) => `addr replace ${cidr} broadcast + dev ${containerLink}`));
+    return {
+      up: () => {
+        inside.write(lastLines(spec, isNew));
+        return inside.end();
+      },
+      abandon: () => inside.kill(),
+    };
+  }
+
+  /** Takes addresses from a container's ethwe; the link stays. */
+  async removeAddresses(container: NetnsProcess, cidrs: readonly Cidr[]): Promise<void> {
+    const input = cidrs.map((cidr) => `addr del ${cidr} dev ${containerLink}`).join('\n');
+    await inNetns(container, ['ip', '-force', '-batch', '-'], input);
+  }
+
+  /** Takes ethwe from a container, if it is there. */
+  async remove(pid: number): Promise<void> {
+    if (linkExists(hostLink(pid))) await this.#ip.run([`link del ${hostLink(pid)}`]);
+  }
+
+  /** Takes a container's multicast rules away, which would outlive its link. */
+  async removeRules(container: NetnsProcess): Promise<void> {
+    const lines = ['*filter', `-D INPUT ${jump}`, `-F ${chain}`, `-X ${chain}`, 'COMMIT', ''];
+    await inNetns(container, ['iptables-restore', '--noflush', '--wait'], lines.join('\n'));
+  }
+
+  /**
+   * The peer is made in its namespace at once: moving it there would take the kernel 16 ms. It gets the index that it
+   * asks for only if this end asks for one as well.
+   */
+  async #make({ process, containerId }: VethSpec): Promise<void> {
+    const host = hostLink(process.pid);
+    const peer = `name ${containerLink} index ${containerIndex} address ${macOf(containerId)} mtu ${this.#mtu} netns ${process.pid}`;
+    for (let attempt = 1; ; attempt++) {
+      const index = this.#nextIndex();
+      const [failure] = await this.#ip.run([
+        `link add ${host} index ${index} mtu ${this.#mtu} type veth peer ${peer}`,
+      ]);
+      if (failure === undefined) break;
+      // Another link may have this index.
+      if (attempt === 3) throw new WeaveError('TOOL_FAILED', `ip ${failure.line}: ${failure.message}`);
+    }
+    // Alive after it: then the pid was this process's when the peer went there.
+    if (process.alive) return;
+    await this.#ip.run([`link del ${host}`]);
+    throw new WeaveError('TOOL_FAILED', `process ${process.pid} has ended`);
+  }
+
+  #nextIndex(): number {
+    if (this.#index === containerIndex) {
+      this.#index = Math.max(containerIndex, ...linkNames().map((name) => Number(linkFile(name, 'ifindex'))));
+    }
+    return ++this.#index;
+  }
 }
 
-/** Pids by which the links on this host are named. */
-export async function listVeths(): Promise<number[]> {
-  const names = await readdir('/sys/class/net');
-  return names
+/** Containers' links on this host, whoever made them. */
+export function listVeths(): HostVeth[] {
+  return linkNames()
     .filter((name) => name.startsWith(hostPrefix))
-    .map((name) => Number(name.slice(hostPrefix.length)));
+    .map((name) => ({
+      name,
+      pid: Number(name.slice(hostPrefix.length)),
+      containerId: linkFile(name, 'ifalias'),
+    }));
 }
 
 export function linkExists(name: string): boolean {
   return existsSync(`/sys/class/net/${name}`);
 }
 
-// Neighbours that moved to another MAC are noticed within seconds; the rest is for clean ends of the link.
-const linkSettings = [
-  `net.ipv4.conf.${containerLink}.arp_notify=1`,
-  // Else the kernel takes a subnet's other addresses away with the first one.
-  `net.ipv4.conf.${containerLink}.promote_secondaries=1`,
-  `net.ipv4.neigh.${containerLink}.base_reachable_time_ms=5000`,
-  `net.ipv4.neigh.${containerLink}.delay_first_probe_time=2`,
-  `net.ipv4.neigh.${containerLink}.ucast_solicit=1`,
-  `net.ipv6.conf.${containerLink}.accept_ra=0`,
-];
+function linkNames(): string[] {
+  return readdirSync('/sys/class/net');
+}
 
-function insideLines({ cidrs, mac, multicast }: VethSpec): string[] {
+/** Empty when the link has just gone. */
+function linkFile(name: string, file: string): string {
+  try {
+    return readFileSync(`/sys/class/net/${name}/${file}`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * A port of the bridge has no IPv6 of its own: else each new one would send some ten multicast frames to all others,
+ * and the host would take router advertisements from containers.
+ */
+function quietHostEnd(host: string): void {
+  for (const [setting, value] of [
+    ['accept_ra', '0'],
+    ['disable_ipv6', '1'],
+  ]) {
+    try {
+      writeFileSync(`/proc/sys/net/ipv6/conf/${host}/${setting}`, String(value));
+    } catch {
+      // Where IPv6 is off there is no such file.
+    }
+  }
+}
+
+const chain = 'WEAVE-MULTICAST';
+const jump = `-d 224.0.0.0/4 -i ${containerLink} -j ${chain}`;
+
+function enter(spec: VethSpec, isNew: boolean): Inside {
+  const rules = spec.multicast
+    ? { input: multicastRules(spec, isNew), jump, again: !isNew }
+    : undefined;
+  const netns = spec.process.openNetns();
+  try {
+    return new Inside(netns, rules);
+  } finally {
+    closeSync(netns);
+  }
+}
+
+/** Multicast on ethwe is let in only from the subnets that the container is in. */
+function multicastRules({ cidrs }: VethSpec, isNew: boolean): string {
   return [
-    ...cidrs.map((cidr) => `addr replace ${cidr} broadcast + dev ${containerLink}`),
+    '*filter',
+    `:${chain} - [0:0]`,
+    ...(isNew ? [`-A INPUT ${jump}`] : []),
+    ...cidrs.map((cidr) => `-A ${chain} -s ${cidr.subnet} -j RETURN`),
+    `-A ${chain} -j DROP`,
+    'COMMIT',
+    '',
+  ].join('\n');
+}
+
+/** What the shim waits for: up, and the route. With arp_notify on, `up` announces every IP by a gratuitous ARP. */
+function lastLines({ containerId, multicast }: VethSpec, isNew: boolean): string[] {
+  return [
     `link set ${containerLink} up`,
-    // With arp_notify on, setting the address makes the kernel announce every IP by a gratuitous ARP.
-    `link set ${containerLink} address ${mac}`,
+    // It was up already: setting its address announces it anew.
+    ...(isNew ? [] : [`link set ${containerLink} address ${macOf(containerId)}`]),
     ...(multicast ? [`route replace 224.0.0.0/4 dev ${containerLink} scope link`] : []),
   ];
 }
 
-/** Multicast on ethwe is let in only from the subnets that the container is in. */
-async function dropForeignMulticast({ pid, cidrs }: VethSpec, isNew: boolean): Promise<void> {
-  const on = `-d 224.0.0.0/4 -i ${containerLink}`;
-  const lines = [
-    '*filter',
-    ':WEAVE-MULTICAST - [0:0]',
-    ...(isNew ? [`-A INPUT ${on} -j WEAVE-MULTICAST`] : []),
-    ...cidrs.map((cidr) => `-A WEAVE-MULTICAST -s ${cidr.subnet} -j RETURN`),
-    '-A WEAVE-MULTICAST -j DROP',
-    'COMMIT',
-    '',
-  ];
-  await runOk(inNetns(pid, ['iptables-restore', '--noflush', '--wait']), { input: lines.join('\n') });
+async function inNetns(
+  container: NetnsProcess,
+  argv: readonly string[],
+  input: string,
+): Promise<void> {
+  const netns = container.openNetns();
+  try {
+    await runOk(['nsenter', `--net=/proc/${process.pid}/fd/${netns}`, '--', ...argv], { input });
+  } finally {
+    closeSync(netns);
+  }
 }

@@ -1,0 +1,84 @@
+import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
+
+/**
+ * The first process of a container, held by its folder in /proc: a pid that comes to be another process's can't be
+ * taken for it. Only the kernel's own files are read through it, never the container's.
+ */
+export class ContainerProcess {
+  readonly pid: number;
+  #fd: number | undefined;
+
+  private constructor(pid: number, fd: number) {
+    this.pid = pid;
+    this.#fd = fd;
+  }
+
+  /**
+   * @returns undefined: no such process, or it has not proved that it is this container's: its cgroup must name the
+   * container, and its network must be another than ours
+   */
+  static open(pid: number, containerId: string): ContainerProcess | undefined {
+    try {
+      const fd = openSync(`/proc/${pid}`, constants.O_RDONLY | constants.O_DIRECTORY);
+      const process = new ContainerProcess(pid, fd);
+      if (process.#isOf(containerId)) return process;
+      process.close();
+    } catch {
+      // It ended.
+    }
+    return undefined;
+  }
+
+  /** True if there is such a process, whosever it is, and it has not ended. */
+  static exists(pid: number): boolean {
+    return netnsOf(`/proc/${pid}`) !== undefined;
+  }
+
+  /** False once it has ended; then it has no network namespace any more. */
+  get alive(): boolean {
+    return this.#fd !== undefined && netnsOf(this.#path('')) !== undefined;
+  }
+
+  /** Opens its network namespace. @returns a descriptor, the caller's to close @throws when the process has ended */
+  openNetns(): number {
+    return openSync(this.#path('ns/net'), constants.O_RDONLY);
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #isOf(containerId: string): boolean {
+    const netns = netnsOf(this.#path(''));
+    return (
+      netns !== undefined &&
+      netns !== netnsOf('/proc/self') &&
+      cgroupNames(readFileSync(this.#path('cgroup'), 'utf8'), containerId)
+    );
+  }
+
+  #path(file: string): string {
+    return `/proc/self/fd/${this.#fd}/${file}`;
+  }
+}
+
+/** @returns undefined once the process has ended */
+function netnsOf(folder: string): string | undefined {
+  try {
+    return readlinkSync(`${folder}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * True if a line of /proc/<pid>/cgroup, of version 1 or 2, lies in the container's group: `/docker/<id>`,
+ * `/system.slice/docker-<id>.scope`, `/machine.slice/libpod-<id>.scope/container`.
+ */
+export function cgroupNames(text: string, containerId: string): boolean {
+  return text.split('\n').some((line) => {
+    const path = line.split(':').slice(2).join(':');
+    return path.split('/').some((part) => part === containerId || /^[a-z]+-(.+)\.scope$/.exec(part)?.[1] === containerId);
+  });
+}

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
+import { messageOf, WeaveError } from '../lib/errors.ts';
+
+/** ms after which a tool that has all its input hangs. */
+const patience = 20_000;
+
+/**
+ * Run by one process for all that there is to do in a container's network namespace. It waits until told that the link
+ * is there, sets what only the namespace's own /proc/sys can, and becomes `ip`. Nothing of it comes from outside.
+ * $1: `rules`: iptables-restore's input is on descriptor 4; `again`: and the jump $2 to them may be there already.
+ */
+const script = `read -r made || exit 0
+cd /proc/sys/net || exit
+for setting in conf/ethwe/arp_notify conf/ethwe/promote_secondaries neigh/ethwe/ucast_solicit; do
+  echo 1 >ipv4/$setting
+done
+echo 5000 >ipv4/neigh/ethwe/base_reachable_time_ms
+echo 2 >ipv4/neigh/ethwe/delay_first_probe_time
+if [ -d ipv6 ]; then
+  echo 0 >ipv6/conf/ethwe/accept_ra
+  echo 1 >ipv6/conf/ethwe/disable_ipv6
+fi
+if [ "$1" ]; then
+  iptables-restore --noflush --wait <&4 || exit
+  if [ "$1" = again ]; then
+    iptables --wait -C INPUT $2 2>/dev/null || iptables --wait -A INPUT $2 || exit
+  fi
+fi
+exec ip -batch -
+`;
+
+/** Firewall rules of a container's network namespace. */
+export interface InsideRules {
+  /** of iptables-restore */
+  input: string;
+  /** the rule of INPUT that leads to them, without `-A INPUT` */
+  jump: string;
+  /** the namespace may have had them before: then `input` has not the jump, which is made if it is not there */
+  again: boolean;
+}
+
+/** A batch of `ip` in a container's network namespace, which is begun before its link is there. */
+export class Inside {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+
+  /**
+   * @param netns descriptor of the namespace; the caller's to close
+   */
+  constructor(netns: number, rules: InsideRules | undefined) {
+    const how = rules === undefined ? [] : rules.again ? ['again', rules.jump] : ['rules'];
+    const argv = ['--net=/proc/self/fd/3', '--', 'sh', '-c', script, 'weavets', ...how];
+    this.#child = spawn('nsenter', argv, {
+      stdio: ['pipe', 'ignore', 'pipe', netns, rules === undefined ? 'ignore' : 'pipe'],
+    });
+    this.#ended = ended(this.#child);
+    this.#ended.catch(() => {}); // met in `end`
+    for (const pipe of this.#child.stdio) pipe?.on('error', () => {});
+    (this.#child.stdio[4] as Writable | null)?.end(rules?.input);
+  }
+
+  /** The link is there. */
+  begin(): void {
+    this.#child.stdin?.write('made\n');
+  }
+
+  /** Runs lines of ip's batch language; the first that fails ends it. */
+  write(lines: readonly string[]): void {
+    this.#child.stdin?.write(lines.map((line) => `${line}\n`).join(''));
+  }
+
+  /** Resolves when all lines have been run. @throws WeaveError TOOL_FAILED */
+  async end(): Promise<void> {
+    this.#child.stdin?.end();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), patience);
+    try {
+      await this.#ended;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    const failed = (why: string) =>
+      reject(new WeaveError('TOOL_FAILED', `in the container's network namespace: ${why}`));
+    child.on('error', (error) => failed(messageOf(error)));
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve();
+      else failed(said.trim() || `exit ${code ?? signal}`);
+    });
+  });
+}
