@@ -97,10 +97,17 @@ export class Attachments {
     const { cidrs, choice } = wish;
     let veth: PreparedVeth | undefined;
     try {
-      this.#attached.set(id, { info, process, mac: macOf(id), cidrs, choice });
+      const mac = macOf(id);
+      this.#attached.set(id, { info, process, mac, cidrs, choice });
       // Tells the other hosts of name and link in one message, while the link is being made.
       await naming.set(info, cidrs, choice.dns);
-      veth = await veths.prepare({ process, containerId: id, cidrs, multicast: choice.multicastRoute });
+      veth = await veths.prepare({
+        process,
+        containerId: id,
+        mac,
+        cidrs,
+        multicast: choice.multicastRoute,
+      });
       await this.#setHostname(info, process);
       const prepared = performance.now();
       await wish.begun;
@@ -140,11 +147,11 @@ export class Attachments {
     try {
       const path = info.hostsPath || `${await this.#deps.engineRoot()}/containers/${id}/hosts`;
       hosts.ensure(id, path, wish);
-      conditions.clear('HOSTS_FILE', info.name);
+      conditions.clear('HOSTS_FILE', id.slice(0, 12));
     } catch (error) {
       // It is on the network all the same; who makes the file unwritable may be the container.
       const text = `container ${info.name} does not find its weave address in /etc/hosts: ${messageOf(error)}`;
-      conditions.set('HOSTS_FILE', text, info.name);
+      conditions.set('HOSTS_FILE', text, id.slice(0, 12));
     }
   }
 
@@ -187,7 +194,7 @@ export class Attachments {
     await naming.clear(id);
     if (attachment === undefined) return;
     const { info, process } = attachment;
-    conditions.clear('HOSTS_FILE', info.name);
+    conditions.clear('HOSTS_FILE', info.id.slice(0, 12));
     logger.info({ container: id.slice(0, 12), name: info.name }, 'detached');
     const { alive } = process;
     process.close();
@@ -203,7 +210,8 @@ export class Attachments {
       // One without an id is being made, or an earlier version made it.
       const process = containerId === '' ? undefined : ContainerProcess.open(pid, containerId);
       process?.close();
-      if (!process && (containerId !== '' || !ContainerProcess.exists(pid))) await this.#deps.veths.remove(pid);
+      if (!process && (containerId !== '' || !ContainerProcess.exists(pid)))
+        await this.#deps.veths.remove(pid);
     }
   }
 

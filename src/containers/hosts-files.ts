@@ -1,6 +1,8 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { hostsRecord } from '../store/records/hosts.ts';
+import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 import { editHosts, type HostsWish } from './hosts-text.ts';
 
@@ -8,12 +10,11 @@ import { editHosts, type HostsWish } from './hosts-text.ts';
 const largest = 1 << 20;
 /** How often a write is begun anew because someone else wrote meanwhile. */
 const attempts = 5;
-const prefix = 'hosts/';
 
 /** Our lines in one container's file. */
 interface Kept {
   path: string;
-  lines: string[];
+  lines: readonly string[];
 }
 
 /**
@@ -32,7 +33,7 @@ export class HostsFiles {
   }
 
   static async load(store: Store, logger: Logger): Promise<HostsFiles> {
-    return new HostsFiles(store, logger, await keptIn(store));
+    return new HostsFiles(store, logger, await keptIn(store, logger));
   }
 
   owners(): string[] {
@@ -49,7 +50,8 @@ export class HostsFiles {
     withFile(containerId, path, (text) => {
       const edited = editHosts(text, before, wish);
       // Before the file: a line that is in it and not kept would be taken for someone else's.
-      if (edited.lines.join('\n') !== before.join('\n')) this.#keep(containerId, { path, lines: edited.lines });
+      if (edited.lines.join('\n') !== before.join('\n'))
+        this.#keep(containerId, { path, lines: edited.lines });
       return edited.text;
     });
   }
@@ -69,13 +71,13 @@ export class HostsFiles {
 
   #keep(containerId: string, kept: Kept): void {
     this.#kept.set(containerId, kept);
-    this.#write(containerId, JSON.stringify(kept));
+    this.#write(containerId, kept);
   }
 
   /** Not waited for: a container's start would wait for the disk. */
-  #write(containerId: string, value: string | null): void {
+  #write(containerId: string, value: Kept | null): void {
     this.#store
-      .commit([{ key: `${prefix}${containerId}`, value }])
+      .commit([hostsRecord.write(containerId, value)])
       .catch((error: unknown) =>
         this.#logger.warn({ reason: messageOf(error) }, 'cannot keep which lines of a hosts file are ours'),
       );
@@ -83,8 +85,8 @@ export class HostsFiles {
 }
 
 /** Takes our lines out of every file, when weavets leaves the host. */
-export async function removeHostsLines(store: Store): Promise<void> {
-  for (const [containerId, kept] of await keptIn(store)) {
+export async function removeHostsLines(store: Store, logger: Logger): Promise<void> {
+  for (const [containerId, kept] of await keptIn(store, logger)) {
     try {
       removeLines(containerId, kept);
     } catch {
@@ -93,9 +95,9 @@ export async function removeHostsLines(store: Store): Promise<void> {
   }
 }
 
-async function keptIn(store: Store): Promise<Map<string, Kept>> {
-  const entries = await store.list(prefix);
-  return new Map(entries.map(({ key, value }) => [key.slice(prefix.length), JSON.parse(value) as Kept]));
+async function keptIn(store: Store, logger: Logger): Promise<Map<string, Kept>> {
+  const records = new RecordReader(hostsRecord, logger).readAll(await store.list(hostsRecord.prefix));
+  return new Map(records.map(({ key, value }) => [key, value]));
 }
 
 function removeLines(containerId: string, { path, lines }: Kept): void {

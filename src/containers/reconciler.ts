@@ -1,3 +1,4 @@
+import type { ContainerEvent } from '../docker/events.ts';
 import type { ContainerInfo } from '../docker/types.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
@@ -9,9 +10,11 @@ import { type Decision, decide, type PolicyOptions } from '../model/policy.ts';
 import { type AddressRequest, parseRequest } from '../model/request.ts';
 import type { AttachChoice, Attachments } from './attachments.ts';
 import type { CreatedStore } from './created.ts';
+import { attachEarly } from './early-attach.ts';
 import type { MadeHostnames } from './made-hostnames.ts';
 import type { Naming } from './naming.ts';
 import type { Overrides } from './overrides.ts';
+import { Retries } from './retries.ts';
 import type { StartWatch } from './start-watch.ts';
 
 /** What the reconciler needs of the engine. */
@@ -33,6 +36,8 @@ export interface ReconcilerOptions extends PolicyOptions {
 const sweepWidth = 8;
 /** ms after which a sweep goes on to the next container: one that hangs the engine must not keep the others waiting. */
 const sweepPatience = 3_000;
+/** ms between attempts at a container that could not be reconciled. */
+const retryPauses = { first: 500, longest: 30_000 };
 
 /**
  * Holds every container in the state that it should have: running and ours means attached, stopped means no name,
@@ -51,6 +56,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #logger: Logger;
   readonly #lock = new KeyedLock();
+  readonly #retries = new Retries({ task: (id) => this.reconcile(id), pauses: retryPauses });
 
   constructor(fields: {
     engine: Engine;
@@ -85,37 +91,40 @@ export class Reconciler {
     const info = await this.#engine.inspect(idOrName, signal);
     if (info === undefined || !this.#isOurs(info) || !this.#decide(info).attach) return undefined;
     const { id } = info;
-    const early = new AbortController();
     try {
       await this.#addresses(info);
     } catch (error) {
-      // As the engine does with one that can't start; `docker run --rm` waits for it.
-      if (info.autoRemove) await this.#engine.remove(id);
+      // As the engine does with one that can't start; `docker run --rm` waits for it. It refuses if it runs after all.
+      if (info.autoRemove && !info.running) await this.#engine.remove(id).catch(() => {});
       throw error;
     }
-    const attached = this.#attachEarly(info, early.signal);
+    const early = attachEarly(info, this.#startWatch, (running, begun) =>
+      this.#lock.run(id, () => this.#attach(running, begun)),
+    );
     return {
       id,
       complete: async () => {
-        early.abort();
-        if (!(await attached)) await this.reconcile(id);
+        if (!(await early.complete())) await this.reconcile(id);
       },
       abandon: async () => {
-        early.abort();
+        await early.abandon();
         await this.reconcile(id);
       },
     };
   }
 
-  /** Looks at the engine, and brings this container's attachment, name and addresses to where they should be. */
-  reconcile(id: string): Promise<void> {
-    return this.#lock.run(id, async () => {
-      const info = await this.#engine.inspect(id);
-      if (info === undefined) return this.#forget(id);
-      if (!info.running) return this.#attachments.ended(id);
-      await this.#naming.running(info);
-      if (this.#isOurs(info) && this.#decide(info).attach) await this.#attach(info);
-    });
+  /**
+   * Looks at the engine, and brings this container's attachment, name and addresses to where they should be. What
+   * fails is tried again by itself until it works or the container is gone.
+   */
+  async reconcile(id: string): Promise<void> {
+    try {
+      await this.#lock.run(id, () => this.#reconcile(id));
+      this.#retries.done(id);
+    } catch (error) {
+      this.#failed(id, error);
+      throw error;
+    }
   }
 
   /** The first address of an attached container, as an inspect answer tells it. */
@@ -140,7 +149,7 @@ export class Reconciler {
       ...this.#overrides.owners(),
       ...this.#made.owners(),
       ...(await this.#created.owners()),
-      ...this.#attachments.list().map(({ info }) => info.id),
+      ...this.#attachments.owners(),
     ]);
     const listed = await this.#engine.list({ all: true });
     const existing = new Set(listed.map(({ id }) => id));
@@ -151,14 +160,26 @@ export class Reconciler {
     await eachOf([...gone, ...changed], sweepWidth, (id) =>
       atMost(
         sweepPatience,
-        this.reconcile(id).catch((error) => this.#log(id, error)),
+        this.reconcile(id).catch(() => {}),
       ),
     );
   }
 
-  /** An event of the engine says that this container changed. */
-  noticed(id: string): void {
-    this.reconcile(id).catch((error) => this.#log(id, error));
+  /** What an event of the engine tells is met; what fails is tried again. */
+  noticed({ action, id }: ContainerEvent): void {
+    // Attached while it started, or attached again since: most events tell nothing new.
+    const holds = this.#attachments.holds(id);
+    if (holds && (action === 'start' || action === 'die')) return;
+    if (action === 'network') {
+      // The engine may have written the hosts file anew.
+      if (holds) void this.#lock.run(id, () => this.#attachments.writeHosts(id));
+      return;
+    }
+    this.reconcile(id).catch(() => {});
+  }
+
+  close(): void {
+    this.#retries.close();
   }
 
   /** Attaches a running container by hand, or adds addresses to it. @returns the addresses that it was asked for */
@@ -170,14 +191,18 @@ export class Reconciler {
           `container ${info.name} shares the network of another (${info.networkMode}); attach that one`,
         );
       }
+      const had = this.#allocator.owned(info.id);
       const asked = await this.#request(
         info.id,
         requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' }],
       );
-      const before = this.#attachments.get(info.id)?.cidrs ?? [];
-      const cidrs = union(before, asked);
-      await this.#overrides.set(info.id, { cidrs, choice });
-      await this.#attachments.attach(info, cidrs, choice);
+      try {
+        await this.#attachMore(info, asked, choice);
+      } catch (error) {
+        const fresh = asked.filter(({ ip }) => !had.some((cidr) => cidr.ip === ip));
+        for (const { ip } of fresh) await this.#allocator.release(info.id, ip);
+        throw error;
+      }
       return asked;
     });
   }
@@ -208,22 +233,19 @@ export class Reconciler {
     } catch (error) {
       return messageOf(error);
     }
+    const failure = this.#retries.errorOf(info.id);
+    if (failure !== undefined) return `${messageOf(failure)}; it is tried again`;
     return this.#isOurs(info)
-      ? 'attaching it failed; see the log'
+      ? 'it is being attached'
       : "it was not created through the proxy; 'weavets attach' attaches it, or create it anew with DOCKER_HOST set by weavets env";
   }
 
-  /** @returns true if it attached before `signal`; errors are left to the attempt that follows the engine's answer */
-  async #attachEarly(info: ContainerInfo, signal: AbortSignal): Promise<boolean> {
-    const pid = await this.#startWatch.pidOf(info.id, signal);
-    // When it restarts, the files may still be those of the run that ends.
-    if (pid === undefined || pid === info.pid) return false;
-    try {
-      await this.#lock.run(info.id, () => this.#attach({ ...info, pid, running: true }));
-      return true;
-    } catch {
-      return false;
-    }
+  async #reconcile(id: string): Promise<void> {
+    const info = await this.#engine.inspect(id);
+    if (info === undefined) return this.#forget(id);
+    if (!info.running) return this.#attachments.ended(id);
+    await this.#naming.running(info);
+    if (this.#isOurs(info) && this.#decide(info).attach) await this.#attach(info);
   }
 
   #decide(info: ContainerInfo): Decision {
@@ -265,13 +287,32 @@ export class Reconciler {
     return (request.kind === 'subnet' ? request.subnet : this.#allocator.defaultSubnet).equals(cidr.subnet);
   }
 
-  async #attach(info: ContainerInfo): Promise<void> {
-    if (this.#attachments.get(info.id)?.info.pid === info.pid) return this.#attachments.renamed(info);
+  async #attach(info: ContainerInfo, begun?: Promise<unknown>): Promise<void> {
+    const { id, pid } = info;
+    if (this.#attachments.holds(id) && this.#attachments.get(id)?.info.pid === pid) {
+      return this.#attachments.refresh(info);
+    }
     const { multicastRoute, rewriteHosts } = this.#options;
     // A shim waits for what the daemon's switches promise, whatever was added by hand.
-    const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(info.id)?.choice;
+    const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(id)?.choice;
     const choice = chosen ?? { multicastRoute, rewriteHosts, addHosts: [], dns: true };
-    await this.#attachments.attach(info, await this.#addresses(info), choice);
+    await this.#attachments.attach(info, { cidrs: await this.#addresses(info), choice, begun });
+  }
+
+  /** Adds addresses to what a running container has; kept once it has them. */
+  async #attachMore(info: ContainerInfo, asked: readonly Cidr[], choice: AttachChoice): Promise<void> {
+    const before = this.#attachments.get(info.id);
+    const cidrs = union(before?.cidrs ?? [], asked);
+    const wanted = both(before?.choice, choice);
+    await this.#attachments.attach(info, { cidrs, choice: wanted });
+    try {
+      await this.#overrides.set(info.id, { cidrs, choice: wanted });
+    } catch (error) {
+      const attachment = this.#attachments.get(info.id);
+      const added = attachment?.cidrs.filter((cidr) => !before?.cidrs.some((had) => had.equals(cidr)));
+      if (attachment && added) await this.#attachments.reduce(attachment, added);
+      throw error;
+    }
   }
 
   async #forget(id: string): Promise<void> {
@@ -300,15 +341,27 @@ export class Reconciler {
     });
   }
 
-  #log(id: string, error: unknown): void {
-    const level = hasCode(error, 'ENGINE_UNREACHABLE') ? 'debug' : 'error';
+  #failed(id: string, error: unknown): void {
+    const first = this.#retries.failed(id, error);
+    const level = !first || hasCode(error, 'ENGINE_UNREACHABLE') ? 'debug' : 'error';
     this.#logger[level](
       { container: id.slice(0, 12), reason: messageOf(error) },
-      'cannot reconcile a container',
+      'cannot reconcile a container; it is tried again',
     );
   }
 }
 
 function union(a: readonly Cidr[], b: readonly Cidr[]): Cidr[] {
   return [...a, ...b.filter((cidr) => !a.some((other) => other.equals(cidr)))];
+}
+
+/** What the container has by an earlier attachment it keeps. */
+function both(before: AttachChoice | undefined, choice: AttachChoice): AttachChoice {
+  if (before === undefined) return choice;
+  return {
+    multicastRoute: before.multicastRoute || choice.multicastRoute,
+    rewriteHosts: before.rewriteHosts || choice.rewriteHosts,
+    addHosts: [...new Set([...before.addHosts, ...choice.addHosts])],
+    dns: choice.dns,
+  };
 }

@@ -1,4 +1,4 @@
-import { followEvents } from '../docker/events.ts';
+import { type ContainerEvent, followEvents } from '../docker/events.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UndoStack } from '../lib/undo.ts';
 import { probePause, watchHost } from './host-watch.ts';
@@ -21,7 +21,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     const host = await prepareHost(deps, undo);
     const joined = await joinCluster({ ...deps, host }, undo);
     const dns = await startDns({ ...deps, host }, undo);
-    const containers = await startContainers({ ...deps, host, joined, dns });
+    const containers = await startContainers({ ...deps, host, joined, dns }, undo);
     const servers = await startServers({ ...deps, host, joined, dns, containers }, undo);
 
     const members = () => joined.targets.list();
@@ -52,7 +52,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
         servers.becomeReady();
         onReady();
       },
-      event: ({ id }: { id: string }) => containers.reconciler.noticed(id),
+      event: (event: ContainerEvent) => containers.reconciler.noticed(event),
     };
     await followEvents(host.engine, follower, { signal, conditions });
   } finally {

@@ -40,6 +40,7 @@ export class EngineClient {
   readonly #pool: Pool;
   readonly #deadlines: EngineDeadlines;
   #version: Promise<string> | undefined;
+  #root: string | undefined;
 
   constructor(address: EngineAddress, limits: EngineDeadlines = deadlines) {
     this.address = address;
@@ -94,12 +95,10 @@ export class EngineClient {
     await this.#within(this.#deadlines.change, (abortSignal) => container.kill({ abortSignal }));
   }
 
-  /** Removes a container with its anonymous volumes. */
+  /** Removes a container with its anonymous volumes; the engine refuses if it runs. */
   async remove(id: string): Promise<void> {
     const container = (await this.dockerode()).getContainer(id);
-    await this.#within(this.#deadlines.change, (abortSignal) =>
-      container.remove({ force: true, v: true, abortSignal }),
-    );
+    await this.#within(this.#deadlines.change, (abortSignal) => container.remove({ v: true, abortSignal }));
   }
 
   /** The engine's API version that we speak, `1.41`. */
@@ -119,6 +118,7 @@ export class EngineClient {
   /** Forget the negotiated version, as the engine may come back as another one. */
   forgetVersion(): void {
     this.#version = undefined;
+    this.#root = undefined;
   }
 
   /**
@@ -132,6 +132,15 @@ export class EngineClient {
       (late) => docker.getEvents({ filters, abortSignal: AbortSignal.any([signal, late]) }),
       signal,
     );
+  }
+
+  /** The folder that the engine keeps all in: `/var/lib/docker`. */
+  async rootFolder(): Promise<string> {
+    if (this.#root !== undefined) return this.#root;
+    const reply = await this.get('/info');
+    const { DockerRootDir } = JSON.parse(okBody(reply, 'info')) as { DockerRootDir: string };
+    this.#root = DockerRootDir;
+    return DockerRootDir;
   }
 
   async dockerode(): Promise<Docker> {

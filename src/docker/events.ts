@@ -5,7 +5,8 @@ import type { EngineClient } from './client.ts';
 
 /** A change in a container's life that attachment depends on. */
 export interface ContainerEvent {
-  action: 'start' | 'die' | 'destroy' | 'rename';
+  /** `network`: it was connected to one, or disconnected */
+  action: 'start' | 'die' | 'destroy' | 'rename' | 'network';
   /** 64 hex digits */
   id: string;
 }
@@ -30,6 +31,8 @@ export interface FollowDeps {
 const lostCode = 'ENGINE_LOST';
 const hangsCode = 'ENGINE_HANGS';
 const actions = ['start', 'die', 'destroy', 'rename'] as const;
+const networkActions = ['connect', 'disconnect'];
+const filters = { type: ['container', 'network'], event: [...actions, ...networkActions] };
 
 /**
  * Follows the engine's container events until `signal`, over engine restarts. The stream is opened before
@@ -54,7 +57,7 @@ export async function followEvents(
     signal.addEventListener('abort', end);
     let reason = 'the Docker engine ended its event stream';
     try {
-      const stream = await client.events({ type: ['container'], event: [...actions] }, attempt.signal);
+      const stream = await client.events(filters, attempt.signal);
       const alive = watchPulse(client, { signal: attempt.signal, conditions, pingEvery });
       await Promise.race([alive, Promise.all([follower.connected().then(found), read(stream, follower)])]);
     } catch (error) {
@@ -107,12 +110,22 @@ async function read(stream: NodeJS.ReadableStream, follower: Follower): Promise<
 /** @returns undefined for a line that is no event of these */
 function parse(line: string): ContainerEvent | undefined {
   // Type, Action and Actor only: `status`, `id` and `from` are gone since API 1.52.
-  const { Action, Actor } = fieldsOf(line);
+  const { Type, Action, Actor } = fieldsOf(line);
+  if (Type === 'network') {
+    const id = networkActions.includes(Action ?? '') ? Actor?.Attributes?.container : undefined;
+    return id === undefined ? undefined : { action: 'network', id };
+  }
   const action = actions.find((candidate) => candidate === Action);
   return action === undefined || Actor?.ID === undefined ? undefined : { action, id: Actor.ID };
 }
 
-function fieldsOf(line: string): { Action?: string; Actor?: { ID?: string } } {
+interface EventFields {
+  Type?: string;
+  Action?: string;
+  Actor?: { ID?: string; Attributes?: Record<string, string> };
+}
+
+function fieldsOf(line: string): EventFields {
   try {
     return JSON.parse(line) ?? {};
   } catch {

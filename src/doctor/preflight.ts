@@ -11,7 +11,9 @@ import { addressOf, type HostNetwork, overlappingRoute } from '../net/host.ts';
 const tools = {
   ip: 'iproute2',
   nsenter: 'util-linux',
+  sh: 'dash',
   sysctl: 'procps',
+  iptables: 'iptables',
   'iptables-save': 'iptables',
   'iptables-restore': 'iptables',
 } as const;

@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
-import { messageOf, WeaveError } from '../lib/errors.ts';
-
-/** ms after which a tool that has all its input hangs. */
-const patience = 20_000;
+import { WeaveError } from '../lib/errors.ts';
+import { hasControls, hung, spawnError, toolDeadline } from '../lib/exec.ts';
 
 /**
  * Run by one process for all that there is to do in a container's network namespace. It waits until told that the link
@@ -56,8 +54,9 @@ export class Inside {
     });
     this.#ended = ended(this.#child);
     this.#ended.catch(() => {}); // met in `end`
-    for (const pipe of this.#child.stdio) pipe?.on('error', () => {});
-    (this.#child.stdio[4] as Writable | null)?.end(rules?.input);
+    // Without descriptors left there are none; that it could not be started is told by `end`.
+    for (const pipe of this.#child.stdio ?? []) pipe?.on('error', () => {});
+    (this.#child.stdio?.[4] as Writable | null | undefined)?.end(rules?.input);
   }
 
   /** The link is there. */
@@ -67,15 +66,24 @@ export class Inside {
 
   /** Runs lines of ip's batch language; the first that fails ends it. */
   write(lines: readonly string[]): void {
+    const bad = lines.find(hasControls);
+    if (bad !== undefined)
+      throw new WeaveError('TOOL_FAILED', `a line for ip has control characters: ${JSON.stringify(bad)}`);
     this.#child.stdin?.write(lines.map((line) => `${line}\n`).join(''));
   }
 
   /** Resolves when all lines have been run. @throws WeaveError TOOL_FAILED */
   async end(): Promise<void> {
     this.#child.stdin?.end();
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), patience);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.kill();
+        reject(hung('the batch in a container', this.#child.pid, toolDeadline));
+      }, toolDeadline);
+    });
     try {
-      await this.#ended;
+      await Promise.race([this.#ended, late]);
     } finally {
       clearTimeout(timer);
     }
@@ -92,12 +100,11 @@ function ended(child: ChildProcess): Promise<void> {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said += text;
     });
-    const failed = (why: string) =>
-      reject(new WeaveError('TOOL_FAILED', `in the container's network namespace: ${why}`));
-    child.on('error', (error) => failed(messageOf(error)));
+    child.on('error', (error) => reject(spawnError('nsenter', error)));
     child.on('close', (code, signal) => {
+      const why = said.trim() || `exit ${code ?? signal}`;
       if (code === 0) resolve();
-      else failed(said.trim() || `exit ${code ?? signal}`);
+      else reject(new WeaveError('TOOL_FAILED', `in the container's network namespace: ${why}`));
     });
   });
 }

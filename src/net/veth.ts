@@ -41,6 +41,8 @@ export interface VethSpec {
   process: NetnsProcess;
   /** 64 hex digits; the link on the host carries it as its alias */
   containerId: string;
+  /** of ethwe */
+  mac: string;
   cidrs: readonly Cidr[];
   /** 224.0.0.0/4 by ethwe, and only from the container's own subnets */
   multicast: boolean;
@@ -126,9 +128,9 @@ export class Veths {
    * The peer is made in its namespace at once: moving it there would take the kernel 16 ms. It gets the index that it
    * asks for only if this end asks for one as well.
    */
-  async #make({ process, containerId }: VethSpec): Promise<void> {
+  async #make({ process, mac }: VethSpec): Promise<void> {
     const host = hostLink(process.pid);
-    const peer = `name ${containerLink} index ${containerIndex} address ${macOf(containerId)} mtu ${this.#mtu} netns ${process.pid}`;
+    const peer = `name ${containerLink} index ${containerIndex} address ${mac} mtu ${this.#mtu} netns ${process.pid}`;
     for (let attempt = 1; ; attempt++) {
       const index = this.#nextIndex();
       const [failure] = await this.#ip.run([
@@ -201,9 +203,7 @@ const chain = 'WEAVE-MULTICAST';
 const jump = `-d 224.0.0.0/4 -i ${containerLink} -j ${chain}`;
 
 function enter(spec: VethSpec, isNew: boolean): Inside {
-  const rules = spec.multicast
-    ? { input: multicastRules(spec, isNew), jump, again: !isNew }
-    : undefined;
+  const rules = spec.multicast ? { input: multicastRules(spec, isNew), jump, again: !isNew } : undefined;
   const netns = spec.process.openNetns();
   try {
     return new Inside(netns, rules);
@@ -226,20 +226,16 @@ function multicastRules({ cidrs }: VethSpec, isNew: boolean): string {
 }
 
 /** What the shim waits for: up, and the route. With arp_notify on, `up` announces every IP by a gratuitous ARP. */
-function lastLines({ containerId, multicast }: VethSpec, isNew: boolean): string[] {
+function lastLines({ mac, multicast }: VethSpec, isNew: boolean): string[] {
   return [
     `link set ${containerLink} up`,
     // It was up already: setting its address announces it anew.
-    ...(isNew ? [] : [`link set ${containerLink} address ${macOf(containerId)}`]),
+    ...(isNew ? [] : [`link set ${containerLink} address ${mac}`]),
     ...(multicast ? [`route replace 224.0.0.0/4 dev ${containerLink} scope link`] : []),
   ];
 }
 
-async function inNetns(
-  container: NetnsProcess,
-  argv: readonly string[],
-  input: string,
-): Promise<void> {
+async function inNetns(container: NetnsProcess, argv: readonly string[], input: string): Promise<void> {
   const netns = container.openNetns();
   try {
     await runOk(['nsenter', `--net=/proc/${process.pid}/fd/${netns}`, '--', ...argv], { input });

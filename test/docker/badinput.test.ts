@@ -109,7 +109,7 @@ test('without root', async () => {
 
 test('a missing tool', async () => {
   await host.shell(
-    'mkdir -p /run/tools && for t in ip sysctl nsenter node; do ln -sf $(command -v $t) /run/tools/; done',
+    'mkdir -p /run/tools && for t in ip sh sysctl nsenter node; do ln -sf $(command -v $t) /run/tools/; done',
   );
   const { code, stderr } = await host.run(['env', 'PATH=/run/tools', process.execPath, weavets, 'launch']);
   assert.equal(code, 1);

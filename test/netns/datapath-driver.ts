@@ -1,3 +1,4 @@
+import { openSync } from 'node:fs';
 /** Runs inside a laboratory host: a bridge, a datapath, and veths, by one JSON command a line. */
 import { createInterface } from 'node:readline';
 import { messageOf, WeaveError } from '../../src/lib/errors.ts';
@@ -10,7 +11,7 @@ import { outsideLinks, readNetwork, underlayOf } from '../../src/net/host.ts';
 import { IpBatch } from '../../src/net/ip.ts';
 import { Datapath, type PeerEndpoint, removeDatapath } from '../../src/net/overlay/datapath.ts';
 import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
-import { attachVeth } from '../../src/net/veth.ts';
+import { Veths } from '../../src/net/veth.ts';
 import type { DriverOptions } from './datapath-lab.ts';
 
 const { name, trustedSubnets, ...options } = JSON.parse(process.argv[2] ?? '') as DriverOptions;
@@ -42,8 +43,13 @@ const operations = {
     await datapath.start();
     return datapath.publicKey;
   },
-  attach: ({ pid, mac, cidr }: { pid: number; mac: string; cidr: string }) =>
-    attachVeth(ip, { pid, mac, mtu: datapath.mtu, cidrs: [Cidr.parse(cidr)], multicast: true }),
+  attach: async ({ pid, mac, cidr }: { pid: number; mac: string; cidr: string }) => {
+    const holder = { pid, alive: true, openNetns: () => openSync(`/proc/${pid}/ns/net`, 'r') };
+    const cidrs = [Cidr.parse(cidr)];
+    const veths = new Veths({ ip, mtu: datapath.mtu });
+    const veth = await veths.prepare({ process: holder, containerId: 'c', mac, cidrs, multicast: true });
+    await veth.up();
+  },
   setPeers: (peers: PeerEndpoint[]) => datapath.setPeers(peers),
   resetRemote: (entries: RemoteEntry[]) => datapath.resetRemote(entries),
   putRemote: (entry: RemoteEntry) => datapath.putRemote(entry),

@@ -2,6 +2,7 @@ import { Cluster } from '../../cluster/registration.ts';
 import { Attachments } from '../../containers/attachments.ts';
 import { CreatedStore } from '../../containers/created.ts';
 import { Exposer, exposeOwner } from '../../containers/exposer.ts';
+import { HostsFiles } from '../../containers/hosts-files.ts';
 import { MadeHostnames } from '../../containers/made-hostnames.ts';
 import { Naming } from '../../containers/naming.ts';
 import { Overrides } from '../../containers/overrides.ts';
@@ -9,9 +10,11 @@ import { ownLink } from '../../containers/own-link.ts';
 import { OwnNames } from '../../containers/own-names.ts';
 import { Reconciler } from '../../containers/reconciler.ts';
 import { StartWatch } from '../../containers/start-watch.ts';
+import type { UndoStack } from '../../lib/undo.ts';
 import { version } from '../../lib/version.ts';
 import { paths } from '../../model/paths.ts';
 import { shimRoot } from '../../model/shim.ts';
+import { Veths } from '../../net/veth.ts';
 import { Metrics } from '../metrics.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
 import type { JoinedCluster } from './join-cluster.ts';
@@ -21,15 +24,15 @@ import type { StartedDns } from './start-dns.ts';
 /** What attaches containers, and tells the other hosts of them. */
 export type StartedContainers = Awaited<ReturnType<typeof startContainers>>;
 
-interface Deps extends Pick<DaemonDeps, 'signal' | 'logger'> {
+interface Deps extends Pick<DaemonDeps, 'signal' | 'conditions' | 'logger'> {
   host: PreparedHost;
   joined: JoinedCluster;
   dns: StartedDns;
 }
 
 /** Makes what attaches containers, and speaks of them to the other hosts; restores what the host itself has. */
-export async function startContainers(deps: Deps) {
-  const { host, joined, dns, logger } = deps;
+export async function startContainers(deps: Deps, undo: UndoStack) {
+  const { host, joined, dns, conditions, logger } = deps;
   const { config, store, peer, engine, ip, mtu, firewall } = host;
   const { allocator } = joined;
   const { names } = dns;
@@ -54,7 +57,16 @@ export async function startContainers(deps: Deps) {
 
   const metrics = new Metrics();
   const onAttached = (seconds: number) => metrics.attached(seconds);
-  const attachments = new Attachments({ ip, naming, mtu, onAttached, logger });
+  const attachments = new Attachments({
+    veths: new Veths({ ip, mtu }),
+    naming,
+    hosts: await HostsFiles.load(store, logger),
+    conditions,
+    engineRoot: () => engine.rootFolder(),
+    domain: config.dnsDomain,
+    onAttached,
+    logger,
+  });
   const created = new CreatedStore(store, logger);
   const reconciler = new Reconciler({
     engine,
@@ -68,6 +80,7 @@ export async function startContainers(deps: Deps) {
     options: { ...config, shimRoot: shimRoot(paths.state) },
     logger,
   });
+  undo.push(() => reconciler.close());
 
   cluster = announce(deps, { attachments, exposer });
   if (exposer.list().length > 0) changed(exposeOwner);

@@ -26,7 +26,7 @@ test('containers that hang the engine keep no sweep from ending, and no other fr
     made: { owners: () => [], delete: async () => {} },
     naming: { owners: () => [], running: async () => {} },
     created: { owners: async () => [], delete: async () => {} },
-    startWatch: new StartWatch([]),
+    startWatch: new StartWatch({ tasks: [], runtimes: [] }),
     options: {
       defaultIpalloc: true,
       attachUserNetworks: false,

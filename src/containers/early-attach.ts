@@ -1,0 +1,55 @@
+import type { ContainerInfo } from '../docker/types.ts';
+import type { ContainerProcess } from './container-process.ts';
+import type { StartWatch } from './start-watch.ts';
+
+/** An attachment under way while the engine still starts the container. Both resolve to true if it has worked. */
+export interface EarlyAttach {
+  /** The engine has started it. */
+  complete(): Promise<boolean>;
+  /** The engine has not started it. */
+  abandon(): Promise<boolean>;
+}
+
+/**
+ * Attaches a container as soon as it has a network namespace, up to what waits for the engine's last files.
+ * @param info of the container as it was before
+ * @param attach does it; `begun` resolves when the engine has written the container's files. What it throws is left to
+ * the attempt that follows the engine's answer
+ */
+export function attachEarly(
+  info: ContainerInfo,
+  watch: StartWatch,
+  attach: (running: ContainerInfo, begun: Promise<unknown>) => Promise<void>,
+): EarlyAttach {
+  const answered = new AbortController();
+  let answer = { started: () => {}, failed: () => {} };
+  const started = new Promise<void>((resolve, reject) => {
+    answer = { started: resolve, failed: () => reject(new Error('the engine did not start it')) };
+  });
+  started.catch(() => {}); // met where it is waited for
+  const proceed = async (process: ContainerProcess): Promise<boolean> => {
+    const begun: Promise<unknown> = watch
+      .begun(info.id, answered.signal)
+      .then<unknown>((known) => known ?? started);
+    begun.catch(() => {});
+    try {
+      await attach({ ...info, pid: process.pid, running: true }, begun);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      process.close();
+    }
+  };
+  // When it restarts, what there is may still be of the run that ends.
+  const not = info.running ? info.pid : 0;
+  const attached = watch
+    .processOf(info.id, { signal: answered.signal, not })
+    .then((process) => process !== undefined && proceed(process));
+  const end = (how: () => void) => () => {
+    how();
+    answered.abort();
+    return attached;
+  };
+  return { complete: end(() => answer.started()), abandon: end(() => answer.failed()) };
+}

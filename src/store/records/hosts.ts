@@ -1,0 +1,19 @@
+import * as v from 'valibot';
+import { owner, word } from './fields.ts';
+import { RecordKind } from './record-kind.ts';
+
+const line = v.pipe(
+  v.string(),
+  v.maxLength(1024),
+  v.regex(/^[0-9a-fA-F.:]+\t[^\s#][^\n\r#]*$/, 'no line of a hosts file'),
+);
+
+/** `hosts/<container>`: the container's hosts file, and the lines in it that are ours. */
+export const hostsRecord = new RecordKind({
+  prefix: 'hosts/',
+  key: owner as v.GenericSchema<string, string>,
+  value: v.object({
+    path: v.pipe(word, v.startsWith('/')),
+    lines: v.pipe(v.array(line), v.readonly()),
+  }),
+});
