@@ -21,7 +21,12 @@ test('containers that hang the engine keep no sweep from ending, and no other fr
       remove: async () => {},
     },
     allocator: { owners: () => [], release: async () => [] } as unknown as Allocator,
-    attachments: { list: () => [], get: () => undefined, ended: async () => {} } as unknown as Attachments,
+    attachments: {
+      owners: () => [],
+      get: () => undefined,
+      holds: () => false,
+      ended: async () => {},
+    } as unknown as Attachments,
     overrides: { owners: () => [], get: () => undefined, delete: async () => {} } as unknown as Overrides,
     made: { owners: () => [], delete: async () => {} },
     naming: { owners: () => [], running: async () => {} },
