@@ -1,14 +1,14 @@
 import type { ContainerEvent } from '../docker/events.ts';
 import type { ContainerInfo } from '../docker/types.ts';
 import type { Allocator } from '../ipam/allocator.ts';
-import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
-import { atMost, eachOf, KeyedLock } from '../lib/lock.ts';
+import { hasCode, messageOf } from '../lib/errors.ts';
+import { atMost, eachOf, type KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
 import { isContainer } from '../model/owner.ts';
 import { type Decision, decide, type PolicyOptions } from '../model/policy.ts';
-import { type AddressRequest, parseRequest } from '../model/request.ts';
-import type { AttachChoice, Attachments } from './attachments.ts';
+import { takeAddresses } from './addresses.ts';
+import type { Attachments } from './attachments.ts';
 import type { CreatedStore } from './created.ts';
 import { attachEarly } from './early-attach.ts';
 import type { MadeHostnames } from './made-hostnames.ts';
@@ -55,7 +55,7 @@ export class Reconciler {
   readonly #startWatch: StartWatch;
   readonly #options: ReconcilerOptions;
   readonly #logger: Logger;
-  readonly #lock = new KeyedLock();
+  readonly #lock: KeyedLock;
   readonly #retries = new Retries({ task: (id) => this.reconcile(id), pauses: retryPauses });
 
   constructor(fields: {
@@ -67,6 +67,8 @@ export class Reconciler {
     naming: Pick<Naming, 'owners' | 'running'>;
     created: Pick<CreatedStore, 'owners' | 'delete'>;
     startWatch: StartWatch;
+    /** by container */
+    lock: KeyedLock;
     options: ReconcilerOptions;
     logger: Logger;
   }) {
@@ -78,6 +80,7 @@ export class Reconciler {
     this.#naming = fields.naming;
     this.#created = fields.created;
     this.#startWatch = fields.startWatch;
+    this.#lock = fields.lock;
     this.#options = fields.options;
     this.#logger = fields.logger;
   }
@@ -182,48 +185,6 @@ export class Reconciler {
     this.#retries.close();
   }
 
-  /** Attaches a running container by hand, or adds addresses to it. @returns the addresses that it was asked for */
-  attach(idOrName: string, requests: readonly string[], choice: AttachChoice): Promise<Cidr[]> {
-    return this.#withRunning(idOrName, async (info) => {
-      if (info.networkMode === 'host' || info.networkMode.startsWith('container:')) {
-        throw new WeaveError(
-          'NOT_ATTACHABLE',
-          `container ${info.name} shares the network of another (${info.networkMode}); attach that one`,
-        );
-      }
-      const had = this.#allocator.owned(info.id);
-      const asked = await this.#request(
-        info.id,
-        requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' }],
-      );
-      try {
-        await this.#attachMore(info, asked, choice);
-      } catch (error) {
-        const fresh = asked.filter(({ ip }) => !had.some((cidr) => cidr.ip === ip));
-        for (const { ip } of fresh) await this.#allocator.release(info.id, ip);
-        throw error;
-      }
-      return asked;
-    });
-  }
-
-  /** Takes addresses from a container; with the last one, ethwe. @returns the addresses that it had of those asked */
-  detach(idOrName: string, requests: readonly string[]): Promise<Cidr[]> {
-    return this.#withRunning(idOrName, async (info) => {
-      const attachment = this.#attachments.get(info.id);
-      const asked = requests.length > 0 ? requests.map(parseRequest) : [{ kind: 'default' } as const];
-      const leaving = attachment?.cidrs.filter((cidr) =>
-        asked.some((request) => this.#matches(cidr, request)),
-      );
-      if (attachment === undefined || leaving === undefined || leaving.length === 0) return [];
-      const cidrs = attachment.cidrs.filter((cidr) => !leaving.includes(cidr));
-      await this.#overrides.set(info.id, { ...this.#overrides.get(info.id), cidrs });
-      await this.#attachments.reduce(attachment, leaving);
-      for (const { ip } of leaving) await this.#allocator.release(info.id, ip);
-      return leaving;
-    });
-  }
-
   /** Why a container that runs is not attached; undefined: it is. */
   reason(info: ContainerInfo): string | undefined {
     if (this.#attachments.get(info.id) !== undefined) return undefined;
@@ -265,26 +226,7 @@ export class Reconciler {
 
   async #addresses(info: ContainerInfo): Promise<Cidr[]> {
     const decision = this.#decide(info);
-    return decision.attach ? this.#request(info.id, decision.requests) : [];
-  }
-
-  /** All of the requests or none. */
-  async #request(id: string, requests: readonly AddressRequest[]): Promise<Cidr[]> {
-    const had = this.#allocator.owned(id);
-    const cidrs: Cidr[] = [];
-    try {
-      for (const request of requests) cidrs.push(await this.#allocator.request(id, request));
-      return cidrs;
-    } catch (error) {
-      const fresh = cidrs.filter((cidr) => !had.some(({ ip }) => ip === cidr.ip));
-      for (const { ip } of fresh) await this.#allocator.release(id, ip);
-      throw error;
-    }
-  }
-
-  #matches(cidr: Cidr, request: AddressRequest): boolean {
-    if (request.kind === 'claim') return request.cidr.equals(cidr);
-    return (request.kind === 'subnet' ? request.subnet : this.#allocator.defaultSubnet).equals(cidr.subnet);
+    return decision.attach ? takeAddresses(this.#allocator, info.id, decision.requests) : [];
   }
 
   async #attach(info: ContainerInfo, begun?: Promise<unknown>): Promise<void> {
@@ -299,22 +241,6 @@ export class Reconciler {
     await this.#attachments.attach(info, { cidrs: await this.#addresses(info), choice, begun });
   }
 
-  /** Adds addresses to what a running container has; kept once it has them. */
-  async #attachMore(info: ContainerInfo, asked: readonly Cidr[], choice: AttachChoice): Promise<void> {
-    const before = this.#attachments.get(info.id);
-    const cidrs = union(before?.cidrs ?? [], asked);
-    const wanted = both(before?.choice, choice);
-    await this.#attachments.attach(info, { cidrs, choice: wanted });
-    try {
-      await this.#overrides.set(info.id, { cidrs, choice: wanted });
-    } catch (error) {
-      const attachment = this.#attachments.get(info.id);
-      const added = attachment?.cidrs.filter((cidr) => !before?.cidrs.some((had) => had.equals(cidr)));
-      if (attachment && added) await this.#attachments.reduce(attachment, added);
-      throw error;
-    }
-  }
-
   async #forget(id: string): Promise<void> {
     await this.#attachments.ended(id);
     await this.#created.delete(id);
@@ -322,23 +248,6 @@ export class Reconciler {
     await this.#made.delete(id);
     const released = await this.#allocator.release(id);
     if (released.length > 0) this.#logger.info({ container: id.slice(0, 12), cidrs: released }, 'released');
-  }
-
-  async #withRunning<T>(idOrName: string, task: (info: ContainerInfo) => Promise<T>): Promise<T> {
-    const found = await this.#engine.inspect(idOrName);
-    if (found === undefined) {
-      throw new WeaveError(
-        'NO_SUCH_CONTAINER',
-        `no container is called ${idOrName}; 'docker ps -a' lists all`,
-      );
-    }
-    return this.#lock.run(found.id, async () => {
-      const info = await this.#engine.inspect(found.id);
-      if (!info?.running) {
-        throw new WeaveError('NOT_ATTACHABLE', `container ${found.name} does not run; start it first`);
-      }
-      return task(info);
-    });
   }
 
   #failed(id: string, error: unknown): void {
@@ -349,19 +258,4 @@ export class Reconciler {
       'cannot reconcile a container; it is tried again',
     );
   }
-}
-
-function union(a: readonly Cidr[], b: readonly Cidr[]): Cidr[] {
-  return [...a, ...b.filter((cidr) => !a.some((other) => other.equals(cidr)))];
-}
-
-/** What the container has by an earlier attachment it keeps. */
-function both(before: AttachChoice | undefined, choice: AttachChoice): AttachChoice {
-  if (before === undefined) return choice;
-  return {
-    multicastRoute: before.multicastRoute || choice.multicastRoute,
-    rewriteHosts: before.rewriteHosts || choice.rewriteHosts,
-    addHosts: [...new Set([...before.addHosts, ...choice.addHosts])],
-    dns: choice.dns,
-  };
 }

@@ -2,6 +2,7 @@ import type { Targets } from '../cluster/members.ts';
 import type { Cluster } from '../cluster/registration.ts';
 import type { LaunchConfig } from '../config/config.ts';
 import type { Attachments } from '../containers/attachments.ts';
+import type { ByHand } from '../containers/by-hand.ts';
 import { type Exposer, exposeOwner } from '../containers/exposer.ts';
 import type { Naming } from '../containers/naming.ts';
 import type { Reconciler } from '../containers/reconciler.ts';
@@ -20,6 +21,7 @@ const externOwner = 'weave:extern';
 /** What carries out the operations of the control socket. */
 export interface Parts {
   reconciler: Reconciler;
+  byHand: ByHand;
   attachments: Attachments;
   exposer: Exposer;
   naming: Naming;
@@ -40,7 +42,7 @@ export interface Parts {
 
 /** One handler for each operation of the contract. */
 export function createOperations(parts: Parts): Handlers {
-  const { reconciler, attachments, exposer, naming, names, engine, config } = parts;
+  const { reconciler, byHand, attachments, exposer, naming, names, engine, config } = parts;
   const addresses = (cidrs: readonly Cidr[]) => ({ addresses: cidrs.map(({ address }) => address) });
 
   async function containerId(name: string): Promise<string> {
@@ -127,8 +129,8 @@ export function createOperations(parts: Parts): Handlers {
       return {};
     },
     attach: async ({ container, requests, dns = true, ...choice }) =>
-      addresses(await reconciler.attach(container, requests, { dns, ...choice })),
-    detach: async ({ container, requests }) => addresses(await reconciler.detach(container, requests)),
+      addresses(await byHand.attach(container, requests, { dns, ...choice })),
+    detach: async ({ container, requests }) => addresses(await byHand.detach(container, requests)),
     expose: async ({ requests, fqdn, masquerade }) =>
       addresses(await exposer.expose(requests, fqdn, masquerade)),
     hide: async ({ requests }) => addresses(await exposer.hide(requests)),

@@ -1,5 +1,6 @@
 import { Cluster } from '../../cluster/registration.ts';
 import { Attachments } from '../../containers/attachments.ts';
+import { ByHand } from '../../containers/by-hand.ts';
 import { CreatedStore } from '../../containers/created.ts';
 import { Exposer, exposeOwner } from '../../containers/exposer.ts';
 import { HostsFiles } from '../../containers/hosts-files.ts';
@@ -10,6 +11,7 @@ import { ownLink } from '../../containers/own-link.ts';
 import { OwnNames } from '../../containers/own-names.ts';
 import { Reconciler } from '../../containers/reconciler.ts';
 import { StartWatch } from '../../containers/start-watch.ts';
+import { KeyedLock } from '../../lib/lock.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { version } from '../../lib/version.ts';
 import { paths } from '../../model/paths.ts';
@@ -68,15 +70,19 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     logger,
   });
   const created = new CreatedStore(store, logger);
+  const overrides = await Overrides.load(store, logger);
+  const lock = new KeyedLock();
+  const byHand = new ByHand({ engine, allocator, attachments, overrides, lock });
   const reconciler = new Reconciler({
     engine,
     allocator,
     attachments,
-    overrides: await Overrides.load(store, logger),
+    overrides,
     made,
     naming,
     created,
     startWatch: new StartWatch(),
+    lock,
     options: { ...config, shimRoot: shimRoot(paths.state) },
     logger,
   });
@@ -85,7 +91,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   cluster = announce(deps, { attachments, exposer });
   if (exposer.list().length > 0) changed(exposeOwner);
   for (const { containerId } of names.list({ origin: peer })) changed(containerId);
-  return { naming, made, created, exposer, metrics, attachments, reconciler, cluster };
+  return { naming, made, created, exposer, metrics, attachments, reconciler, byHand, cluster };
 }
 
 /** Registers this host with the others, and follows them; undefined: it is alone. */

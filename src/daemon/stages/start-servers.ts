@@ -38,6 +38,7 @@ export async function startServers(deps: Deps, undo: UndoStack) {
 
   const operations = createOperations({
     reconciler: containers.reconciler,
+    byHand: containers.byHand,
     attachments,
     exposer,
     naming,

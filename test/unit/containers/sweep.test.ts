@@ -6,6 +6,7 @@ import { Reconciler } from '../../../src/containers/reconciler.ts';
 import { StartWatch } from '../../../src/containers/start-watch.ts';
 import type { ContainerInfo } from '../../../src/docker/types.ts';
 import type { Allocator } from '../../../src/ipam/allocator.ts';
+import { KeyedLock } from '../../../src/lib/lock.ts';
 import { silent } from '../../../src/lib/log.ts';
 
 test('containers that hang the engine keep no sweep from ending, and no other from being looked at', async () => {
@@ -31,6 +32,7 @@ test('containers that hang the engine keep no sweep from ending, and no other fr
     made: { owners: () => [], delete: async () => {} },
     naming: { owners: () => [], running: async () => {} },
     created: { owners: async () => [], delete: async () => {} },
+    lock: new KeyedLock(),
     startWatch: new StartWatch({ tasks: [], runtimes: [] }),
     options: {
       defaultIpalloc: true,
