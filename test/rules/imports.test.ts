@@ -137,6 +137,7 @@ test('only the spawner starts processes, and none through a shell', () => {
   const spawners = new Set([
     'lib/exec.ts',
     'net/ip.ts',
+    'net/inside.ts',
     'cli/process/spawn-daemon.ts',
     'net/overlay/wireguard.ts',
   ]);
@@ -153,4 +154,13 @@ test('files stay short enough to read in one go', () => {
     .map((name) => `${name} ${readFileSync(join(source, name), 'utf8').split('\n').length}`)
     .filter((row) => Number(row.split(' ')[1]) > 320);
   assert.deepEqual(long, []);
+});
+
+test('nothing of a container’s file system is opened: no way leads through the root of a process', () => {
+  for (const name of files) {
+    const text = readFileSync(join(source, name), 'utf8');
+    // Written together, or put together of parts.
+    assert.doesNotMatch(text, /\/proc\/[^\s'"`]*\/(?:root|cwd)\b/, name);
+    if (text.includes('/proc/')) assert.doesNotMatch(text, /['"`/](?:root|cwd)['"`/]/, name);
+  }
 });
