@@ -60,7 +60,7 @@ export class EngineClient {
   /** @returns undefined when there is no such container */
   async inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerInfo | undefined> {
     const reply = await this.get(`/containers/${encodeURIComponent(idOrName)}/json`, signal);
-    if (reply.status === 404) return undefined;
+    if (reply.status === 404 || isGone(reply)) return undefined;
     return toContainerInfo(JSON.parse(okBody(reply, `inspect ${idOrName}`)) as InspectBody);
   }
 
@@ -266,6 +266,10 @@ function toContainerInfo(body: InspectBody): ContainerInfo {
     ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
   };
 }
+
+/** Podman's answer about a container that is removed at this very moment. */
+const isGone = ({ status, body }: EngineReply) =>
+  status === 500 && /"cause":\s*"no such container"/.test(body);
 
 function okBody(reply: EngineReply, what: string): string {
   if (reply.status === 200) return reply.body;

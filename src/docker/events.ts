@@ -30,9 +30,19 @@ export interface FollowDeps {
 
 const lostCode = 'ENGINE_LOST';
 const hangsCode = 'ENGINE_HANGS';
-const actions = ['start', 'die', 'destroy', 'rename'] as const;
+/** What an event is to us, by what the engine calls it: Podman says `remove` of a container that is destroyed. */
+const actions: ReadonlyMap<string | undefined, ContainerEvent['action']> = new Map([
+  ['start', 'start'],
+  ['die', 'die'],
+  ['destroy', 'destroy'],
+  ['remove', 'destroy'],
+  ['rename', 'rename'],
+]);
 const networkActions = ['connect', 'disconnect'];
-const filters = { type: ['container', 'network'], event: [...actions, ...networkActions] };
+const filters = {
+  type: ['container', 'network'],
+  event: [...actions.keys(), ...networkActions].filter((name) => name !== undefined),
+};
 
 /**
  * Follows the engine's container events until `signal`, over engine restarts. The stream is opened before
@@ -115,7 +125,7 @@ function parse(line: string): ContainerEvent | undefined {
     const id = networkActions.includes(Action ?? '') ? Actor?.Attributes?.container : undefined;
     return id === undefined ? undefined : { action: 'network', id };
   }
-  const action = actions.find((candidate) => candidate === Action);
+  const action = actions.get(Action);
   return action === undefined || Actor?.ID === undefined ? undefined : { action, id: Actor.ID };
 }
 

@@ -49,3 +49,13 @@ test('an answer that stops midway is given up as well', async () => {
     await client.close();
   }
 });
+
+test('a container that Podman removes at this very moment is none', async () => {
+  await using engine = await FakeEngine.start((_, response) => {
+    response.statusCode = 500;
+    response.end('{"cause":"no such container","message":"no container with ID c found","response":500}\n');
+  });
+  const client = new EngineClient({ url: engine.url, tls: null });
+  assert.equal(await client.inspect('c'), undefined);
+  await client.close();
+});

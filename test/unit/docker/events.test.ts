@@ -128,6 +128,19 @@ test('events are read whatever their packets; what is no event is passed over', 
   ]);
 });
 
+test('that a container is removed is told by Docker and by Podman in their own words', async () => {
+  const id = 'c'.repeat(64);
+  await using engine = await FakeEngine.start((_, response) => {
+    for (const Action of ['destroy', 'remove'])
+      response.write(`${JSON.stringify({ Type: 'container', Action, Actor: { ID: id } })}\n`);
+  });
+  const events = await follow(engine, { done: (seen) => seen.length >= 2 });
+  assert.deepEqual(events, [
+    { action: 'destroy', id },
+    { action: 'destroy', id },
+  ]);
+});
+
 test('an engine that breaks off in the middle of its stream is connected to again', async () => {
   let streams = 0;
   await using engine = await FakeEngine.start((_, response) => {
