@@ -1,0 +1,75 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import type { Host } from '../support/host.ts';
+
+/** How the daemon is at one moment. */
+export interface Sample {
+  starts: number;
+  /** MiB */
+  rss: number;
+  /** MiB that JavaScript's objects take */
+  heap: number;
+  descriptors: number;
+  /** of event listeners, warnings of too many */
+  warnings: number;
+  /** ms until the engine's ping came through the proxy; until the daemon's own status */
+  proxied: number;
+  status: number;
+}
+
+/** Looks at a daemon from outside: it is not to be asked for what it may leak. */
+export class Watch {
+  readonly #host: Host;
+  readonly #proc: string;
+
+  /** @param pid of the daemon, on the host */
+  constructor(host: Host, pid: string) {
+    this.#host = host;
+    this.#proc = host.path(`/proc/${pid}`);
+  }
+
+  async sample(starts: number, clients: number): Promise<Sample> {
+    const status = await readFile(`${this.#proc}/status`, 'utf8');
+    const metrics = await this.#host.runOk(['curl', '-s', '127.0.0.1:6782/metrics']);
+    const log = await this.#host.run(['grep', '-c', 'MaxListenersExceeded', '/var/log/weavets.log']);
+    return {
+      starts,
+      rss: Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024),
+      heap: Math.round(Number(/^nodejs_heap_size_used_bytes (\d+)/m.exec(metrics)?.[1]) / 2 ** 20),
+      descriptors: (await readdir(`${this.#proc}/fd`)).length - clients,
+      warnings: Number(log.stdout),
+      proxied: await timed(() => get(this.#host.socketPath('proxy'), '/_ping')),
+      status: await timed(() => get(this.#host.path('/run/weave/control.sock'), '/status')),
+    };
+  }
+}
+
+async function timed(task: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await task();
+  return Math.round(performance.now() - start);
+}
+
+/** A call over a unix socket. @throws on a status other than that */
+export function call(
+  socketPath: string,
+  { method, path, body, status }: { method: string; path: string; body?: string; status: number },
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
+    const sent = request({ socketPath, method, path, headers, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('error', reject);
+      response.on('end', () => {
+        if (response.statusCode === status) resolve(text);
+        else reject(new Error(`${method} ${path}: ${response.statusCode} ${text.trim()}`));
+      });
+    });
+    sent.on('error', reject).end(body);
+  });
+}
+
+const get = (socketPath: string, path: string) => call(socketPath, { method: 'GET', path, status: 200 });
