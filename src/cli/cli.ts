@@ -15,7 +15,8 @@ export async function runCli(argv: readonly string[], context: Context): Promise
   try {
     if (first === '') throw new WeaveError('USAGE', 'name a command');
     const command = find(spelled[first] ?? first);
-    if (rest.includes('--help')) context.out(await commandHelp(command));
+    if (command.anyArguments ? rest[0] === '--help' : rest.includes('--help'))
+      context.out(await commandHelp(command));
     else await command.run(await parseArgs(command, rest), context);
     return 0;
   } catch (error) {

@@ -24,6 +24,8 @@ export interface Command<O extends Record<string, Option> = Record<string, Optio
   /** One sentence, for the list of commands and the command's own help. */
   about: string;
   options?: O;
+  /** Every argument is a word, whatever it looks like. */
+  anyArguments?: true;
   /** Command lines, each with what it does. */
   examples: readonly (readonly [commandLine: string, effect: string])[];
   /** Carries it out; whatever is thrown becomes a message and exit code 1. */

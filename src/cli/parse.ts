@@ -52,6 +52,7 @@ function last(value: unknown): unknown {
 
 /** A command's options and words, checked against what it takes. @throws WeaveError USAGE */
 export async function parseArgs(command: Command, argv: string[]): Promise<Parameters<Command['run']>[0]> {
+  if (command.anyArguments) return { words: argv } as never;
   const options = command.options ?? {};
   const known = Object.entries(options).flatMap(([name, option]) => spellings(name, option));
   const parsed = await new Promise<Record<string, unknown> & { _: (string | number)[] }>(

@@ -30,7 +30,7 @@ export async function agreeOnSettings(
   { shared, local, seal }: { shared: Store; local: Store; seal: KeySeal | null },
 ): Promise<void> {
   const ours: Settings = {
-    range: config.ipallocRange,
+    range: config.ipallocRange ?? '',
     domain: config.dnsDomain,
     proof: seal?.seal(proof, key) ?? null,
   };
@@ -80,7 +80,8 @@ export async function claimName(
 }
 
 function check(config: LaunchConfig, theirs: Settings, seal: KeySeal | null): void {
-  if (theirs.range !== config.ipallocRange) {
+  // A host without a range takes none of the others' addresses, so it need not agree.
+  if (config.ipallocRange !== null && theirs.range !== '' && theirs.range !== config.ipallocRange) {
     throw new WeaveError(
       'CLUSTER_MISMATCH',
       `the cluster at ${config.store} uses the address range ${theirs.range}, and this host ${config.ipallocRange}; launch with --ipalloc-range ${theirs.range}`,

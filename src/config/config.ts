@@ -23,8 +23,8 @@ export interface LaunchConfig extends Fields {
   engineTls: TlsFiles | null;
   /** TLS on the proxy's TCP endpoints */
   tls: TlsFiles | null;
-  /** 10.32.0.0/12 */
-  ipallocRange: string;
+  /** 10.32.0.0/12; null: this host gives out no addresses */
+  ipallocRange: string | null;
   /** the user named the range; then an overlap with a route is a warning and not an error */
   ipallocRangeGiven: boolean;
   /** null: the range */

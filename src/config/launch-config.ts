@@ -9,7 +9,7 @@ import { parsePeers } from './peers.ts';
 import { readSecret } from './secrets.ts';
 import { fieldsOf, readSettings } from './settings.ts';
 import { parseEtcdLogin, parseStore, usesEtcd } from './store-config.ts';
-import { engineTls, proxyTls } from './tls-files.ts';
+import { engineTls, proxyTls, usesTls } from './tls-files.ts';
 import { connectable, listenable, number } from './values.ts';
 
 const engineSocket = 'unix:///var/run/docker.sock';
@@ -35,7 +35,8 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
     engine,
     engineTls: engineTls(engine, env),
     tls,
-    ipallocRange: range.toString(),
+    ipallocRange: range?.toString() ?? null,
+    defaultIpalloc: fields.defaultIpalloc && range !== null,
     ipallocRangeGiven: args['ipalloc-range'] !== undefined,
     ipallocDefaultSubnet: parseDefaultSubnet(settings['ipalloc-default-subnet'], range),
     dnsForContainers: fields.dns && !settings['without-dns'],
@@ -72,14 +73,19 @@ export function parseEngine(env: NodeJS.ProcessEnv, hosts: readonly string[] = [
     ? (['ORIG_DOCKER_HOST', env.ORIG_DOCKER_HOST] as const)
     : (['DOCKER_HOST', env.DOCKER_HOST] as const);
   if (value === '') return engineSocket;
-  const url = formatEndpoint(connectable(value, variable, env.DOCKER_TLS_VERIFY ? 2376 : 2375));
+  const url = formatEndpoint(connectable(value, variable, usesTls(env) ? 2376 : 2375));
   if (isProxy(url))
     throw new WeaveError('USAGE', `${variable} names the proxy itself; name the engine, or unset it`);
   return url;
 }
 
-function parseDefaultSubnet(subnet: Cidr | null, range: Cidr): string | null {
+function parseDefaultSubnet(subnet: Cidr | null, range: Cidr | null): string | null {
   if (subnet === null) return null;
+  if (range === null)
+    throw new WeaveError(
+      'USAGE',
+      "--ipalloc-default-subnet: there is no range to take it from (--ipalloc-range '')",
+    );
   if (range.contains(subnet.first) && range.contains(subnet.last)) return subnet.toString();
   throw new WeaveError(
     'USAGE',

@@ -13,7 +13,7 @@ import {
   not,
   number,
   oneOf,
-  range,
+  rangeOrNone,
   regexp,
   subnet,
 } from './values.ts';
@@ -60,7 +60,12 @@ export const launchOptions = {
   tlscacert: { kind: 'file', about: 'Trust certificates signed by this file', without: '~/.docker/ca.pem' },
   tlscert: { kind: 'file', about: 'Certificate file', without: '~/.docker/cert.pem' },
   tlskey: { kind: 'file', about: 'Key file', without: '~/.docker/key.pem' },
-  'ipalloc-range': { kind: 'text', about: 'Addresses to give out', default: '10.32.0.0/12', parse: range },
+  'ipalloc-range': {
+    kind: 'text',
+    about: "Addresses to give out; '' gives out none: containers name theirs",
+    default: '10.32.0.0/12',
+    parse: rangeOrNone,
+  },
   'ipalloc-default-subnet': {
     kind: 'text',
     about: 'Subnet of those who ask for none',

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { TlsFiles } from '../model/tls.ts';
@@ -41,10 +41,20 @@ export function proxyTls(flags: TlsFlags, env: NodeJS.ProcessEnv): TlsFiles | nu
 
 /** TLS towards an engine on TCP, as the docker client has it. @throws WeaveError TLS_CONFIG */
 export function engineTls(engine: string, env: NodeJS.ProcessEnv): TlsFiles | null {
-  if (!env.DOCKER_TLS_VERIFY || !engine.startsWith('tcp://')) return null;
+  if (!usesTls(env) || !engine.startsWith('tcp://')) return null;
   const folder = env.DOCKER_CERT_PATH || defaultTlsFolder(env);
   const file = (name: string) => named('DOCKER_CERT_PATH', join(folder, name));
-  return checked({ verify: true, ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') });
+  if (env.DOCKER_TLS_VERIFY) {
+    return checked({ verify: true, ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') });
+  }
+  // Without verification the engine may be anyone, and may ask for no certificate of ours.
+  const present = (name: string) => (existsSync(join(folder, name)) ? file(name) : undefined);
+  return checked({ verify: false, cert: present('cert.pem'), key: present('key.pem') });
+}
+
+/** Whether a docker client would speak TLS to an engine on TCP: DOCKER_TLS_VERIFY, or DOCKER_TLS without verifying. */
+export function usesTls(env: NodeJS.ProcessEnv): boolean {
+  return Boolean(env.DOCKER_TLS_VERIFY || env.DOCKER_TLS);
 }
 
 /** TLS towards etcd, as etcdctl has it; undefined: none. @throws WeaveError TLS_CONFIG */

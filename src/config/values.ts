@@ -27,8 +27,9 @@ function anyCidr(text: string, what: string): Cidr {
   return attempt(what, () => Cidr.parse(text));
 }
 
-/** A subnet with addresses to give: the first and the last never are. */
-export function range(text: string, what: string): Cidr {
+/** A subnet with addresses to give, of which the first and the last never are; null for nothing. */
+export function rangeOrNone(text: string, what: string): Cidr | null {
+  if (text === '') return null;
   const cidr = subnet(text, what);
   if (cidr.size > 2) return cidr;
   throw new WeaveError('USAGE', `${what}: ${cidr} has no address to give; its prefix can be /30 at most`);

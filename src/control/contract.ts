@@ -3,6 +3,8 @@ import type { Report } from '../report/report.ts';
 
 /** A container, or the host itself, as `ps` shows it. */
 export interface PsEntry {
+  /** how the question named it; absent where it named none */
+  asked?: string;
   /** 64 hex digits, or `weave:expose` */
   id: string;
   name: string;
@@ -19,16 +21,6 @@ export interface WhyEntry {
   reason: string;
   /** what does not work for it though it is attached */
   warnings: string[];
-}
-
-/** A line of `status dns`. */
-export interface NameEntry {
-  /** fully qualified, with the final dot */
-  hostname: string;
-  /** name of the peer that answers for it */
-  origin: string;
-  containerId: string;
-  address: string;
 }
 
 /** Every operation: what it takes and what it gives. */

@@ -59,12 +59,16 @@ export function createOperations(parts: Parts): Handlers {
       cidrs: exposer.list().map(String),
     };
     const containers = attachments.list().map(({ info, mac, cidrs }) => ({
-      ...{ id: info.id, name: info.name, mac },
+      id: info.id,
+      name: info.name,
+      mac,
       cidrs: cidrs.map(String),
     }));
     if (wanted.length === 0) return [host, ...containers];
     const ids = await Promise.all(wanted.map((name) => (name === exposeOwner ? name : containerId(name))));
-    return [host, ...containers].filter(({ id }) => ids.includes(id));
+    return wanted.flatMap((asked, index) =>
+      [host, ...containers].filter(({ id }) => id === ids[index]).map((entry) => ({ asked, ...entry })),
+    );
   }
 
   async function why(): Promise<WhyEntry[]> {

@@ -62,19 +62,22 @@ export function makeReport(sources: ReportSources): Report {
       TrustedSubnets: config.trustedSubnets,
       MACs: null,
     },
-    IPAM: {
-      Range: allocator.range.toString(),
-      RangeNumIPs: size,
-      ActiveIPs: allocator.active,
-      DefaultSubnet: allocator.defaultSubnet.toString(),
-      Entries: parts.map((part) => ({
-        Token: formatIp(part.first),
-        Size: part.last - part.first + 1,
-        Peer: part.peer,
-        Nickname: nicknames.get(part.peer) ?? '',
-        IsKnownPeer: known.has(part.peer),
-      })),
-    },
+    IPAM:
+      config.ipallocRange === null
+        ? null
+        : {
+            Range: allocator.range.toString(),
+            RangeNumIPs: size,
+            ActiveIPs: allocator.active,
+            DefaultSubnet: allocator.defaultSubnet.toString(),
+            Entries: parts.map((part) => ({
+              Token: formatIp(part.first),
+              Size: part.last - part.first + 1,
+              Peer: part.peer,
+              Nickname: nicknames.get(part.peer) ?? '',
+              IsKnownPeer: known.has(part.peer),
+            })),
+          },
     DNS:
       sources.dnsAddress === null
         ? null

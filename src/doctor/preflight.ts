@@ -46,6 +46,7 @@ export async function openSysctls(): Promise<void> {
 
 /** Refuses a default range that a route of the host overlaps; one that was asked for is only a condition. */
 export function checkRange(config: LaunchConfig, network: HostNetwork, conditions: Conditions): void {
+  if (config.ipallocRange === null) return;
   const route = overlappingRoute(Cidr.parse(config.ipallocRange), network);
   if (route !== undefined && !config.ipallocRangeGiven) {
     throw new WeaveError(
@@ -58,6 +59,7 @@ export function checkRange(config: LaunchConfig, network: HostNetwork, condition
 
 /** What to say of a route of the host over the range, made before the launch or since; undefined: there is none. */
 export function overlapText(config: LaunchConfig, network: HostNetwork): string | undefined {
+  if (config.ipallocRange === null) return undefined;
   const route = overlappingRoute(Cidr.parse(config.ipallocRange), network);
   if (route === undefined) return undefined;
   return `the host's route ${route} lies over the address range ${config.ipallocRange}; addresses of that route are out of reach from containers, and theirs from the host: remove the route (a Docker network: docker network rm), or launch all hosts anew with another --ipalloc-range`;

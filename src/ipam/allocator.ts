@@ -8,6 +8,9 @@ import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { Range, Space } from './space.ts';
 
+/** The range of a host that gives out no addresses: only those that are named are used. */
+export const noRange = new Cidr(0, 32);
+
 /** An address that somebody holds. */
 export interface Holding {
   /** container id, or `weave:expose` */
@@ -66,6 +69,12 @@ export class Allocator {
 
   /** The owner's address in this subnet, or else the lowest that is free. */
   async allocate(owner: string, subnet: Cidr): Promise<Cidr> {
+    if (this.range.equals(noRange)) {
+      throw new WeaveError(
+        'BAD_ADDRESS',
+        "this host gives out no addresses (it was launched with --ipalloc-range ''); name the address: 10.2.1.1/24",
+      );
+    }
     if (!this.range.contains(subnet.first) || !this.range.contains(subnet.last)) {
       throw new WeaveError(
         'BAD_ADDRESS',
@@ -91,13 +100,13 @@ export class Allocator {
 
   /** This very address. Outside the range it is nobody's to manage, and just given back. */
   async claim(owner: string, cidr: Cidr): Promise<Cidr> {
+    if (!this.range.contains(cidr.ip)) return cidr;
     if (cidr.prefix < 31 && (cidr.ip === cidr.first || cidr.ip === cidr.last)) {
       throw new WeaveError(
         'BAD_ADDRESS',
         `${cidr.address} is the ${cidr.ip === cidr.first ? 'network' : 'broadcast'} address of ${cidr.subnet}; choose one between`,
       );
     }
-    if (!this.range.contains(cidr.ip)) return cidr;
     const holder = this.#held.get(cidr.ip);
     if (holder && holder.owner !== owner) {
       throw new WeaveError(

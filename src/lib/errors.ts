@@ -22,7 +22,6 @@ export const errorCodes = [
   'ADDRESS_IN_USE',
   'INSECURE_TCP',
   'TLS_CONFIG',
-  'NO_COMMAND',
   'BODY_TOO_LARGE',
   'BAD_REQUEST',
   'NO_SUCH_CONTAINER',

@@ -17,7 +17,7 @@ export type AddressRequest =
 export function parseRequest(text: string): AddressRequest {
   try {
     if (text === 'net:default') return { kind: 'default' };
-    if (text.startsWith('net:')) return { kind: 'subnet', subnet: Cidr.parse(text.slice(4)).subnet };
+    if (text.startsWith('net:')) return { kind: 'subnet', subnet: parseSubnet(text.slice(4)) };
     return { kind: 'claim', cidr: Cidr.parse(text.startsWith('ip:') ? text.slice(3) : text) };
   } catch (error) {
     if (!hasCode(error, 'BAD_ADDRESS')) throw error;
@@ -45,4 +45,11 @@ export function parseWeaveCidr(value: string): AddressRequest[] | 'none' {
     );
   }
   return words.map(parseRequest);
+}
+
+/** A subnet is named without host bits: with them, one of its addresses may be what was meant. */
+function parseSubnet(text: string): Cidr {
+  const cidr = Cidr.parse(text);
+  if (cidr.equals(cidr.subnet)) return cidr;
+  throw new WeaveError('BAD_ADDRESS', `${text} is an address within a subnet; the subnet is ${cidr.subnet}`);
 }

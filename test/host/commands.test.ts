@@ -50,7 +50,7 @@ test('attach and detach print addresses; several add up; with the last one ethwe
   await prints('10.2.1.1 10.32.4.1\n', 'attach', '10.2.1.1/24', 'net:10.32.4.0/24', 'c1');
   await prints('10.2.1.2\n', 'attach', 'ip:10.2.1.2/24', id.slice(0, 12));
   const all = '10.32.0.1/12 10.2.1.1/24 10.32.4.1/24 10.2.1.2/24';
-  await prints(new RegExp(`^${id.slice(0, 12)} ${mac} ${all}\\n$`), 'ps', 'c1');
+  await prints(new RegExp(`^c1 ${mac} ${all}\\n$`), 'ps', 'c1');
   for (const cidr of all.split(' '))
     assert.ok((await inside('c1', 'ip', 'addr', 'show', 'ethwe')).includes(cidr));
   await prints('10.32.0.1\n10.2.1.1\n10.32.4.1\n10.2.1.2\n', 'dns-lookup', 'c1');
@@ -64,6 +64,32 @@ test('attach and detach print addresses; several add up; with the last one ethwe
   assert.doesNotMatch(await inside('c1', 'ip', 'link'), /ethwe/);
 });
 
+test("Weave Net's scripts are taken as they are typed", async () => {
+  await plain('c1');
+  const [dns, search] = (await host.weavets('dns-args')).stdout.trim().split(' ');
+  assert.match(`${dns} ${search}`, /^--dns=\S+ --dns-search=weave\.local\.$/);
+  await prints(
+    `${dns} ${search}\n`,
+    'dns-args',
+    '--name',
+    'x',
+    '10.2.1.1/24',
+    '-v',
+    '/a:/b',
+    '--rm',
+    'busybox',
+  );
+  // Outside of the range nobody manages addresses, so none is special.
+  await prints('10.2.1.0\n', 'attach', '10.2.1.0/24', 'c1');
+  await prints(
+    new RegExp(`^c1 ${mac} 10\\.2\\.1\\.0/24\\nc1 ${mac} 10\\.2\\.1\\.0/24\\n$`),
+    'ps',
+    'c1',
+    'c1',
+  );
+  await prints('10.2.1.0\n', 'detach', '10.2.1.0/24', 'c1');
+});
+
 test('attach: what cannot be had is exit code 1, and changes nothing', async () => {
   await plain('c2');
   await prints('10.32.9.9\n', 'attach', '10.32.9.9/24', 'c2');
@@ -75,7 +101,8 @@ test('attach: what cannot be had is exit code 1, and changes nothing', async () 
   );
   await prints('10.32.3.1\n', 'attach', 'net:10.32.3.0/30', 'c2');
   await prints('10.32.3.2\n', 'expose', 'net:10.32.3.0/30');
-  await fails(/no free address in 10\.32\.3\.0\/30.*\(IPAM_FULL\)/, 'attach', 'net:10.32.3.2/30', 'c1');
+  await fails(/no free address in 10\.32\.3\.0\/30.*\(IPAM_FULL\)/, 'attach', 'net:10.32.3.0/30', 'c1');
+  await fails(/the subnet is 10\.32\.3\.0\/30.*\(BAD_WEAVE_CIDR\)/, 'attach', 'net:10.32.3.2/30', 'c1');
   await fails(/\(BAD_ADDRESS\)/, 'attach', 'net:10.2.3.0/30', 'c1');
   await fails(/no container is called nobody.*\(NO_SUCH_CONTAINER\)/, 'attach', 'nobody');
   await fails(/no container is called nobody/, 'ps', 'nobody');

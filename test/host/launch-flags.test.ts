@@ -90,6 +90,19 @@ test('--without-dns --dns-domain --dns-ttl --dns-listen-address', async () => {
   assert.match(await dig('@127.0.0.1', '-p', '5353', 'c2.weave.local'), /\s10\.32\.0\.2$/m);
 });
 
+test("--ipalloc-range '': containers have the addresses that they name, and no others", async () => {
+  await launch(['--ipalloc-range', '']);
+  await run('--name', 'c1');
+  await run('--name', 'c2', '-e', 'WEAVE_CIDR=10.2.1.1/24');
+  assert.equal(await address('c1'), '');
+  assert.equal(await address('c2'), '10.2.1.1/24');
+  assert.match(await out('ps', '--why'), /c1 +not attached +it has no WEAVE_CIDR/);
+  assert.doesNotMatch(await out('status'), /Service: ipam/);
+  const { code, stderr } = await host.weavets('attach', 'c1');
+  assert.equal(code, 1);
+  assert.match(stderr, /gives out no addresses.*\(BAD_ADDRESS\)/);
+});
+
 test('--ipalloc-range --ipalloc-default-subnet --no-default-ipalloc', async () => {
   await launch([
     '--ipalloc-range',

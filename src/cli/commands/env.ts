@@ -7,9 +7,9 @@ import { type Changes, type Shell, shells, statements } from '../shell/shell.ts'
 
 /**
  * Variables that would overrule DOCKER_HOST, so they are kept aside while it names the proxy: the client may prefer
- * a context, and with DOCKER_TLS_VERIFY it speaks TLS even to a unix socket.
+ * a context, and with DOCKER_TLS_VERIFY or DOCKER_TLS it speaks TLS even to a unix socket.
  */
-const overruling = ['DOCKER_CONTEXT', 'DOCKER_TLS_VERIFY'] as const;
+const overruling = ['DOCKER_CONTEXT', 'DOCKER_TLS_VERIFY', 'DOCKER_TLS'] as const;
 
 export const env = command({
   name: 'env',
@@ -54,7 +54,7 @@ function forward(variables: NodeJS.ProcessEnv, endpoints: [string, ...string[]])
     ['ORIG_DOCKER_HOST', already ? original : current],
   ];
   for (const name of overruling) {
-    if (name === 'DOCKER_TLS_VERIFY' && proxy.startsWith('tcp://')) continue;
+    if (name !== 'DOCKER_CONTEXT' && proxy.startsWith('tcp://')) continue;
     if (variables[name]) changes.push([`ORIG_${name}`, variables[name]], [name, undefined]);
   }
   return changes;

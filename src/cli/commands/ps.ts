@@ -13,7 +13,7 @@ export const ps = command({
     json: flag('Print JSON'),
   },
   examples: [
-    ['weavets ps bbox1', 'c3414fa41f61 c2:5b:…:0e 10.32.0.1/12'],
+    ['weavets ps bbox1', 'bbox1 c2:5b:…:0e 10.32.0.1/12'],
     ['weavets ps --why', 'tells why a container has no address'],
   ],
   async run({ words, why, json }, context) {
@@ -33,7 +33,8 @@ export const ps = command({
     }
     const entries = await control.call('ps', { containers: words });
     if (json) return out(JSON.stringify(entries, null, 2));
-    for (const { id, mac, cidrs } of entries) out([shortId(id), mac, ...cidrs].join(' '));
+    // Scripts look for the container as they named it.
+    for (const { asked, id, mac, cidrs } of entries) out([asked ?? shortId(id), mac, ...cidrs].join(' '));
   },
 });
 

@@ -2,7 +2,7 @@ import { Targets } from '../../cluster/members.ts';
 import { connectStore, makeDatapath, sealOf } from '../../cluster/overlay.ts';
 import { keepPeerName } from '../../cluster/peer.ts';
 import { agreeOnSettings, claimName } from '../../cluster/settings.ts';
-import { Allocator } from '../../ipam/allocator.ts';
+import { Allocator, noRange } from '../../ipam/allocator.ts';
 import { Blocks } from '../../ipam/blocks.ts';
 import { wholeSpace } from '../../ipam/space.ts';
 import type { UndoStack } from '../../lib/undo.ts';
@@ -20,7 +20,7 @@ export async function joinCluster(
   undo: UndoStack,
 ) {
   const { config, store, peer, underlay, mtu, firewall: guard } = host;
-  const range = Cidr.parse(config.ipallocRange);
+  const range = config.ipallocRange === null ? noRange : Cidr.parse(config.ipallocRange);
   const defaultSubnet =
     config.ipallocDefaultSubnet === null ? range : Cidr.parse(config.ipallocDefaultSubnet);
   const shared = await connectStore(config, logger);
@@ -30,7 +30,10 @@ export async function joinCluster(
   if (shared) await agreeOnSettings(config, { shared, local: store, seal });
   if (shared) await claimName(peer, { shared, config, address: underlay.address ?? '' });
   await keepPeerName(store, peer);
-  const blocks = shared && (await Blocks.start({ shared, local: store, peer, range, signal, logger }));
+  const blocks =
+    shared && range !== noRange
+      ? await Blocks.start({ shared, local: store, peer, range, signal, logger })
+      : undefined;
   const space = blocks ?? wholeSpace;
   const allocator = await Allocator.load({ range, defaultSubnet, store, space, logger });
   blocks?.attach(allocator);

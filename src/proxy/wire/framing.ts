@@ -32,11 +32,6 @@ export class BodyScanner {
     return this.#done;
   }
 
-  /** Ends only when its sender closes. */
-  get untilClose(): boolean {
-    return this.#framing === 'close';
-  }
-
   /**
    * @returns how many bytes of `buffer`, from its start, belong to this body: all of them, unless it ends before
    * @throws WeaveError BAD_REQUEST when the chunked coding is broken

@@ -14,8 +14,6 @@ export interface Route {
   readonly name: RouteName;
   /** the container or exec as the client named it, decoded; empty for create and commit */
   readonly id: string;
-  /** `1.41`, or undefined without the version prefix */
-  readonly version: string | undefined;
   readonly query: URLSearchParams;
 }
 
@@ -49,7 +47,7 @@ export function match(method: string, target: string): Route | undefined {
     const found = wanted === method ? pattern.exec(bare) : null;
     if (found) {
       const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
-      return { name, id: found[1] ?? '', version, query };
+      return { name, id: found[1] ?? '', query };
     }
   }
   return undefined;

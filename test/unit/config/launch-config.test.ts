@@ -66,6 +66,7 @@ test('every flag', async () => {
     ['-H 0.0.0.0:12375 --allow-insecure-tcp', { hosts: ['tcp://0.0.0.0:12375'], allowInsecureTcp: true }],
     ['-H tcp://[::1]:99', { hosts: ['tcp://[::1]:99'] }],
     ['--ipalloc-range 10.2.0.0/16', { ipallocRange: '10.2.0.0/16', ipallocRangeGiven: true }],
+    ['--ipalloc-range=', { ipallocRange: null, ipallocRangeGiven: true, defaultIpalloc: false }],
     ['--ipalloc-default-subnet=10.32.4.0/24', { ipallocDefaultSubnet: '10.32.4.0/24' }],
     ['--no-default-ipalloc', { defaultIpalloc: false }],
     ['--attach-user-networks', { attachUserNetworks: true }],
@@ -224,6 +225,12 @@ test('TLS', async (t) => {
   const engine = await parse('', env);
   assert.equal(engine.engine, 'tcp://10.0.0.1:2376');
   assert.deepEqual(engine.engineTls, { verify: true, ...files });
+  const { DOCKER_TLS_VERIFY: _, ...rest } = env;
+  const unverified = await parse('', { ...rest, DOCKER_TLS: '1' });
+  assert.equal(unverified.engine, 'tcp://10.0.0.1:2376');
+  assert.deepEqual(unverified.engineTls, { verify: false, cert: files.cert, key: files.key, ca: undefined });
+  const bare = await parse('', { ...rest, DOCKER_TLS: '1', DOCKER_CERT_PATH: '/none' });
+  assert.deepEqual(bare.engineTls, { verify: false, cert: undefined, key: undefined, ca: undefined });
   await assert.rejects(parse(`--tls --tlscert ${files.cert} --tlskey ${folder}/other.pem`), {
     code: 'TLS_CONFIG',
     message: /other\.pem is not the key of the certificate .*cert\.pem$/,
