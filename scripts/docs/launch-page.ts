@@ -1,4 +1,4 @@
-import { spellings } from '../../src/cli/parse.ts';
+import { spellings } from '../../src/cli/spellings.ts';
 import { type LaunchOption, launchOptions } from '../../src/config/launch-options.ts';
 
 const intro = `# The flags of launch

@@ -1,7 +1,6 @@
 import { messageOf, WeaveError } from '../lib/errors.ts';
-import type { Command, Context } from './command.ts';
+import { type Command, type Context, usageOf } from './command.ts';
 import { commands } from './commands.ts';
-import { commandHelp, usageOf } from './help/help.ts';
 import { parseArgs } from './parse.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -16,7 +15,7 @@ export async function runCli(argv: readonly string[], context: Context): Promise
     if (first === '') throw new WeaveError('USAGE', 'name a command');
     const command = find(spelled[first] ?? first);
     if (command.anyArguments ? rest[0] === '--help' : rest.includes('--help'))
-      context.out(await commandHelp(command));
+      context.out(await (await import('./help/help.ts')).commandHelp(command));
     else await command.run(await parseArgs(command, rest), context);
     return 0;
   } catch (error) {

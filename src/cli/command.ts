@@ -32,6 +32,13 @@ export interface Command<O extends Record<string, Option> = Record<string, Optio
   run(args: Args<O>, context: Context): Promise<void>;
 }
 
+/** `weavets attach [flags] [ADDR…] CONTAINER` */
+export function usageOf(command: Command): string {
+  const flags = command.options === undefined ? '' : ' [flags]';
+  const operands = command.operands === undefined ? '' : ` ${command.operands}`;
+  return `weavets ${command.name}${flags}${operands}`;
+}
+
 /** Infers the options' types; the result is used without them. */
 export function command<const O extends Record<string, Option>>(definition: Command<O>): Command {
   return definition as unknown as Command;

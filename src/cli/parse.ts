@@ -1,76 +1,59 @@
-import yargs, { type Argv, type Options } from 'yargs';
 import type { Option } from '../config/option.ts';
-import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Command } from './command.ts';
-import { didYouMean } from './suggest.ts';
+import { spellings } from './spellings.ts';
 
-export function parser(): Argv {
-  return yargs().scriptName('weavets').locale('en').version(false).exitProcess(false).parserConfiguration({
-    // Flags of our own begin with --no-; and the words are names and ids, never numbers.
-    'boolean-negation': false,
-    'camel-case-expansion': false,
-    'dot-notation': false,
-    'parse-numbers': false,
-    'parse-positional-numbers': false,
-    'greedy-arrays': false,
-  });
-}
-
-/** Names of an option, its aliases too, as they are typed: `-f`, `--format`. */
-export function spellings(name: string, { alias }: Pick<Option, 'alias'>): string[] {
-  const words = alias === undefined ? [name] : [name, alias];
-  return words.map((word) => `${word.length === 1 ? '-' : '--'}${word}`);
-}
-
-/** An option's line of help, with its variable. */
-export function described({ about, env }: Option): string {
-  return env === undefined ? about : `${about} (or ${env})`;
-}
-
-/** A command's options as yargs has them. */
-export function yargsOptions(options: Readonly<Record<string, Option>> = {}): Record<string, Options> {
-  return Object.fromEntries(
-    Object.entries(options).map(([name, option]) => [
-      name,
-      {
-        type: option.kind === 'flag' ? 'boolean' : 'string',
-        array: option.kind === 'list',
-        requiresArg: option.kind !== 'flag',
-        // Given twice, the last one counts, as with docker's own flags.
-        coerce: option.kind === 'list' ? undefined : last,
-        describe: described(option),
-        defaultDescription: option.kind === 'flag' ? undefined : (option.default ?? option.without),
-        alias: option.alias,
-      },
-    ]),
-  );
-}
-
-function last(value: unknown): unknown {
-  return Array.isArray(value) ? value.at(-1) : value;
-}
+type Parsed = Record<string, boolean | string | string[]> & { words: string[] };
 
 /** A command's options and words, checked against what it takes. @throws WeaveError USAGE */
 export async function parseArgs(command: Command, argv: string[]): Promise<Parameters<Command['run']>[0]> {
   if (command.anyArguments) return { words: argv } as never;
-  const options = command.options ?? {};
-  const known = Object.entries(options).flatMap(([name, option]) => spellings(name, option));
-  const parsed = await new Promise<Record<string, unknown> & { _: (string | number)[] }>(
-    (resolve, reject) => {
-      // With a callback yargs neither prints nor exits.
-      parser()
-        .options(yargsOptions(options))
-        .help(false)
-        .parse(argv, {}, (error, args) => {
-          if (error) reject(new WeaveError('USAGE', messageOf(error), { cause: error }));
-          else resolve(args as never);
-        });
-    },
+  const plain = parsePlain(command.options ?? {}, argv);
+  if (plain !== undefined) return plain as never;
+  // Loading yargs takes as long as all else that a command does.
+  const { fullParse } = await import('./full-parse.ts');
+  return fullParse(command, argv);
+}
+
+/**
+ * What most command lines are: known flags with their values, and words. @returns undefined for any other, which yargs
+ * reads, or has a message for
+ */
+export function parsePlain(
+  options: Readonly<Record<string, Option>>,
+  argv: readonly string[],
+): Parsed | undefined {
+  const named = new Map(
+    Object.entries(options).flatMap(([name, option]) =>
+      spellings(name, option).map((spelling) => [spelling, { name, option }] as const),
+    ),
   );
-  for (const name of Object.keys(parsed)) {
-    const [flag = ''] = spellings(name, {});
-    if (name === '_' || name === '$0' || known.includes(flag)) continue;
-    throw new WeaveError('USAGE', `unknown flag '${flag}'${didYouMean(flag, known)}`);
+  const parsed: Parsed = { words: [] };
+  const rest = [...argv];
+  for (let token = rest.shift(); token !== undefined; token = rest.shift()) {
+    if (!token.startsWith('-')) {
+      if (token === '') return undefined;
+      parsed.words.push(token);
+      continue;
+    }
+    const [, spelling = '', joined] = /^(--?[a-zA-Z][a-z-]*)(?:=(.*))?$/.exec(token) ?? [];
+    const found = named.get(spelling);
+    if (found === undefined) return undefined;
+    const { name, option } = found;
+    const value = option.kind === 'flag' ? switchValue(joined, rest) : textValue(joined ?? rest.shift());
+    if (value === undefined) return undefined;
+    const before = parsed[name];
+    // Given twice, the last one counts, as with docker's own flags.
+    parsed[name] = option.kind === 'list' ? [...(Array.isArray(before) ? before : []), `${value}`] : value;
   }
-  return { ...parsed, words: parsed._.map(String) } as never;
+  return parsed;
+}
+
+function switchValue(joined: string | undefined, rest: readonly string[]): boolean | undefined {
+  if (joined !== undefined) return { true: true, false: false }[joined];
+  return rest[0] === 'true' || rest[0] === 'false' ? undefined : true;
+}
+
+/** A value that can be taken for nothing else. */
+function textValue(text: string | undefined): string | undefined {
+  return text === undefined || /^(-|['"]|$)/.test(text) ? undefined : text;
 }

@@ -1,8 +1,8 @@
 import { chmod, copyFile, mkdir, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { WeaveError } from '../lib/errors.ts';
 import { run } from '../lib/exec.ts';
+import { packageRoot } from '../lib/package-root.ts';
 import { shimDirectory, shimModes, shimProgram } from '../model/shim.ts';
 
 const programOf = (stateDir: string, mode: (typeof shimModes)[number]) =>
@@ -13,7 +13,7 @@ const programOf = (stateDir: string, mode: (typeof shimModes)[number]) =>
  * @throws WeaveError STATE_NOEXEC where no container could run them
  */
 export async function installShims(stateDir: string): Promise<void> {
-  const built = fileURLToPath(new URL(`../shim/${process.arch}`, import.meta.url));
+  const built = join(packageRoot, 'dist/shim', process.arch);
   for (const mode of shimModes) {
     const source = shimProgram(`${built}/${mode}`);
     await put(source, programOf(stateDir, mode)).catch((cause: NodeJS.ErrnoException) => {

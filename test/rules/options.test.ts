@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { commands } from '../../src/cli/commands.ts';
-import { spellings } from '../../src/cli/parse.ts';
+import { spellings } from '../../src/cli/spellings.ts';
 import { repository } from '../support/host.ts';
 
 /** Tests on real engines and networks; what only the parser has seen is not tested. */

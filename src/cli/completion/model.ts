@@ -1,7 +1,7 @@
 import type { OptionKind } from '../../config/option.ts';
 import type { Command } from '../command.ts';
 import { topics } from '../help/topics.ts';
-import { spellings } from '../parse.ts';
+import { spellings } from '../spellings.ts';
 
 /** What a shell can offer behind a command. */
 export interface Completion {

@@ -1,12 +1,5 @@
-import type { Command } from '../command.ts';
-import { parser, yargsOptions } from '../parse.ts';
-
-/** `weavets attach [flags] [ADDR…] CONTAINER` */
-export function usageOf(command: Command): string {
-  const flags = command.options === undefined ? '' : ' [flags]';
-  const operands = command.operands === undefined ? '' : ` ${command.operands}`;
-  return `weavets ${command.name}${flags}${operands}`;
-}
+import { type Command, usageOf } from '../command.ts';
+import { parser, yargsOptions } from '../full-parse.ts';
 
 /** The list of commands. @param topics names of the topics that `help` has beside them */
 export function overview(commands: readonly Command[], topics: readonly string[]): Promise<string> {

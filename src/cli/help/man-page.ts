@@ -1,6 +1,5 @@
-import type { Command } from '../command.ts';
-import { described, spellings } from '../parse.ts';
-import { usageOf } from './help.ts';
+import { type Command, usageOf } from '../command.ts';
+import { described, spellings } from '../spellings.ts';
 import { type Block, readTopic, topics } from './topics.ts';
 
 /** The manual page weavets(1), in the language of man: the commands, then the topics. */

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packageRoot } from '../../lib/package-root.ts';
 
 /** What `help` explains beside the commands, each with the page of the documentation that it shows. */
 export const topics: Readonly<Record<string, string>> = {
@@ -19,8 +21,7 @@ export type Block =
 
 /** The page of a topic, in its pieces. */
 export async function readTopic(topic: string): Promise<Block[]> {
-  // Two folders up from src/cli, and from dist/cli.
-  const text = await readFile(new URL(`../../../${topics[topic]}`, import.meta.url), 'utf8');
+  const text = await readFile(join(packageRoot, topics[topic] ?? ''), 'utf8');
   return text
     .trimEnd()
     .split(/\n{2,}/)

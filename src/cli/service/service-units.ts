@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot } from '../../lib/package-root.ts';
 import { paths } from '../../model/paths.ts';
 import { environmentFile } from './installed.ts';
 
@@ -22,7 +23,7 @@ WantedBy=sockets.target
 
 /** The daemon. Its capabilities are those of docker-compose.yml, which tells what each is for. */
 export function serviceUnit(): string {
-  const program = fileURLToPath(new URL('../../../bin/weavets', import.meta.url));
+  const program = join(packageRoot, 'bin/weavets');
   return `[Unit]
 Description=weavets: an address and a name for every container
 Wants=network-online.target docker.service
