@@ -1,4 +1,4 @@
-import { messageOf, WeaveError } from '../lib/errors.ts';
+import { codeOf, messageOf, WeaveError } from '../lib/errors.ts';
 import { type Command, type Context, usageOf } from './command.ts';
 import { commands } from './commands.ts';
 import { parseArgs } from './parse.ts';
@@ -34,7 +34,7 @@ function find(name: string): Command {
 
 function complain(error: unknown, name: string, how: { json: boolean; context: Context }): void {
   const { err } = how.context;
-  const code = error instanceof WeaveError ? error.code : 'INTERNAL';
+  const code = codeOf(error);
   if (how.json) {
     err(JSON.stringify({ code, message: messageOf(error) }));
     return;

@@ -1,5 +1,5 @@
 import { request as httpRequest } from 'node:http';
-import { type ErrorCode, errorCodes, WeaveError } from '../lib/errors.ts';
+import { parseErrorCode, WeaveError } from '../lib/errors.ts';
 import { paths } from '../model/paths.ts';
 import type { Operation, Operations } from './contract.ts';
 
@@ -74,8 +74,7 @@ export class ControlClient {
 /** The error that the daemon put into an answer. */
 function errorOf(body: string): WeaveError {
   const { code, message } = JSON.parse(body) as { code: string; message: string };
-  const known = errorCodes.find((candidate): candidate is ErrorCode => candidate === code);
-  return new WeaveError(known ?? 'INTERNAL', message);
+  return new WeaveError(parseErrorCode(code) ?? 'INTERNAL', message);
 }
 
 function explain(error: unknown, operation: string): unknown {

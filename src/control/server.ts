@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { connect } from 'node:net';
-import { type ErrorCode, messageOf, WeaveError } from '../lib/errors.ts';
+import { codeOf, messageOf, statusOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Operation, Operations } from './contract.ts';
 import { isOperation, parseInput } from './inputs.ts';
@@ -92,7 +92,7 @@ export class ControlServer {
       if (gone.signal.aborted) return;
       if (!(error instanceof WeaveError))
         this.#logger.error({ err: error, operation: name }, 'operation failed');
-      const code = error instanceof WeaveError ? error.code : 'INTERNAL';
+      const code = codeOf(error);
       answer(response, statusOf(code), { code, message: messageOf(error) });
     }
   }
@@ -165,19 +165,3 @@ function answer(response: ServerResponse, status: number, body: unknown): void {
 const notFound: RequestListener = (request, response) => {
   answer(response, 404, { code: 'BAD_REQUEST', message: `there is nothing at ${request.url}` });
 };
-
-const callersFault: Partial<Record<ErrorCode, number>> = {
-  USAGE: 400,
-  BAD_REQUEST: 400,
-  BAD_ADDRESS: 400,
-  BAD_WEAVE_CIDR: 400,
-  NO_SUCH_CONTAINER: 404,
-  IPAM_CONFLICT: 409,
-  IPAM_FULL: 409,
-  NOT_ATTACHABLE: 409,
-  BODY_TOO_LARGE: 413,
-};
-
-function statusOf(code: ErrorCode): number {
-  return callersFault[code] ?? 500;
-}

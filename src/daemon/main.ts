@@ -1,7 +1,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import type { LaunchConfig } from '../config/config.ts';
 import { secretVariables } from '../config/secrets.ts';
-import { messageOf, WeaveError } from '../lib/errors.ts';
+import { codeOf, messageOf, WeaveError } from '../lib/errors.ts';
 import { createLogger, type Logger } from '../lib/log.ts';
 import { LogFile } from '../lib/log-file.ts';
 import { Conditions } from '../model/conditions.ts';
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
     await runDaemon(config, log);
     process.exit(0);
   } catch (error) {
-    const code = error instanceof WeaveError ? error.code : 'INTERNAL';
+    const code = codeOf(error);
     const text = error instanceof WeaveError ? error.message : `${(error as Error).stack ?? error}`;
     writeSync(reportFd, `${JSON.stringify({ code, message: text })}\n`);
     process.exit(1);

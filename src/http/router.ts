@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type ErrorCode, messageOf, WeaveError } from '../lib/errors.ts';
+import { codeOf, messageOf, statusOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { refusal } from './guard.ts';
 
@@ -69,26 +69,10 @@ export function serveRoutes(
   return (request, response) => {
     serve(request, response).catch((error: unknown) => {
       if (!(error instanceof WeaveError)) logger.error({ err: error, url: request.url }, 'request failed');
-      const code = error instanceof WeaveError ? error.code : 'INTERNAL';
-      send(response, statuses[code] ?? 500, { text: `${messageOf(error)}\n` });
+      send(response, statusOf(codeOf(error)), { text: `${messageOf(error)}\n` });
     });
   };
 }
-
-const statuses: Partial<Record<ErrorCode, number>> = {
-  USAGE: 400,
-  BAD_REQUEST: 400,
-  BAD_ADDRESS: 400,
-  BAD_WEAVE_CIDR: 400,
-  NO_SUCH_CONTAINER: 404,
-  IPAM_CONFLICT: 409,
-  NOT_ATTACHABLE: 409,
-  BODY_TOO_LARGE: 413,
-  IPAM_FULL: 503,
-  ENGINE_UNREACHABLE: 503,
-  ENGINE_TIMEOUT: 504,
-  STORE_UNAVAILABLE: 503,
-};
 
 function matcherOf(pattern: string): RegExp {
   const source = pattern

@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { LaunchConfig } from '../../config/config.ts';
 import { secretVariables } from '../../config/secrets.ts';
-import { type ErrorCode, errorCodes, WeaveError } from '../../lib/errors.ts';
+import { parseErrorCode, WeaveError } from '../../lib/errors.ts';
 import type { Context } from '../command.ts';
 import { waitUntil } from './running.ts';
 
@@ -106,6 +106,5 @@ async function isReady(child: ChildProcess, control: Context['control']): Promis
 /** The daemon's last words, `{"code", "message"}` on a line. */
 function parseFailure(report: string): WeaveError {
   const { code, message } = JSON.parse(report.trimEnd().split('\n').at(-1) ?? '') as Record<string, string>;
-  const known = errorCodes.find((candidate): candidate is ErrorCode => candidate === code);
-  return new WeaveError(known ?? 'LAUNCH_FAILED', `${message}`);
+  return new WeaveError(parseErrorCode(code) ?? 'LAUNCH_FAILED', `${message}`);
 }
