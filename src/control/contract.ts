@@ -1,68 +1,87 @@
-/** Typed operations shared by the command line and the daemon: one line of JSON each over the control socket. */
+/**
+ * The operations that the command line asks of the daemon: JSON in and out over the control socket. What goes in is
+ * checked by these schemas; what comes out is the daemon's own, and only typed by them.
+ */
+import * as v from 'valibot';
 import type { Report } from '../report/report.ts';
 
+const texts = v.array(v.string());
+const nothing = v.object({});
+const addresses = v.object({ addresses: texts });
+
 /** A container, or the host itself, as `ps` shows it. */
-export interface PsEntry {
+const psEntry = v.object({
   /** how the question named it; absent where it named none */
-  asked?: string;
+  asked: v.optional(v.string()),
   /** 64 hex digits, or `weave:expose` */
-  id: string;
-  name: string;
-  mac: string;
-  cidrs: string[];
-}
+  id: v.string(),
+  name: v.string(),
+  mac: v.string(),
+  cidrs: texts,
+});
 
 /** A running container that is or is not attached, and why, for `ps --why`. */
-export interface WhyEntry {
-  id: string;
-  name: string;
-  attached: boolean;
+const whyEntry = v.object({
+  id: v.string(),
+  name: v.string(),
+  attached: v.boolean(),
   /** why it is not; its addresses if it is */
-  reason: string;
+  reason: v.string(),
   /** what does not work for it though it is attached */
-  warnings: string[];
-}
+  warnings: texts,
+});
 
-/** Every operation: what it takes and what it gives. */
-export interface Operations {
-  ping: { in: Record<string, never>; out: { pid: number; version: string; ready: boolean } };
-  report: { in: Record<string, never>; out: Report };
-  ps: { in: { containers: string[] }; out: PsEntry[] };
-  why: { in: Record<string, never>; out: WhyEntry[] };
-  stop: { in: Record<string, never>; out: Record<string, never> };
-  attach: {
-    in: {
-      container: string;
-      requests: string[];
-      rewriteHosts: boolean;
-      addHosts: string[];
-      multicastRoute: boolean;
-      /** false with --without-dns: no name for the container; default true */
-      dns?: boolean;
-    };
-    out: { addresses: string[] };
-  };
-  detach: { in: { container: string; requests: string[] }; out: { addresses: string[] } };
+const attachInput = v.object({
+  container: v.string(),
+  requests: texts,
+  rewriteHosts: v.boolean(),
+  addHosts: texts,
+  multicastRoute: v.boolean(),
+  /** false with --without-dns: no name for the container; default true */
+  dns: v.optional(v.boolean()),
+});
+
+/** Null without a container: the addresses are nobody's. Null without a name: the container's own. */
+const nameInput = v.object({
+  container: v.nullable(v.string()),
+  ips: texts,
+  fqdn: v.nullable(v.string()),
+});
+
+/** Every operation: what it takes and what it gives. To add one, add a row, and its handler in daemon/operations.ts. */
+export const operations = {
+  ping: { in: nothing, out: v.object({ pid: v.number(), version: v.string(), ready: v.boolean() }) },
+  report: { in: nothing, out: v.custom<Report>(() => true) },
+  ps: { in: v.object({ containers: texts }), out: v.array(psEntry) },
+  why: { in: nothing, out: v.array(whyEntry) },
+  stop: { in: nothing, out: nothing },
+  attach: { in: attachInput, out: addresses },
+  detach: { in: v.object({ container: v.string(), requests: texts }), out: addresses },
   expose: {
-    in: { requests: string[]; fqdn: string | null; masquerade: boolean };
-    out: { addresses: string[] };
-  };
-  hide: { in: { requests: string[] }; out: { addresses: string[] } };
-  dnsAdd: {
-    in: { container: string | null; ips: string[]; fqdn: string | null };
-    out: Record<string, never>;
-  };
-  dnsRemove: {
-    in: { container: string | null; ips: string[]; fqdn: string | null };
-    out: Record<string, never>;
-  };
-  dnsLookup: { in: { name: string }; out: { addresses: string[] } };
-  dnsArgs: { in: Record<string, never>; out: { args: string[] } };
-  rmpeer: { in: { peers: string[] }; out: { lines: string[] } };
-  connect: { in: { peers: string[]; replace: boolean }; out: Record<string, never> };
-  forget: { in: { peers: string[] }; out: Record<string, never> };
-  prime: { in: Record<string, never>; out: Record<string, never> };
-}
+    in: v.object({ requests: texts, fqdn: v.nullable(v.string()), masquerade: v.boolean() }),
+    out: addresses,
+  },
+  hide: { in: v.object({ requests: texts }), out: addresses },
+  dnsAdd: { in: nameInput, out: nothing },
+  dnsRemove: { in: nameInput, out: nothing },
+  dnsLookup: { in: v.object({ name: v.string() }), out: addresses },
+  dnsArgs: { in: nothing, out: v.object({ args: texts }) },
+  rmpeer: { in: v.object({ peers: texts }), out: v.object({ lines: texts }) },
+  connect: { in: v.object({ peers: texts, replace: v.boolean() }), out: nothing },
+  forget: { in: v.object({ peers: texts }), out: nothing },
+  prime: { in: nothing, out: nothing },
+} as const;
+
+export type PsEntry = v.InferOutput<typeof psEntry>;
+export type WhyEntry = v.InferOutput<typeof whyEntry>;
 
 /** Name of an operation. */
-export type Operation = keyof Operations;
+export type Operation = keyof typeof operations;
+
+/** What each operation takes and gives. */
+export type Operations = {
+  [K in Operation]: {
+    in: v.InferOutput<(typeof operations)[K]['in']>;
+    out: v.InferOutput<(typeof operations)[K]['out']>;
+  };
+};
