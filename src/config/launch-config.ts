@@ -1,6 +1,7 @@
 import { WeaveError } from '../lib/errors.ts';
 import { type Cidr, formatIp } from '../model/address.ts';
 import { defaultPort, formatEndpoint, isLoopback } from '../model/endpoint.ts';
+import { GoRegExp } from '../model/go-regexp.ts';
 import { paths } from '../model/paths.ts';
 import type { LaunchConfig } from './config.ts';
 import type { launchOptions } from './launch-options.ts';
@@ -29,6 +30,7 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
   const range = settings['ipalloc-range'];
   const etcd = parseEtcdLogin(settings, env.ETCDCTL_PASSWORD);
   checkHttpAddress(fields);
+  new GoRegExp(fields.hostnameMatch, '--hostname-match');
   return {
     ...fields,
     hosts,

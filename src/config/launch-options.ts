@@ -14,7 +14,6 @@ import {
   number,
   oneOf,
   rangeOrNone,
-  regexp,
   subnet,
 } from './values.ts';
 
@@ -134,7 +133,6 @@ export const launchOptions = {
     about: 'Regular expression that finds the hostname in it',
     default: '(.*)',
     field: 'hostnameMatch',
-    parse: regexp,
   },
   'hostname-replacement': {
     kind: 'text',

@@ -97,12 +97,6 @@ function endpointOf(text: string, what: string, port: number): Endpoint {
   return attempt(what, () => parseEndpoint(text, port));
 }
 
-/** Checked as the regular expression that it becomes; Go's form of named groups is accepted. */
-export function regexp(text: string, what: string): string {
-  attempt(what, () => new RegExp(text.replaceAll('(?P<', '(?<')));
-  return text;
-}
-
 /** The MAC of one interface. */
 export function mac(text: string, what: string): string {
   const name = text.toLowerCase();

@@ -1,4 +1,4 @@
-import { messageOf, WeaveError } from '../../lib/errors.ts';
+import { GoRegExp } from '../../model/go-regexp.ts';
 
 /** Longest hostname that Linux takes, in bytes. */
 const longest = 64;
@@ -18,12 +18,12 @@ export interface HostnameOptions {
 /** Makes hostnames of containers' names. */
 export class Hostnames {
   readonly #options: HostnameOptions;
-  readonly #match: RegExp;
+  readonly #match: GoRegExp;
 
   /** @throws WeaveError USAGE for an expression that has no meaning */
   constructor(options: HostnameOptions) {
     this.#options = options;
-    this.#match = compile(options.hostnameMatch);
+    this.#match = new GoRegExp(options.hostnameMatch, '--hostname-match');
   }
 
   /**
@@ -35,61 +35,9 @@ export class Hostnames {
     const { hostnameFromLabel, hostnameReplacement, dnsDomain } = this.#options;
     const useLabel = hostnameFromLabel !== null && Object.hasOwn(labels, hostnameFromLabel);
     const base = useLabel ? labels[hostnameFromLabel] : name;
-    const host = base ? replaceAll(base, this.#match, hostnameReplacement) : '';
+    const host = base ? this.#match.replaceAll(base, hostnameReplacement) : '';
     if (host === '') return '';
     const full = `${host}.${dnsDomain.replace(/\.$/, '')}`;
     return Buffer.byteLength(full) > longest ? undefined : full;
   }
-}
-
-/** Classes that Go's expressions have inside brackets, and JavaScript's have not. */
-const posixClasses: Readonly<Record<string, string>> = {
-  alnum: '0-9A-Za-z',
-  alpha: 'A-Za-z',
-  digit: '0-9',
-  lower: 'a-z',
-  punct: '!-\\/:-@\\[-`{-~',
-  space: '\\s',
-  upper: 'A-Z',
-  word: '\\w',
-  xdigit: '0-9A-Fa-f',
-};
-
-/** A JavaScript expression of a Go one: named groups, leading flags, anchors and classes are spelled otherwise. */
-function compile(source: string): RegExp {
-  const [, flags = '', rest = ''] = /^(?:\(\?([ims]+)\))?(.*)$/s.exec(source) ?? [];
-  const pattern = rest.replace(/\\.|\(\?P<|\[:(\w+):\]/gs, (found, posix?: string) => {
-    if (found === '(?P<') return '(?<';
-    if (found === '\\A') return '(?<![^])';
-    if (found === '\\z') return '(?![^])';
-    return (posix && posixClasses[posix]) ?? found;
-  });
-  try {
-    return new RegExp(pattern, `g${flags}`);
-  } catch (cause) {
-    const reason = `--hostname-match '${source}' is not a regular expression: ${messageOf(cause)}`;
-    throw new WeaveError('USAGE', reason, { cause });
-  }
-}
-
-/** Go's ReplaceAllString: unlike JavaScript's, it passes over an empty match that touches the one before. */
-function replaceAll(text: string, expression: RegExp, replacement: string): string {
-  let result = '';
-  let done = 0;
-  for (const match of text.matchAll(expression)) {
-    const end = match.index + match[0].length;
-    if (end === done && end > 0) continue;
-    result += text.slice(done, match.index) + expand(replacement, match);
-    done = end;
-  }
-  return result + text.slice(done);
-}
-
-/** Go's templates: the longest name counts, and what matched nothing is empty. */
-function expand(replacement: string, match: RegExpMatchArray): string {
-  return replacement.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (found, bare?: string, braced?: string) => {
-    const name = bare ?? braced;
-    if (name === undefined) return found.slice(1);
-    return (/^\d+$/.test(name) ? match[Number(name)] : match.groups?.[name]) ?? '';
-  });
 }

@@ -86,6 +86,8 @@ test('every flag', async () => {
       '--hostname-match ^(?P<n>.*)-x --hostname-replacement $n',
       { hostnameMatch: '^(?P<n>.*)-x', hostnameReplacement: '$n' },
     ],
+    // Go's flags, as the proxy has them.
+    ['--hostname-match (?i)foo', { hostnameMatch: '(?i)foo' }],
     ['--hostname-replacement=', { hostnameReplacement: '' }],
     ['--name 0E:1D:12:1A:1A:88', { name: '0e:1d:12:1a:1a:88' }],
     ['--nickname n1 --nickname=n2', { nickname: 'n2' }],

@@ -75,6 +75,6 @@ test('match and replacement are those of Go', async (t) => {
 test('an expression that has no meaning is the user’s error', () => {
   assert.throws(
     () => new Hostnames({ ...plain, hostnameMatch: '(' }),
-    (error) => hasCode(error, 'USAGE') && error.message.includes("--hostname-match '('"),
+    (error) => hasCode(error, 'USAGE') && error.message.includes("--hostname-match: '('"),
   );
 });
