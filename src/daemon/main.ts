@@ -1,4 +1,4 @@
-import { readFileSync, writeSync } from 'node:fs';
+import { closeSync, readFileSync, writeSync } from 'node:fs';
 import type { LaunchConfig } from '../config/config.ts';
 import { secretVariables } from '../config/secrets.ts';
 import { codeOf, messageOf, WeaveError } from '../lib/errors.ts';
@@ -13,9 +13,14 @@ import { notifyReady } from './notify.ts';
  * Runs the daemon in this process until SIGTERM, SIGINT or `stop`.
  * @param to where the log goes: standard error, of which systemd or a container's engine makes a log of its own, or a
  * file, which is rotated, and opened anew on SIGHUP
+ * @param tellLauncher called once everything serves
  * @throws WeaveError when a part can't start; what had started is closed again
  */
-export async function runDaemon(config: LaunchConfig, to: LogFile = new LogFile({ to: 2 })): Promise<void> {
+export async function runDaemon(
+  config: LaunchConfig,
+  to: LogFile = new LogFile({ to: 2 }),
+  tellLauncher: () => void = () => {},
+): Promise<void> {
   // The tools that we run have no use for them.
   for (const variable of secretVariables) delete process.env[variable];
   const logger = createLogger(config.logLevel, to);
@@ -25,7 +30,10 @@ export async function runDaemon(config: LaunchConfig, to: LogFile = new LogFile(
   const stop = () => ending.abort();
   process.on('SIGTERM', stop).on('SIGINT', stop);
   surviveFaults(logger, conditions);
-  const onReady = () => void notifyReady(logger);
+  const onReady = () => {
+    tellLauncher();
+    void notifyReady(logger);
+  };
   await runParts({ config, logger, conditions, signal: ending.signal, stop, onReady });
   logger.info('stopped');
 }
@@ -46,20 +54,29 @@ function surviveFaults(logger: Logger, conditions: Conditions): void {
 
 /** File descriptor on which `launch` writes what it was asked for. */
 const configFd = 0;
-/** File descriptor on which `launch` reads why the daemon could not start. */
+/** File descriptor on which `launch` reads that the daemon is ready, or why it could not start: JSON on a line. */
 const reportFd = 3;
+
+function tellLauncher(report: { ready: true } | { code: string; message: string }): void {
+  try {
+    writeSync(reportFd, `${JSON.stringify(report)}\n`);
+    closeSync(reportFd);
+  } catch {
+    // It may have gone; then nobody waits.
+  }
+}
 
 async function main(): Promise<void> {
   try {
     const config = JSON.parse(readFileSync(configFd, 'utf8')) as LaunchConfig;
     const log = new LogFile({ to: paths.log });
     process.on('SIGHUP', () => log.reopen());
-    await runDaemon(config, log);
+    await runDaemon(config, log, () => tellLauncher({ ready: true }));
     process.exit(0);
   } catch (error) {
     const code = codeOf(error);
     const text = error instanceof WeaveError ? error.message : `${(error as Error).stack ?? error}`;
-    writeSync(reportFd, `${JSON.stringify({ code, message: text })}\n`);
+    tellLauncher({ code, message: text });
     process.exit(1);
   }
 }

@@ -37,9 +37,8 @@ export const launch = command({
       return runDaemon(config);
     }
     const { spawnDaemon } = await import('../process/spawn-daemon.ts');
-    const { env, control } = context;
     if (context.terminal.err) context.err('starting weavets…');
-    const pid = await spawnDaemon(config, { file: daemonFile, log: paths.log, env, control });
+    const pid = await spawnDaemon(config, { file: daemonFile, log: paths.log, env: context.env });
     await warnOfConditions(context);
     context.out(String(pid));
   },

@@ -5,8 +5,6 @@ import type { Readable } from 'node:stream';
 import type { LaunchConfig } from '../../config/config.ts';
 import { secretVariables } from '../../config/secrets.ts';
 import { parseErrorCode, WeaveError } from '../../lib/errors.ts';
-import type { Context } from '../command.ts';
-import { waitUntil } from './running.ts';
 
 /** What {@link spawnDaemon} needs beside the configuration. */
 export interface Spawning {
@@ -15,7 +13,6 @@ export interface Spawning {
   /** where its output goes, appended */
   log: string;
   env: NodeJS.ProcessEnv;
-  control: Context['control'];
   /** longest wait for the daemon to be ready, ms; default two minutes */
   patience?: number;
 }
@@ -64,47 +61,43 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-async function ready(child: ChildProcess, { control, log, patience = 120_000 }: Spawning): Promise<number> {
-  let failure: WeaveError | undefined;
-  let report = '';
-  const reports = child.stdio[3] as Readable;
-  reports.setEncoding('utf8').on('data', (chunk: string) => {
-    report += chunk;
-    if (report.endsWith('\n')) failure ??= parseFailure(report);
-  });
-  child.once('error', (cause) => {
-    failure ??= new WeaveError('LAUNCH_FAILED', `cannot start ${process.execPath}: ${cause.message}`, {
-      cause,
+/** Waits until the daemon says on its descriptor 3 that it is ready, or why it can't be. */
+async function ready(child: ChildProcess, { log, patience = 120_000 }: Spawning): Promise<number> {
+  const failed = (reason: string, cause?: unknown) => new WeaveError('LAUNCH_FAILED', reason, { cause });
+  let late: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve, reject) => {
+    let said = '';
+    const reports = child.stdio[3] as Readable;
+    reports.setEncoding('utf8').on('data', (chunk: string) => {
+      said += chunk;
+      if (!said.endsWith('\n')) return;
+      const failure = parseReport(said);
+      if (failure === undefined) resolve();
+      else reject(failure);
     });
-  });
-  child.once('close', (code, signal) => {
-    failure ??= new WeaveError(
-      'LAUNCH_FAILED',
-      `weavets ended before it was ready (${signal ?? `exit code ${code}`}); its log is ${log}`,
+    child.once('error', (cause) =>
+      reject(failed(`cannot start ${process.execPath}: ${cause.message}`, cause)),
     );
-  });
-  const settled = await waitUntil(
-    async () => failure !== undefined || (await isReady(child, control)),
-    patience,
-  );
-  if (failure !== undefined) throw failure;
-  if (settled && child.pid !== undefined) return child.pid;
-  throw new WeaveError(
-    'LAUNCH_FAILED',
-    `weavets was not ready after ${patience / 1000} s; its log is ${log}`,
-  );
+    child.once('close', (code, signal) =>
+      reject(
+        failed(`weavets ended before it was ready (${signal ?? `exit code ${code}`}); its log is ${log}`),
+      ),
+    );
+    late = setTimeout(
+      () => reject(failed(`weavets was not ready after ${patience / 1000} s; its log is ${log}`)),
+      patience,
+    );
+  }).finally(() => clearTimeout(late));
+  return child.pid as number;
 }
 
-/** The pid tells our child from a daemon that somebody else started meanwhile. */
-async function isReady(child: ChildProcess, control: Context['control']): Promise<boolean> {
-  return control.call('ping', {}, { timeoutMs: 5_000 }).then(
-    ({ pid, ready }) => ready && pid === child.pid,
-    () => false,
-  );
-}
-
-/** The daemon's last words, `{"code", "message"}` on a line. */
-function parseFailure(report: string): WeaveError {
-  const { code, message } = JSON.parse(report.trimEnd().split('\n').at(-1) ?? '') as Record<string, string>;
+/** The daemon's word, on a line: `{"ready": true}`, or else `{"code", "message"}`. @returns undefined: it is ready */
+function parseReport(line: string): WeaveError | undefined {
+  const { ready, code, message } = JSON.parse(line.trimEnd().split('\n').at(-1) ?? '') as {
+    ready?: boolean;
+    code?: string;
+    message?: string;
+  };
+  if (ready) return undefined;
   return new WeaveError(parseErrorCode(code) ?? 'LAUNCH_FAILED', `${message}`);
 }

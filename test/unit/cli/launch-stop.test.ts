@@ -14,7 +14,7 @@ import { ControlClient } from '../../../src/control/client.ts';
 const config = { password: 's3cret' } as LaunchConfig;
 
 /** A host with a stand-in for the daemon; what is still running of it ends with the test. */
-async function host(t: TestContext, mode: string): Promise<Spawning> {
+async function host(t: TestContext, mode: string): Promise<Spawning & Pick<Context, 'control'>> {
   const folder = await mkdtemp(join(tmpdir(), 'launch-'));
   const control = new ControlClient(join(folder, 'control.sock'));
   t.after(async () => {
@@ -38,10 +38,13 @@ async function host(t: TestContext, mode: string): Promise<Spawning> {
 }
 
 /** Runs a command line against that host. */
-async function weavets(argv: string[], { control }: Spawning, env: NodeJS.ProcessEnv = {}) {
+async function weavets(argv: string[], { control }: Pick<Context, 'control'>, env: NodeJS.ProcessEnv = {}) {
   const outcome = { out: '', err: '' };
   const context: Context = {
-    ...{ env, control, confirm: async () => undefined, terminal: { out: false, err: false } },
+    env,
+    control,
+    confirm: async () => undefined,
+    terminal: { out: false, err: false },
     out: (line) => {
       outcome.out += `${line}\n`;
     },

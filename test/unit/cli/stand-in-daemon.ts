@@ -13,12 +13,10 @@ if (mode === 'refuse') {
 }
 if (mode === 'crash') throw new Error('boom');
 
-let pings = 0;
 const server = await ControlServer.listen(
   path,
   {
-    // Ready only when asked for the third time.
-    ping: async () => ({ pid: process.pid, version: '0', ready: mode !== 'hang' && ++pings > 2 }),
+    ping: async () => ({ pid: process.pid, version: '0', ready: mode !== 'hang' }),
     report: async () => ({ Proxy: { Addresses: ['tcp://127.0.0.1:12375'] } }),
     stop: async () => {
       // Some time after the answer, as the real one.
@@ -28,3 +26,4 @@ const server = await ControlServer.listen(
   } as unknown as Handlers,
   { logger: silent },
 );
+if (mode !== 'hang') writeSync(3, '{"ready":true}\n');
