@@ -54,7 +54,9 @@ async function store(): Promise<void> {
   await using view = new Worker('./view.ts');
   const begun = await figuresOf(etcd);
   const known = await view.call<{ seconds: number; list: number; heap: number; rss: number }>('join', {
-    ...{ endpoints, number: hosts + 1, containers },
+    endpoints,
+    number: hosts + 1,
+    containers,
   });
   const sent = (await figuresOf(etcd)).sent - begun.sent;
   say('a new host knows all', `${known.seconds.toFixed(1)} s, ${mib(sent)} of etcd's`);

@@ -63,9 +63,15 @@ class SimulatedHost {
     this.deaf = deaf;
     this.#allocator = allocator;
     this.#cluster = Cluster.join({
-      ...{ shared: this.deaf, datapath: noDatapath, names: new NameTable(), seal: null, version: '0' },
-      ...{ self: { name: peerOf(number), nickname: `host${number}`, address: addressOf(number) } },
-      ...{ linkOf: (id: string) => this.#links.get(id), signal, logger: silent },
+      shared: this.deaf,
+      datapath: noDatapath,
+      names: new NameTable(),
+      seal: null,
+      version: '0',
+      self: { name: peerOf(number), nickname: `host${number}`, address: addressOf(number) },
+      linkOf: (id: string) => this.#links.get(id),
+      signal,
+      logger: silent,
     });
   }
 

@@ -16,7 +16,7 @@ export async function runCli(argv: readonly string[], context: Context): Promise
     const command = find(spelled[first] ?? first);
     if (command.anyArguments ? rest[0] === '--help' : rest.includes('--help'))
       context.out(await (await import('./help/help.ts')).commandHelp(command));
-    else await command.run(await parseArgs(command, rest), context);
+    else await command.run(await parseArgs(command, rest), context, commands);
     return 0;
   } catch (error) {
     complain(error, first, { json: rest.includes('--json'), context });

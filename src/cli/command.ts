@@ -28,8 +28,11 @@ export interface Command<O extends Record<string, Option> = Record<string, Optio
   anyArguments?: true;
   /** Command lines, each with what it does. */
   examples: readonly (readonly [commandLine: string, effect: string])[];
-  /** Carries it out; whatever is thrown becomes a message and exit code 1. */
-  run(args: Args<O>, context: Context): Promise<void>;
+  /**
+   * Carries it out; whatever is thrown becomes a message and exit code 1.
+   * @param commands all that there are, for those that speak of them
+   */
+  run(args: Args<O>, context: Context, commands: readonly Command[]): Promise<void>;
 }
 
 /** `weavets attach [flags] [ADDR…] CONTAINER` */

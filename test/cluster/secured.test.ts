@@ -74,9 +74,13 @@ test('encrypted between hosts, plain to trusted subnets', async () => {
   const { ca, cert, key } = secured.files;
   // The first host is told of all secrets by the environment.
   const env = {
-    ...{ WEAVE_STORE: storeOf(secured), WEAVE_PASSWORD: password },
-    ...{ ETCDCTL_USER: 'weavets', ETCDCTL_PASSWORD: 'pass:word' },
-    ...{ ETCDCTL_CACERT: ca, ETCDCTL_CERT: cert, ETCDCTL_KEY: key },
+    WEAVE_STORE: storeOf(secured),
+    WEAVE_PASSWORD: password,
+    ETCDCTL_USER: 'weavets',
+    ETCDCTL_PASSWORD: 'pass:word',
+    ETCDCTL_CACERT: ca,
+    ETCDCTL_CERT: cert,
+    ETCDCTL_KEY: key,
   };
   await host(1).runOk([weavets, 'launch', ...trusts('10.250.0.3/32')], { env });
   await refused(host(2), [...access(), '--password', 'wrong'], /the password is not that of the cluster/);

@@ -179,6 +179,8 @@ test('uninstall asks, lists what it removed, and leaves nothing', async () => {
   assert.doesNotMatch(await host.runOk(['iptables-save']), /WEAVE/);
   assert.equal(await host.docker('inspect', '-f', '{{.State.Running}}', 'stays'), 'true');
   assert.deepEqual(await host.weavets('uninstall', '--force'), {
-    ...{ code: 0, stdout: '', stderr: 'weavets was not installed\n' },
+    code: 0,
+    stdout: '',
+    stderr: 'weavets was not installed\n',
   });
 });

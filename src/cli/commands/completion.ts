@@ -13,9 +13,7 @@ export const completion = command({
     ['eval "$(weavets completion bash)"', 'for this shell; a line for ~/.bashrc'],
     ['weavets completion fish --install', 'for every new shell, until weavets uninstall'],
   ],
-  async run({ words: [shell, ...more], install }, { out }) {
-    // Loaded here, as the commands' list has this one in it.
-    const { commands } = await import('../commands.ts');
+  async run({ words: [shell, ...more], install }, { out }, commands) {
     const { completions, completionShells } = await import('../completion/model.ts');
     const known = completionShells.find((candidate) => candidate === shell);
     if (known === undefined || more.length > 0) {

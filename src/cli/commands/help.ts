@@ -12,9 +12,7 @@ export const help = command({
     ['weavets help addresses', 'how a container asks for an address'],
     ['weavets help --man | man -l -', 'the manual page'],
   ],
-  async run({ words, man }, { out }) {
-    // Loaded here, as the commands' list has this one in it.
-    const { commands } = await import('../commands.ts');
+  async run({ words, man }, { out }, commands) {
     const { commandHelp, overview } = await import('../help/help.ts');
     const { plainText, readTopic, topics } = await import('../help/topics.ts');
     const [name, ...more] = words;

@@ -40,13 +40,22 @@ class Host {
     this.#local = new View(this.#disk, this.#random);
     this.#local.flaky = false;
     const starting = Blocks.start({
-      ...{ shared: this.shared, local: this.#local, peer: this.name, range: this.#range },
-      ...{ signal: this.#stop.signal, logger: silent, tendInterval: 3, startTimeout: 20 },
+      shared: this.shared,
+      local: this.#local,
+      peer: this.name,
+      range: this.#range,
+      signal: this.#stop.signal,
+      logger: silent,
+      tendInterval: 3,
+      startTimeout: 20,
     });
     this.blocks = await starting;
     this.allocator = await Allocator.load({
-      ...{ range: this.#range, defaultSubnet: this.#range },
-      ...{ store: this.#local, space: this.blocks, logger: silent },
+      range: this.#range,
+      defaultSubnet: this.#range,
+      store: this.#local,
+      space: this.blocks,
+      logger: silent,
     });
     this.blocks.attach(this.allocator);
     this.owners = this.allocator.owners();

@@ -24,7 +24,11 @@ export function fakeCall(
   const own = Buffer.from(body);
   const forwarded: (Buffer | undefined)[] = [];
   return {
-    ...{ route, method, target, headers: {}, forwarded },
+    route,
+    method,
+    target,
+    headers: {},
+    forwarded,
     signal: new AbortController().signal,
     body: async () => own,
     forward: async (changed) => {

@@ -16,7 +16,11 @@ await withUsers.enableUsers('pass');
 after(() => withUsers[Symbol.asyncDispose]());
 storeContract('etcd with TLS and users', (name) =>
   EtcdStore.connect({
-    ...{ endpoints: withUsers.endpoints, prefix: `/weavets/${name}/`, logger: silent },
-    ...{ tls: withUsers.pem, user: 'weavets', password: 'pass' },
+    endpoints: withUsers.endpoints,
+    prefix: `/weavets/${name}/`,
+    logger: silent,
+    tls: withUsers.pem,
+    user: 'weavets',
+    password: 'pass',
   }),
 );
