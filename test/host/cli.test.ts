@@ -68,7 +68,7 @@ test('in a shell: docker goes to the proxy and back, and the password is in no a
     ps ax -o args | grep -c '[s]3cret'`);
   assert.equal(stderr, '');
   const [ps, lookup, variables, leaks] = stdout.split('\n');
-  assert.match(ps ?? '', /^[0-9a-f]{12} ([0-9a-f]{2}:){5}[0-9a-f]{2} 10\.32\.0\.1\/12$/);
+  assert.match(ps ?? '', /^bbox1 ([0-9a-f]{2}:){5}[0-9a-f]{2} 10\.32\.0\.1\/12$/);
   assert.deepEqual([lookup, variables, leaks], ['10.32.0.1', 'nosuch 1 unset unset', '0']);
   assert.equal((await host.weavets('reset')).code, 0);
   assert.equal((await host.weavets('reset')).code, 0);
