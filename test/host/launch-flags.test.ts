@@ -225,6 +225,7 @@ test('flags whose meaning lies between hosts, or that nothing is left of, say so
     ],
     {
       notes: [
+        'other users of this host may have read --password in the list of processes; better use --password-file',
         ...['host', 'password', 'resume', 'trusted-subnets'].map(alone),
         "--no-restart has no effect: only systemd restarts weavets, by 'weavets install-service'",
         '--plugin has no effect: there is no plugin; the proxy attaches containers',
