@@ -112,7 +112,12 @@ const good: [RecordKind<unknown, unknown>, key: string, value: unknown][] = [
     createdRecord,
     id,
     {
-      ...{ entrypoint: ['a'], cmd: null, hostname: '', domainname: '', dns: ['1.1.1.1'], dnsSearch: null },
+      entrypoint: ['a'],
+      cmd: null,
+      hostname: '',
+      domainname: '',
+      dns: ['1.1.1.1'],
+      dnsSearch: null,
       binds: ['/a:/b'],
     },
   ],
