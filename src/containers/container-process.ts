@@ -79,8 +79,9 @@ function netnsOf(folder: string): string | undefined {
 export function cgroupNames(text: string, containerId: string): boolean {
   return text.split('\n').some((line) => {
     const path = line.split(':').slice(2).join(':');
-    return path
-      .split('/')
-      .some((part) => part === containerId || /^[a-z]+-(.+)\.scope$/.exec(part)?.[1] === containerId);
+    const parts = path.split('/').filter((part) => part !== '');
+    return parts.some(
+      (part) => part === containerId || /^[a-z]+-(.+)\.scope$/.exec(part)?.[1] === containerId,
+    );
   });
 }

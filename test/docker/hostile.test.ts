@@ -1,0 +1,102 @@
+/** Containers that lay traps for a root daemon, beside a good one that notices nothing. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { until } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
+
+const host = useHost({ launch: [] });
+
+const busy = 'mkdir -p /n/etc /n/bin; cp /bin/busybox /n/bin/;';
+const stay = 'exec chroot /n /bin/busybox sleep 100000';
+
+/** By what is done: how the container is run, and its script. */
+const traps: Record<string, { options?: string[]; script: string }> = {
+  'a FIFO where its hosts file seems to be': { script: `${busy} mkfifo /n/etc/hosts; ${stay}` },
+  'a device node': { script: `${busy} mknod /n/etc/hosts b 8 0; ${stay}` },
+  'a link to a file of the host': { script: `${busy} ln -s /proc/1/root/run/victim /n/etc/hosts; ${stay}` },
+  'a link in place of its folder': { script: `${busy} rm -r /n/etc; ln -s /run /n/etc; ${stay}` },
+  'another mount over its hosts file': {
+    options: ['--cap-add', 'SYS_ADMIN', '--security-opt', 'apparmor=unconfined'],
+    script: 'echo theirs >/mine; mount --bind /mine /etc/hosts; exec sleep 100000',
+  },
+  'a name that reads like fields of /proc': {
+    script: 'printf "x) R 1 1" >/proc/self/comm; exec sleep 100000',
+  },
+  'a hosts file of 3 MiB': {
+    script: 'dd if=/dev/zero bs=1M count=3 2>/dev/null | tr "\\0" "\\n" >>/etc/hosts; exec sleep 100000',
+  },
+};
+
+test('what a container lays out for the daemon is never opened, and disturbs nobody', async (t) => {
+  await host.runOk(['sh', '-c', 'echo untouched >/run/victim; mkdir -p /run/hosts']);
+  await host.proxied('run', '-d', '--name', 'good', 'busybox', 'sleep', '100000');
+  await host.proxied('run', '-d', '--name', 'friend', 'busybox', 'sleep', '100000');
+  const pings = host.spawn([
+    'docker',
+    '-H',
+    host.engineSocket,
+    'exec',
+    'good',
+    'ping',
+    '-i',
+    '0.2',
+    'friend',
+  ]);
+  let shown = '';
+  pings.stdout?.on('data', (text) => {
+    shown += text;
+  });
+  const ended = new Promise((resolve) => pings.once('close', resolve));
+  await until('they answer', () => shown.includes('seq=2'));
+
+  const names = new Map(Object.keys(traps).map((trap, i) => [trap, `trap${i}`]));
+  for (const [trap, name] of names) {
+    const { options = [], script = '' } = traps[trap] ?? {};
+    await host.proxied('run', '-d', '--name', name, ...options, 'busybox', 'sh', '-c', script);
+    await until(`${trap} is laid`, async () => {
+      const { stdout } = await host.tryDocker('top', name, '-o', 'args');
+      return stdout.includes('sleep 100000') && !stdout.includes('sh -c');
+    });
+  }
+
+  await t.test('weavets stops, launches and attaches as ever', async () => {
+    assert.equal((await host.weavets('stop')).code, 0);
+    await host.launch();
+    for (const [i, name] of [...names.values()].entries()) {
+      const { code, stderr } = await host.weavets('attach', '--rewrite-hosts', `10.2.9.${i + 1}/24`, name);
+      assert.equal(code, 0, stderr);
+    }
+    const { stdout } = await host.weavets('ps', 'good', ...names.values());
+    assert.equal(stdout.trim().split('\n').length, names.size + 1, stdout);
+  });
+
+  await t.test('the engine’s own file has the lines, of each whose file is one', async () => {
+    for (const [trap, name] of names) {
+      if (trap.includes('MiB')) continue;
+      const file = await host.docker('inspect', '-f', '{{.HostsPath}}', name);
+      assert.match(
+        await host.runOk(['cat', file]),
+        new RegExp(`^10\\.2\\.9\\.\\d+\t${name}.weave.local`, 'm'),
+        trap,
+      );
+    }
+    assert.equal(
+      await host.docker('exec', names.get('another mount over its hosts file') ?? '', 'cat', '/etc/hosts'),
+      'theirs',
+    );
+    assert.equal(await host.runOk(['cat', '/run/victim']), 'untouched\n');
+    assert.deepEqual((await host.runOk(['ls', '/run/hosts'])).trim(), '');
+    assert.match(
+      (await host.weavets('status')).stdout,
+      /does not find its weave address in \/etc\/hosts: .* larger/,
+    );
+  });
+
+  await t.test('the good container lost no packet, and has its file and its name', async () => {
+    await host.docker('exec', 'good', 'killall', '-INT', 'ping');
+    await ended;
+    assert.match(shown, / 0% packet loss/);
+    const self = await host.docker('exec', 'good', 'hostname', '-i');
+    assert.match(await host.docker('exec', 'friend', 'ping', '-c', '1', 'good'), new RegExp(`\\(${self}\\)`));
+  });
+});
