@@ -132,3 +132,45 @@ test('flushed firewall rules come back by themselves', async () => {
     );
   });
 });
+
+test('what ran before a start that fails goes on, and is attached once it can be', async () => {
+  await host.proxied(
+    'create',
+    '--rm',
+    '--name',
+    'denied',
+    '-e',
+    'WEAVE_CIDR=10.32.77.7/12',
+    'busybox',
+    'sleep',
+    '100000',
+  );
+  assert.equal((await host.weavets('expose', '10.32.77.7/12')).code, 0);
+  // Past the proxy: it runs, and waits for the network.
+  await host.docker('start', 'denied');
+  const again = await host.tryProxied('start', 'denied');
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /10\.32\.77\.7 is already in use/);
+  assert.equal(await host.docker('inspect', '-f', '{{.State.Running}}', 'denied'), 'true');
+  assert.match((await host.weavets('ps', '--why')).stdout, /denied .*10\.32\.77\.7 is already in use/);
+  assert.equal((await host.weavets('hide', '10.32.77.7/12')).code, 0);
+  await isBack('denied', '10.32.77.7/12');
+});
+
+test('a second attach that fails leaves what the container had, now and after a restart', async () => {
+  const address = await start('twice', '--cap-add', 'NET_ADMIN');
+  const rename = async (from: string, to: string) => {
+    const script = `ip link set ${from} down; ip link set ${from} name ${to}; ip link set ${to} up`;
+    await host.docker('exec', 'twice', 'sh', '-c', script);
+  };
+  await rename('ethwe', 'away');
+  const failed = await host.weavets('attach', '10.2.77.7/24', 'twice');
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /cannot attach container twice/);
+  assert.equal((await host.weavets('ps', 'twice')).stdout.trim().split(' ').slice(2).join(' '), address);
+  await rename('away', 'ethwe');
+  await isBack('twice', address);
+  await host.proxied('restart', '-t', '0', 'twice');
+  await isBack('twice', address);
+  assert.equal((await host.weavets('ps', 'twice')).stdout.trim().split(' ').slice(2).join(' '), address);
+});

@@ -64,7 +64,7 @@ interface Replacement {
 
 /**
  * POST containers/{id}/start and restart: answered once the engine has started the container and it is attached.
- * One that can't be attached is killed, so that nothing runs half connected.
+ * One that can't be attached is killed, so that nothing runs half connected, unless it ran before this call.
  */
 export function startContainer(options: StartOptions, starts: Starts, parts: StartParts): Handler {
   const { attachments, containers, created, provision, logger } = parts;
@@ -91,10 +91,14 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
         return answer;
       } catch (error) {
         const message = messageOf(error);
+        answer.stream.resume();
+        if (answer.status === 304) {
+          logger.error({ container, reason: message }, 'not attached; it ran before this start, and goes on');
+          return { status: 500, message };
+        }
         logger.error({ container, reason: message }, 'killed: it could not be attached');
         // It may have ended by itself.
         await containers.kill(starting.id).catch(() => {});
-        answer.stream.resume();
         return { status: 500, message };
       }
     } finally {

@@ -106,6 +106,13 @@ test('one that runs already is attached, too', async () => {
   assert.deepEqual(happened, attached);
 });
 
+test('one that ran before is not killed when it can’t be attached', async () => {
+  const complete = () => Promise.reject(new Error('no free address in 10.2.2.0/30'));
+  const { answer, happened } = start({ engine: () => ({ status: 304 }), complete });
+  assert.deepEqual(await answer, { status: 500, message: 'no free address in 10.2.2.0/30' });
+  assert.deepEqual(happened, attached);
+});
+
 test('a container that is none of ours just starts', async () => {
   const { call, answer, happened } = start({ complete: undefined });
   assert.equal((await answer).status, 204);
