@@ -1,8 +1,9 @@
 import { WeaveError } from '../lib/errors.ts';
 import { type Cidr, formatIp } from '../model/address.ts';
-import { defaultPort, formatEndpoint, isLoopback } from '../model/endpoint.ts';
+import { formatEndpoint, isLoopback } from '../model/endpoint.ts';
 import { GoRegExp } from '../model/go-regexp.ts';
 import { paths } from '../model/paths.ts';
+import { proxyPort } from '../model/ports.ts';
 import type { LaunchConfig } from './config.ts';
 import type { launchOptions } from './launch-options.ts';
 import type { Args } from './option.ts';
@@ -57,7 +58,7 @@ function withoutEtcd(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 function parseHosts(given: readonly string[], openTcpAllowed: boolean): string[] {
   return given.map((text) => {
-    const endpoint = listenable(text, '-H', defaultPort);
+    const endpoint = listenable(text, '-H', proxyPort);
     // Of the sockets that systemd passes on, its unit says who may come.
     if (endpoint.kind !== 'tcp' || isLoopback(endpoint.host) || openTcpAllowed)
       return formatEndpoint(endpoint);

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
 import { WeaveError } from '../lib/errors.ts';
+import { heartbeatPort } from '../model/ports.ts';
 
 /** Peers as `connect` takes them: host or host:port. @throws WeaveError USAGE */
 export function parsePeers(words: readonly string[]): string[] {
   const wrong = words.find((word) => {
-    const [host = '', port = '6783', ...rest] = word.split(':');
+    const [host = '', port = `${heartbeatPort}`, ...rest] = word.split(':');
     const named = isIP(host) === 4 || /^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(host);
     return !named || rest.length > 0 || !isPort(port);
   });

@@ -9,6 +9,7 @@ import {
 import { connect } from 'node:net';
 import { codeOf, messageOf, statusOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { readBody } from '../lib/read-body.ts';
 import type { Operation, Operations } from './contract.ts';
 import { isOperation, parseInput } from './inputs.ts';
 
@@ -84,7 +85,7 @@ export class ControlServer {
     try {
       if (!isOperation(name)) throw new WeaveError('BAD_REQUEST', `there is no operation '${name}'`);
       if (request.method !== 'POST') throw new WeaveError('BAD_REQUEST', `'${name}' is called by POST`);
-      const body = await readBody(request);
+      const body = await readBody(request, bodyLimit);
       const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
       answer(response, 200, await this.#handle(name, body, signal));
     } catch (error) {
@@ -139,18 +140,6 @@ function answers(path: string): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Reads to the end what is too big, without keeping it: only then will the client read the refusal.
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= bodyLimit) chunks.push(chunk);
-  }
-  if (size > bodyLimit) throw new WeaveError('BODY_TOO_LARGE', `a request may have ${bodyLimit} bytes`);
-  return Buffer.concat(chunks).toString();
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {

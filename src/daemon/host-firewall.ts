@@ -2,12 +2,13 @@ import { lookup } from 'node:dns/promises';
 import type { LaunchConfig } from '../config/config.ts';
 import { splitAddress } from '../http/listen.ts';
 import { Cidr, isIp } from '../model/address.ts';
-import { parseEndpoint } from '../model/endpoint.ts';
+import { isLoopback, parseEndpoint } from '../model/endpoint.ts';
+import { etcdPeerPort, etcdPort } from '../model/ports.ts';
 import type { FirewallState } from '../net/firewall-rules.ts';
 import { type HostNetwork, outsideLinks, underlayOf } from '../net/host.ts';
 
 /** Ports of etcd for clients and for its members. */
-const etcdPorts = [2379, 2380];
+const etcdPorts = [etcdPort, etcdPeerPort];
 
 /** What the firewall's rules are made of before names, peers and exposed addresses are known. */
 export function firewallState(config: LaunchConfig, network: HostNetwork): FirewallState {
@@ -60,10 +61,6 @@ async function addressesOf(host: string): Promise<string[]> {
   // What has no address now can't be reached by containers either; it is asked for again.
   const found = await lookup(host, { family: 4, all: true }).catch(() => []);
   return found.map(({ address }) => address).sort();
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
 function distinct(ports: readonly number[]): number[] {

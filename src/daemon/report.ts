@@ -4,8 +4,8 @@ import type { Allocator } from '../ipam/allocator.ts';
 import type { Part } from '../ipam/grid.ts';
 import { formatIp } from '../model/address.ts';
 import type { Condition } from '../model/conditions.ts';
+import { vxlanPort } from '../model/ports.ts';
 import type { PeerEndpoint, PeerState } from '../net/overlay/datapath.ts';
-import { vxlanPort } from '../net/overlay/vxlan.ts';
 import type { Connection, Report } from '../report/report.ts';
 
 /** What a report is made of. */
@@ -48,7 +48,7 @@ export function makeReport(sources: ReportSources): Report {
       Protocol: 'weavets',
       Name: peer,
       NickName: config.nickname,
-      Port: 6784,
+      Port: vxlanPort,
       Encryption: config.password !== null,
       PeerDiscovery: true,
       Peers: [

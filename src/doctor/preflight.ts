@@ -4,29 +4,20 @@ import { join } from 'node:path';
 import type { LaunchConfig } from '../config/config.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
+import { howToInstall, neededTools } from '../lib/tools.ts';
 import { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
 import { addressOf, type HostNetwork, overlappingRoute } from '../net/host.ts';
 
-const tools = {
-  ip: 'iproute2',
-  nsenter: 'util-linux',
-  sh: 'dash',
-  sysctl: 'procps',
-  iptables: 'iptables',
-  'iptables-save': 'iptables',
-  'iptables-restore': 'iptables',
-} as const;
-
 /** Every tool that attachment runs is there: found out at launch, not at the first container. */
 export async function checkTools(): Promise<void> {
   const folders = (process.env.PATH ?? '').split(':');
-  for (const [tool, debian] of Object.entries(tools)) {
+  for (const tool of neededTools) {
     const tries = folders.map((folder) => access(join(folder, tool), constants.X_OK));
     await Promise.any(tries).catch(() => {
       throw new WeaveError(
         'TOOL_MISSING',
-        `'${tool}' is not in PATH (${process.env.PATH}); install it (Debian, Ubuntu: apt-get install ${debian})`,
+        `'${tool}' is not in PATH (${process.env.PATH}); ${howToInstall(tool)}`,
       );
     });
   }

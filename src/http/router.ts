@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { codeOf, messageOf, statusOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { readBody } from '../lib/read-body.ts';
 import { refusal } from './guard.ts';
 
 /** What a route gets to know of a request. */
@@ -92,18 +93,11 @@ function decode(groups: Record<string, string> = {}): Call['path'] {
 
 /** Weave Net's scripts send parameters by `curl -d`, as a form. */
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Reads to the end what is too big, without keeping it: only then will the client read the refusal.
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= formLimit) chunks.push(chunk);
-  }
-  if (size > formLimit) throw new WeaveError('BODY_TOO_LARGE', `a request may have ${formLimit} bytes`);
-  if (size > 0 && !request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
+  const body = await readBody(request, formLimit);
+  if (body !== '' && !request.headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
     throw new WeaveError('BAD_REQUEST', 'a body must be a form: application/x-www-form-urlencoded');
   }
-  return new URLSearchParams(Buffer.concat(chunks).toString());
+  return new URLSearchParams(body);
 }
 
 function send(response: ServerResponse, status: number, { text, type = plain }: Answer): void {

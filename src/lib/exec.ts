@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { WeaveError } from './errors.ts';
+import { howToInstall } from './tools.ts';
 
 /** What a finished tool left: exit code and its output as UTF-8. */
 export interface Output {
@@ -80,7 +81,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
 /** What to say of a tool that could not be started. */
 export function spawnError(file: string, error: NodeJS.ErrnoException): WeaveError {
   if (error.code === 'ENOENT') {
-    const text = `'${file}' is not installed; install it (Debian: apt-get install ${packageOf(file)})`;
+    const text = `'${file}' is not installed; ${howToInstall(file)}`;
     return new WeaveError('TOOL_MISSING', text, { cause: error });
   }
   const text = `cannot start '${file}': ${error.message}`;
@@ -109,20 +110,4 @@ export async function runOk(argv: readonly [string, ...string[]], options: RunOp
     );
   }
   return out.stdout;
-}
-
-const packages: Record<string, string> = {
-  ip: 'iproute2',
-  bridge: 'iproute2',
-  nsenter: 'util-linux',
-  iptables: 'iptables',
-  'iptables-restore': 'iptables',
-  sysctl: 'procps',
-  'ovs-vsctl': 'openvswitch-switch',
-  wg: 'wireguard-tools',
-  'wireguard-go': 'wireguard-go',
-};
-
-function packageOf(file: string): string {
-  return packages[file] ?? file;
 }

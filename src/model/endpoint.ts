@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { WeaveError } from '../lib/errors.ts';
+import { proxyPort } from './ports.ts';
 
 /** Where something listens: a unix socket, host and port, or sockets that systemd passed on. */
 export type Endpoint =
@@ -8,14 +9,11 @@ export type Endpoint =
   | { kind: 'tcp'; host: string; port: number }
   | { kind: 'fd' };
 
-/** Port of the proxy where none is given. */
-export const defaultPort = 12375;
-
 /**
  * Parses `unix:///path`, `/path`, `tcp://host[:port]`, `host[:port]`, `[v6][:port]`, `fd://`.
  * @throws WeaveError USAGE
  */
-export function parseEndpoint(text: string, port = defaultPort): Endpoint {
+export function parseEndpoint(text: string, port = proxyPort): Endpoint {
   if (/^fd:\/\/\*?$/.test(text)) return { kind: 'fd' };
   const path = /^(?:unix:\/\/)?(\/.+)$/.exec(text)?.[1];
   if (path !== undefined) return { kind: 'unix', path };

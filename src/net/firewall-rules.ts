@@ -1,8 +1,7 @@
 import { type Cidr, formatIp, parseIp } from '../model/address.ts';
+import { heartbeatPort, vxlanPort, wireguardPort } from '../model/ports.ts';
 import { bridgeName } from './bridge.ts';
-import { heartbeatPort } from './overlay/heartbeat.ts';
-import { vxlanPort } from './overlay/vxlan.ts';
-import { wireguardLink, wireguardPort } from './overlay/wireguard.ts';
+import { wireguardLink } from './overlay/wireguard.ts';
 
 /** The rules of one table: our chains in full, and where they are jumped to from. */
 export interface Table {

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { parseIp } from '../../model/address.ts';
-import { vxlanPort } from './vxlan.ts';
+import { vxlanPort } from '../../model/ports.ts';
 
 /**
  * Tells the containers of this host that an IP is now at a MAC on another host. The bridge keeps ARP from crossing

@@ -1,15 +1,16 @@
 import { readFile, readlink } from 'node:fs/promises';
 import type { Logger } from '../../lib/log.ts';
 import { type Cidr, parseIp } from '../../model/address.ts';
+import { heartbeatPort, vxlanPort, wireguardPort } from '../../model/ports.ts';
 import { bridgeName } from '../bridge.ts';
 import { IpBatch } from '../ip.ts';
 import { linkExists } from '../veth.ts';
 import { Announcer } from './announce.ts';
 import { Forwarding, type RemoteEntry } from './forwarding.ts';
-import { Heartbeat, heartbeatPort } from './heartbeat.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { ensureOvs, ovsPort, removeOvs } from './ovs.ts';
-import { ensureOverlayPort, ensureVxlan, vxlanLink, vxlanPort, wireguardOverhead } from './vxlan.ts';
-import { removeWireguard, Wireguard, wireguardPort } from './wireguard.ts';
+import { ensureOverlayPort, ensureVxlan, vxlanLink, wireguardOverhead } from './vxlan.ts';
+import { removeWireguard, Wireguard } from './wireguard.ts';
 
 /** Another host. */
 export interface PeerEndpoint {

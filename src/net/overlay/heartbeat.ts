@@ -1,9 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { WeaveError } from '../../lib/errors.ts';
-
-/** UDP port that daemons ask each other on whether they are there. */
-export const heartbeatPort = 6783;
+import { heartbeatPort } from '../../model/ports.ts';
 
 /** How far the way to a peer is known to work, both directions. */
 export type Reach = 'pending' | 'established' | 'failed';

@@ -1,11 +1,10 @@
+import { vxlanPort } from '../../model/ports.ts';
 import { bridgeName, noRouterAdvertisements } from '../bridge.ts';
 import type { IpBatch } from '../ip.ts';
 import { queryJson } from '../ip.ts';
 
 /** Name of the link to all other hosts. */
 export const vxlanLink = 'vxlan-6784';
-/** UDP port that hosts hear VXLAN on. */
-export const vxlanPort = 6784;
 
 /** Bytes that VXLAN over IPv4 adds: outer IP, UDP and VXLAN headers, inner Ethernet header. */
 const vxlanOverhead = 50;

@@ -9,16 +9,14 @@ import { messageOf, WeaveError } from '../../lib/errors.ts';
 import { run, runOk } from '../../lib/exec.ts';
 import { KeyedLock } from '../../lib/lock.ts';
 import type { Logger } from '../../lib/log.ts';
+import { howToInstall } from '../../lib/tools.ts';
 import type { Cidr } from '../../model/address.ts';
+import { heartbeatPort, vxlanPort, wireguardPort } from '../../model/ports.ts';
 import { IpBatch, queryJson } from '../ip.ts';
 import { linkExists } from '../veth.ts';
-import { heartbeatPort } from './heartbeat.ts';
-import { vxlanPort } from './vxlan.ts';
 
 /** Name of the link that encrypts. */
 export const wireguardLink = 'weave-wg';
-/** UDP port that hosts hear WireGuard on. */
-export const wireguardPort = 6785;
 
 /**
  * Priorities of the routing rules, and the number of the table. What is for the VXLAN port of another host goes to
@@ -133,7 +131,7 @@ export class Wireguard {
     } catch (cause) {
       throw new WeaveError(
         'TOOL_MISSING',
-        'the kernel has no WireGuard, and wireguard-go is not installed; install it (Debian: apt-get install wireguard-go)',
+        `the kernel has no WireGuard, and wireguard-go is not installed; ${howToInstall('wireguard-go')}`,
         { cause },
       );
     }

@@ -1,0 +1,30 @@
+/** Debian's package of each program that weavets runs. */
+const packages: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  bridge: 'iproute2',
+  nsenter: 'util-linux',
+  sh: 'dash',
+  sysctl: 'procps',
+  iptables: 'iptables',
+  'iptables-save': 'iptables',
+  'iptables-restore': 'iptables',
+  'ovs-vsctl': 'openvswitch-switch',
+  wg: 'wireguard-tools',
+  'wireguard-go': 'wireguard-go',
+};
+
+/** Those that every launch needs. */
+export const neededTools = [
+  'ip',
+  'nsenter',
+  'sh',
+  'sysctl',
+  'iptables',
+  'iptables-save',
+  'iptables-restore',
+] as const;
+
+/** What to do about a program that is missing. */
+export function howToInstall(tool: string): string {
+  return `install it (Debian, Ubuntu: apt-get install ${packages[tool] ?? tool})`;
+}

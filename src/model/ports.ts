@@ -1,0 +1,12 @@
+/** UDP: the daemons ask each other whether they hear one another. */
+export const heartbeatPort = 6783;
+/** UDP: containers' traffic between hosts; the port of Weave Net. */
+export const vxlanPort = 6784;
+/** UDP: the same, encrypted. */
+export const wireguardPort = 6785;
+/** TCP: the proxy, where a host has one on TCP. */
+export const proxyPort = 12375;
+/** TCP: etcd, for its clients. */
+export const etcdPort = 2379;
+/** TCP: etcd, for its members. */
+export const etcdPeerPort = 2380;
