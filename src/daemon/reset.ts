@@ -3,15 +3,18 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { parseEngine } from '../config/launch-config.ts';
 import { engineTls } from '../config/tls-files.ts';
+import { removeHostsLines } from '../containers/hosts-files.ts';
 import { releaseShims } from '../containers/shims.ts';
 import { EngineClient } from '../docker/client.ts';
 import { messageOf } from '../lib/errors.ts';
+import { silent } from '../lib/log.ts';
 import { paths } from '../model/paths.ts';
 import { shimRoot } from '../model/shim.ts';
 import { removeBridge } from '../net/bridge.ts';
 import { removeRules } from '../net/firewall.ts';
 import { IpBatch } from '../net/ip.ts';
 import { removeDatapath } from '../net/overlay/datapath.ts';
+import { LmdbStore } from '../store/lmdb.ts';
 
 /** How to reset. */
 export interface ResetOptions {
@@ -27,6 +30,7 @@ export interface ResetOptions {
 export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   const ip = new IpBatch();
   const steps = [
+    () => removeOurHostsLines(),
     () => removeDatapath(),
     () => removeBridge(ip),
     () => removeRules(),
@@ -40,6 +44,18 @@ export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   }
   ip.close();
   return warnings;
+}
+
+/** Running containers have files that say what was ours. */
+async function removeOurHostsLines(): Promise<void> {
+  const folder = join(paths.state, 'store');
+  if (!existsSync(folder)) return;
+  const store = LmdbStore.open(folder);
+  try {
+    await removeHostsLines(store, silent);
+  } finally {
+    await store.close();
+  }
 }
 
 /** The log, and those that were put aside. */

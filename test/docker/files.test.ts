@@ -38,13 +38,13 @@ forEachEngine(({ suite }) => {
       '--add-host',
       'y.int:10.9.8.7',
       '-h',
-      'e.weave.local',
+      'ex.weave.local',
     ];
-    const run = ['run', '--rm', '--name', 'e', ...command, 'busybox', 'cat', '/etc/hosts'];
+    const run = ['run', '--rm', '--name', 'ex', ...command, 'busybox', 'cat', '/etc/hosts'];
     const direct = `${await host.docker(...run)}\n`;
     const proxied = `${await host.proxied(...run)}\n`;
     assert.match(direct, /^172\.17\.0\.1\tx\.int$/m);
-    const line = /^10\.32\.0\.\d+\te\.weave\.local e\n/m;
+    const line = /^10\.32\.0\.\d+\tex\.weave\.local ex\n/m;
     assert.match(proxied, line);
     assert.equal(withoutEngines(proxied.replace(line, '')), withoutEngines(direct));
   });
@@ -111,14 +111,10 @@ forEachEngine(({ suite }) => {
   test('a read-only root, no network of the engine, another user', async () => {
     for (const options of [['--read-only'], ['--net', 'none'], ['--user', '1000']]) {
       const run = ['run', '--rm', '--name', 'odd', ...options, 'busybox', 'sh', '-c'];
-      const shown = await host.proxied(...run, 'hostname -i; cat /etc/hosts');
+      const shown = `${await host.proxied(...run, 'hostname -i; cat /etc/hosts')}\n`;
       const [self] = shown.split('\n');
       assert.match(self ?? '', /^10\.32\.0\.\d+$/, `${options}: ${shown}`);
-      assert.deepEqual(
-        shown.match(ours),
-        [`${self}\todd.weave.local odd\n`].map((line) => line),
-        `${options}`,
-      );
+      assert.deepEqual(shown.match(ours), [`${self}\todd.weave.local odd\n`], `${options}`);
     }
   });
 
@@ -162,5 +158,14 @@ forEachEngine(({ suite }) => {
     await host.launch();
     await until('the rule is back', async () => (await rules()).includes(jump));
     assert.equal((await rules()).split(jump).length, 2);
+  });
+
+  test('reset takes our lines out of running containers’ files, and no other', async () => {
+    await start('left');
+    const line = await lineOf('left');
+    const before = await hostsOf('left');
+    assert.ok(before.includes(`${line}\n`), before);
+    assert.equal((await host.weavets('reset', '--force')).code, 0);
+    assert.equal(await hostsOf('left'), before.replace(`${line}\n`, ''));
   });
 });
