@@ -74,14 +74,11 @@ function netnsOf(folder: string): string | undefined {
 
 /**
  * True if a line of /proc/<pid>/cgroup, of version 1 or 2, lies in the container's group: `/docker/<id>`,
- * `/system.slice/docker-<id>.scope`, `/machine.slice/libpod-<id>.scope/container`.
+ * `/system.slice/docker-<id>.scope`, `/machine.slice/libpod-<id>.scope/container`, `/libpod_parent/libpod-<id>`.
  */
 export function cgroupNames(text: string, containerId: string): boolean {
   return text.split('\n').some((line) => {
     const path = line.split(':').slice(2).join(':');
-    const parts = path.split('/').filter((part) => part !== '');
-    return parts.some(
-      (part) => part === containerId || /^[a-z]+-(.+)\.scope$/.exec(part)?.[1] === containerId,
-    );
+    return path.split('/').some((part) => /^(?:[a-z]+-)?(.+?)(?:\.scope)?$/.exec(part)?.[1] === containerId);
   });
 }
