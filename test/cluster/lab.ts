@@ -109,6 +109,10 @@ export async function lookup(on: Host, name: string): Promise<string> {
 export const pings = async (on: Host, from: string, to: string) =>
   (await on.run(['docker', 'exec', from, 'ping', '-c', '1', '-W', '3', to])).code === 0;
 
+/** Waits until a container's ping of another is answered: a busy machine may lose the first. */
+export const reaches = (on: Host, from: string, to: string) =>
+  until(`${from} on ${on.name} reaches ${to}`, () => pings(on, from, to));
+
 /** Waits until what one container sends to a group is heard by another that has joined it. */
 export async function hearsMulticast(
   sender: { on: Host; from: string },

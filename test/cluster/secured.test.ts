@@ -4,7 +4,18 @@ import { Capture } from '../support/capture.ts';
 import type { Etcd } from '../support/etcd.ts';
 import { type Host, until, weavets } from '../support/host.ts';
 import { startOvs } from '../support/ovs.ts';
-import { etcdOn, hearsMulticast, known, Lab, launch, pings, reportOf, start, storeOf } from './lab.ts';
+import {
+  etcdOn,
+  hearsMulticast,
+  known,
+  Lab,
+  launch,
+  pings,
+  reaches,
+  reportOf,
+  start,
+  storeOf,
+} from './lab.ts';
 
 const marker = 'a payload that nobody else is to read';
 const password = 'correct horse';
@@ -48,7 +59,7 @@ async function seen(on: Host, { from, to }: { from: string; to: string }): Promi
   const pid = await on.docker('inspect', '-f', '{{.State.Pid}}', from);
   const send = ['nsenter', '-n', '-t', pid, 'socat', '-u', '-', `UDP4-DATAGRAM:${to}:9`];
   await on.runOk(send, { input: marker });
-  assert.ok(await pings(on, from, to));
+  await reaches(on, from, to);
   const packets = await capture.stop();
   assert.notEqual(packets.length, 0);
   return packets.some((packet) => packet.includes(marker));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Host, weavets } from '../support/host.ts';
+import { type Host, until, weavets } from '../support/host.ts';
 import { useHost } from '../support/use-host.ts';
 
 /** A bash session on the host in which commands are typed one after the other, as in the README. */
@@ -92,24 +92,18 @@ test('the transcript comes out, line by line', async (t) => {
       ...argv,
     ];
     const receiver = host.spawn(
-      inNetns(two, 'socat', '-d', '-d', '-u', 'UDP4-RECVFROM:5001,ip-add-membership=239.7.7.7:ethwe', '-'),
-    );
-    let ready = () => {};
-    const listening = new Promise<void>((resolve) => {
-      ready = resolve;
-    });
-    receiver.stderr?.on('data', (text) =>
-      String(text).includes('starting data transfer') || String(text).includes('receiving on')
-        ? ready()
-        : undefined,
+      inNetns(two, 'socat', '-u', 'UDP4-RECVFROM:5001,ip-add-membership=239.7.7.7:ethwe', '-'),
     );
     let heard = '';
     receiver.stdout?.on('data', (text) => {
       heard += text;
     });
     const ended = new Promise((resolve) => receiver.once('close', resolve));
-    await listening;
-    await host.runOk(inNetns(one, 'socat', '-u', '-', 'UDP4-DATAGRAM:239.7.7.7:5001'), { input: 'to all' });
+    const send = inNetns(one, 'socat', '-u', '-', 'UDP4-DATAGRAM:239.7.7.7:5001');
+    await until('it is heard', async () => {
+      await host.runOk(send, { input: 'to all' });
+      return heard !== '';
+    });
     await ended;
     assert.equal(heard, 'to all');
   });

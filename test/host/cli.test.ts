@@ -46,13 +46,20 @@ test('a daemon that cannot start says why, and is gone', async () => {
 });
 
 test('launch that is interrupted leaves no daemon', async () => {
-  const launching = host.spawn([weavets, 'launch']);
-  const ended = new Promise((resolve) => launching.once('close', resolve));
-  await until('the daemon has started', async () => (await daemons()).length === 1);
-  const { stdout } = await host.run(['pgrep', '-f', '--', `${weavets} launch`]);
-  await host.runOk(['kill', '-INT', stdout.trim()]);
-  await ended;
-  assert.deepEqual(await daemons(), []);
+  // It waits for an engine that hangs: it has not launched when it is interrupted.
+  const engine = (await host.runOk(['cat', '/run/docker.pid'])).trim();
+  await host.runOk(['kill', '-STOP', engine]);
+  try {
+    const launching = host.spawn([weavets, 'launch']);
+    const ended = new Promise((resolve) => launching.once('close', resolve));
+    await until('the daemon has started', async () => (await daemons()).length === 1);
+    const { stdout } = await host.run(['pgrep', '-f', '--', `${weavets} launch`]);
+    await host.runOk(['kill', '-INT', stdout.trim()]);
+    await ended;
+    await until('no daemon is left', async () => (await daemons()).length === 0);
+  } finally {
+    await host.runOk(['kill', '-CONT', engine]);
+  }
 });
 
 test('in a shell: docker goes to the proxy and back, and the password is in no argument', async () => {
