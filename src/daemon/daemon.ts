@@ -52,7 +52,13 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
         servers.becomeReady();
         onReady();
       },
-      event: (event: ContainerEvent) => containers.reconciler.noticed(event),
+      event: (event: ContainerEvent) => {
+        const { action, id } = event;
+        containers.reconciler.noticed(event);
+        // One that its policy or another client has started: nobody waits for the outcome.
+        if (action === 'start')
+          void containers.reconciler.settled(id).then(() => containers.outcomes.failure(id));
+      },
     };
     await followEvents(host.engine, follower, { signal, conditions });
   } finally {

@@ -3,6 +3,7 @@ import Docker from 'dockerode';
 import { Pool } from 'undici';
 import { WeaveError } from '../lib/errors.ts';
 import { findShim } from '../model/shim.ts';
+import type { EngineVersions } from './command-error.ts';
 import type { ContainerInfo, ListedContainer } from './types.ts';
 
 /** Where the engine listens, and its client certificate files if it wants TLS. */
@@ -88,6 +89,23 @@ export class EngineClient {
       running: row.State === 'running' || row.State === 'paused',
       shim: findShim(row.Mounts ?? []),
     }));
+  }
+
+  /** Stops a container as `docker stop` does: no restart policy starts it again. One that has ended is no error. */
+  async stop(id: string): Promise<void> {
+    const container = (await this.dockerode()).getContainer(id);
+    await this.#within(this.#deadlines.change, (abortSignal) =>
+      container.stop({ abortSignal }).catch((error: { statusCode?: number }) => {
+        if (error.statusCode !== 304 && error.statusCode !== 404) throw error;
+      }),
+    );
+  }
+
+  /** The versions by which an engine's words differ. */
+  async versions(): Promise<EngineVersions> {
+    const body = JSON.parse(okBody(await this.get('/version'), 'version')) as VersionBody;
+    const runtime = body.Components?.find(({ Name }) => Name === 'runc')?.Version ?? '';
+    return { engine: body.Version ?? '', runtime };
   }
 
   async kill(id: string): Promise<void> {
@@ -229,8 +247,14 @@ const timeouts = new Set<string | undefined>([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 
+interface VersionBody {
+  Version?: string;
+  Components?: { Name: string; Version: string }[];
+}
+
 interface InspectBody {
   Id: string;
+  Args?: string[];
   Name: string;
   HostsPath: string;
   State: { Pid: number; Running: boolean };
@@ -262,6 +286,7 @@ function toContainerInfo(body: InspectBody): ContainerInfo {
     labels: Config.Labels ?? {},
     extraHosts: HostConfig.ExtraHosts ?? [],
     shim: findShim(mounts),
+    args: body.Args ?? [],
     hostsPath: body.HostsPath,
     ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
   };

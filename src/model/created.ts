@@ -17,6 +17,18 @@ export interface Created {
   dnsSearch: readonly string[] | null;
   /** HostConfig.Binds */
   binds: readonly string[] | null;
+  /** how its last start failed, which the engine took for a run */
+  failure?: StartFailure;
+}
+
+/** A start that fails without a proxy. */
+export interface StartFailure {
+  /** State.Error */
+  message: string;
+  /** State.ExitCode */
+  exitCode: number;
+  /** State.FinishedAt of what the engine took for the run */
+  finishedAt: string;
 }
 
 /** Keeps what containers were to be. */

@@ -55,3 +55,24 @@ export function findShim(mounts: readonly { Source?: string; Destination: string
   const mount = mounts.find(({ Source = '', Destination }) => isShimBind(Source, Destination));
   return mount && { source: mount.Source ?? '', target: mount.Destination };
 }
+
+/** What the shim found when it looked for its command, of which the engine would have failed to start it. */
+export interface ShimFinding {
+  /** no folder of PATH has it; its path can't be looked at; it is a directory; it must not be run */
+  kind: 'path' | 'stat' | 'directory' | 'access';
+  /** 0 for `path` */
+  errno: number;
+}
+
+const findingKinds = { p: 'path', s: 'stat', d: 'directory', a: 'access' } as const;
+
+/**
+ * What the shim says in its own name: `w:ok`, or a letter and an errno.
+ * @returns undefined: it has not looked yet
+ */
+export function parseFinding(name: string): ShimFinding | 'runnable' | undefined {
+  if (name === 'w:ok') return 'runnable';
+  const [, letter, errno] = /^w:([psda])(\d{1,4})$/.exec(name) ?? [];
+  if (letter === undefined) return undefined;
+  return { kind: findingKinds[letter as keyof typeof findingKinds], errno: Number(errno) };
+}

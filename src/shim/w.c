@@ -315,7 +315,7 @@ static void wait_to_be_stopped(int code) {
   if (wait_for_network(signals, code) < 0) return;
   struct { long seconds, nanoseconds; } patience = {10, 0};
   struct { int fd; short events, seen; } polled = {signals, POLLIN, 0};
-  CALL(ppoll, &polled, 1, &patience, 0, 0);
+  if (CALL(ppoll, &polled, 1, &patience, 0, 0) > 0) end(code);
 }
 
 /* ---- the command ---- */

@@ -10,6 +10,7 @@ import { Overrides } from '../../containers/overrides.ts';
 import { ownLink } from '../../containers/own-link.ts';
 import { OwnNames } from '../../containers/own-names.ts';
 import { Reconciler } from '../../containers/reconciler.ts';
+import { ShimOutcomes } from '../../containers/shim-outcome.ts';
 import { StartWatch } from '../../containers/start-watch.ts';
 import { KeyedLock } from '../../lib/lock.ts';
 import type { UndoStack } from '../../lib/undo.ts';
@@ -88,10 +89,12 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   });
   undo.push(() => reconciler.close());
 
+  const outcomes = new ShimOutcomes({ attachments, engine, created, logger });
+
   cluster = announce(deps, { attachments, exposer });
   if (exposer.list().length > 0) changed(exposeOwner);
   for (const { containerId } of names.list({ origin: peer })) changed(containerId);
-  return { naming, made, created, exposer, metrics, attachments, reconciler, byHand, cluster };
+  return { naming, made, created, outcomes, exposer, metrics, attachments, reconciler, byHand, cluster };
 }
 
 /** Registers this host with the others, and follows them; undefined: it is alone. */

@@ -123,12 +123,13 @@ async function startProxy(
   undo: UndoStack,
 ): Promise<readonly string[]> {
   const { config, engine } = host;
-  const { reconciler, attachments, naming, made, created } = containers;
+  const { reconciler, attachments, naming, made, created, outcomes } = containers;
   const dnsAddress = config.dnsForContainers ? dns.ip : null;
   const handlers = createHandlers(config, {
     images: engine,
     containers: engine,
     created,
+    outcomes,
     provision: {
       stateDir: paths.state,
       dnsDomain: config.dnsDomain,

@@ -1,8 +1,11 @@
-import type { Created } from '../../model/created.ts';
+import type { Created, StartFailure } from '../../model/created.ts';
 import { isShimBind, isShimProgram, withoutShim } from '../../model/shim.ts';
 import type { JsonObject } from './body.ts';
 import { bindsShim } from './placement.ts';
 import type { Provision } from './provision.ts';
+
+/** How the engine writes that something has not happened. */
+const never = '0001-01-01T00:00:00Z';
 
 /** True for the inspect answer of a container that has the shim. */
 export function hasShim(container: JsonObject): boolean {
@@ -30,12 +33,25 @@ export function showAsCreated(
   host.set('Dns', shown.dns);
   host.set('DnsSearch', shown.dnsSearch);
   host.set('Binds', shown.binds);
+  if (created?.failure) showFailure(container, created.failure);
   container.set('Config', config);
   container.set('HostConfig', host);
   const [path = '', ...args] = [...(shown.entrypoint ?? []), ...(shown.cmd ?? [])];
   container.set('Path', path);
   container.set('Args', args);
   container.removeObjects('Mounts', isShimMount);
+}
+
+/** A start that fails leaves a container that has not run: as long as this was its last. */
+function showFailure(container: JsonObject, failure: StartFailure): void {
+  const state = container.object('State');
+  if (state?.string('FinishedAt') !== failure.finishedAt) return;
+  state.set('Status', 'created');
+  state.set('ExitCode', failure.exitCode);
+  state.set('Error', failure.message);
+  state.set('StartedAt', never);
+  state.set('FinishedAt', never);
+  container.set('State', state);
 }
 
 function isShimMount(mount: JsonObject): boolean {

@@ -41,6 +41,14 @@ export interface Containers {
   inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerFacts | undefined>;
 }
 
+/** What became of containers' commands. */
+export interface Outcomes {
+  /** The container is about to be started anew. */
+  forget(id: string): void;
+  /** Resolves when that is known. @returns the engine's error for one that can't be run, and was stopped */
+  failure(id: string): Promise<{ status: number; message: string } | undefined>;
+}
+
 /** The switches of `launch` that starts heed. */
 export interface StartOptions extends PolicyOptions {
   multicastRoute: boolean;
@@ -51,6 +59,7 @@ export interface StartParts {
   attachments: Attachments;
   containers: Containers;
   created: CreatedRecords;
+  outcomes: Outcomes;
   provision: Provision;
   logger: Logger;
 }
@@ -67,7 +76,7 @@ interface Replacement {
  * One that can't be attached is killed, so that nothing runs half connected, unless it ran before this call.
  */
 export function startContainer(options: StartOptions, starts: Starts, parts: StartParts): Handler {
-  const { attachments, containers, created, provision, logger } = parts;
+  const { attachments, containers, created, outcomes, provision, logger } = parts;
 
   return async (call) => {
     const replacement = call.route.name === 'start' ? await replacedHostConfig(call) : undefined;
@@ -81,6 +90,7 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
   async function start(call: Call, starting: Starting, body?: Buffer): Promise<EngineAnswer | ErrorAnswer> {
     const container = starting.id.slice(0, 12);
     let started = false;
+    outcomes.forget(starting.id);
     try {
       const answer = await call.forward(body);
       // 304: it runs already.
@@ -88,7 +98,6 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
       if (!started) return answer;
       try {
         await starting.complete();
-        return answer;
       } catch (error) {
         const message = messageOf(error);
         answer.stream.resume();
@@ -101,6 +110,11 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
         await containers.kill(starting.id).catch(() => {});
         return { status: 500, message };
       }
+      const failure = await outcomes.failure(starting.id);
+      if (failure === undefined) return answer;
+      answer.stream.resume();
+      if (call.route.name === 'start') return failure;
+      return { status: 500, message: `Cannot restart container ${call.route.id}: ${failure.message}` };
     } finally {
       if (!started) {
         await starting.abandon().catch((error: unknown) => {

@@ -15,5 +15,6 @@ export const createdRecord = new RecordKind({
     dns: list,
     dnsSearch: list,
     binds: list,
+    failure: v.exactOptional(v.object({ message: v.string(), exitCode: v.number(), finishedAt: v.string() })),
   }),
 });

@@ -25,6 +25,7 @@ interface Setting {
   container?: Partial<ContainerFacts>;
   multicastRoute?: boolean;
   starts?: Starts;
+  failure?: { status: number; message: string };
 }
 
 /** Starts a container; `happened` says in which order what was asked of whom. */
@@ -70,6 +71,7 @@ function start(setting: Setting) {
         inspect: async () => ({ ...ours, ...setting.container }),
       },
       created: { get: async () => undefined, put: () => {} },
+      outcomes: { forget: () => {}, failure: async () => setting.failure },
       provision: {
         stateDir: '/var/lib/weave',
         dnsDomain: 'weave.local.',
@@ -226,4 +228,13 @@ test('a body that replaces nothing stays as it is', async () => {
     await answer;
     assert.deepEqual(call.forwarded, [undefined]);
   }
+});
+
+test('a command that can’t be run is the engine’s error; of a restart, in the words of that', async () => {
+  const failure = { status: 400, message: 'exec: "nosuch": not found' };
+  assert.deepEqual(await start({ failure }).answer, failure);
+  assert.deepEqual(await start({ failure, target: '/v1.41/containers/bbox1/restart' }).answer, {
+    status: 500,
+    message: 'Cannot restart container bbox1: exec: "nosuch": not found',
+  });
 });

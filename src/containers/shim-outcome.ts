@@ -1,0 +1,119 @@
+import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EngineClient } from '../docker/client.ts';
+import { type CommandError, commandError } from '../docker/command-error.ts';
+import type { ContainerInfo } from '../docker/types.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import type { CreatedRecords } from '../model/created.ts';
+import { parseFinding, type ShimFinding, shimProgram } from '../model/shim.ts';
+
+/** Longest wait for a shim that has not come to look for its command, ms: the machine has other things to do. */
+const patience = 10_000;
+const longestPause = 50;
+/** How long a failure is told to who started the container, ms. */
+const kept = 60_000;
+
+/** What outcomes are learned by. */
+export interface ShimOutcomesDeps {
+  attachments: { get(id: string): { info: ContainerInfo } | undefined };
+  engine: Pick<EngineClient, 'stop' | 'versions' | 'inspectAnswer'>;
+  created: CreatedRecords;
+  logger: Logger;
+}
+
+/**
+ * Learns whether an attached container's shim could become its command. One that could not says so in its name, and
+ * waits: then the container is stopped, so that no policy starts it again, as none would without us.
+ */
+export class ShimOutcomes {
+  readonly #deps: ShimOutcomesDeps;
+  /** by container: what is being learned, and failures for a while, as the container may be gone by then */
+  readonly #known = new Map<string, { pid: number; failure: Promise<CommandError | undefined> }>();
+
+  constructor(deps: ShimOutcomesDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Resolves once the shim of a container that has just been attached has looked for its command.
+   * @returns undefined: it can be run, or the container has no shim; otherwise what the engine says of such a command,
+   * and the container is stopped
+   */
+  failure(id: string): Promise<CommandError | undefined> {
+    const info = this.#deps.attachments.get(id)?.info;
+    const known = this.#known.get(id);
+    if (known && (!info || known.pid === info.pid)) return known.failure;
+    if (!info?.shim) return Promise.resolve(undefined);
+    const learning = { pid: info.pid, failure: this.#learn(info, shimProgram(info.shim.target)) };
+    this.#known.set(id, learning);
+    void learning.failure.then((failure) => {
+      const forget = () => this.#known.get(id) === learning && this.#known.delete(id);
+      if (failure === undefined) forget();
+      else setTimeout(forget, kept).unref();
+    });
+    return learning.failure;
+  }
+
+  /** The container is about to be started anew. */
+  forget(id: string): void {
+    this.#known.delete(id);
+  }
+
+  async #learn({ id, pid, args }: ContainerInfo, program: string): Promise<CommandError | undefined> {
+    const finding = await outcome(id, pid, program);
+    if (finding === 'runnable') return undefined;
+    const { engine, logger } = this.#deps;
+    try {
+      const error = commandError(finding, args[0] ?? '', await engine.versions());
+      await engine.stop(id);
+      await this.#keep(id, error);
+      return error;
+    } catch (error) {
+      logger.warn({ container: id.slice(0, 12), reason: messageOf(error) }, 'cannot stop what can never run');
+      return undefined;
+    }
+  }
+
+  /** For inspect, which without us tells of a container that has not run. */
+  async #keep(id: string, { message, exitCode }: CommandError): Promise<void> {
+    const { engine, created } = this.#deps;
+    const [record, answer] = [await created.get(id), await engine.inspectAnswer(id)];
+    if (record === undefined || answer.status !== 200) return;
+    const { State } = JSON.parse(answer.body) as { State: { FinishedAt: string } };
+    created.put(id, { ...record, failure: { message, exitCode, finishedAt: State.FinishedAt } });
+  }
+}
+
+/** Looks once, as a rule: the engine's answer to a start comes long after the shim has looked. */
+async function outcome(id: string, pid: number, program: string): Promise<ShimFinding | 'runnable'> {
+  let folder: number;
+  try {
+    folder = openSync(`/proc/${pid}`, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch {
+    return 'runnable';
+  }
+  try {
+    if (!readFileSync(`/proc/self/fd/${folder}/cgroup`, 'utf8').includes(id)) return 'runnable';
+    const end = performance.now() + patience;
+    for (let pause = 1; performance.now() < end; pause = Math.min(pause * 2, longestPause)) {
+      const found = look(`/proc/self/fd/${folder}`, program);
+      if (found !== undefined) return found;
+      await delay(pause);
+    }
+  } catch {
+    // It has ended, which one that could not become its command does not by itself.
+  } finally {
+    closeSync(folder);
+  }
+  return 'runnable';
+}
+
+/** @returns undefined: the runtime has not come to the shim, or the shim not to its look @throws when it has ended */
+function look(process: string, program: string): ShimFinding | 'runnable' | undefined {
+  const file = readlinkSync(`${process}/exe`).replace(/ \(deleted\)$/, '');
+  const name = readFileSync(`${process}/comm`, 'utf8').trimEnd();
+  if (file === program) return parseFinding(name) ?? (name === 'w' ? undefined : 'runnable');
+  // A runtime's own process, before the shim: `runc:[2:INIT]`.
+  return /^\w+:\[/.test(name) ? undefined : 'runnable';
+}
