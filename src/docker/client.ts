@@ -4,6 +4,7 @@ import { Pool } from 'undici';
 import { WeaveError } from '../lib/errors.ts';
 import { findShim } from '../model/shim.ts';
 import type { EngineVersions } from './command-error.ts';
+import { type InspectBody, toContainerInfo } from './inspect-body.ts';
 import type { ContainerInfo, ListedContainer } from './types.ts';
 
 /** Where the engine listens, and its client certificate files if it wants TLS. */
@@ -247,55 +248,6 @@ const timeouts = new Set<string | undefined>([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 
-interface VersionBody {
-  Version?: string;
-  Components?: { Name: string; Version: string }[];
-}
-
-interface InspectBody {
-  Id: string;
-  Args?: string[];
-  Name: string;
-  HostsPath: string;
-  State: { Pid: number; Running: boolean };
-  Config: {
-    Hostname: string;
-    Domainname?: string;
-    Env: string[] | null;
-    Labels: Record<string, string> | null;
-  };
-  HostConfig: { NetworkMode: string; ExtraHosts: string[] | null; AutoRemove?: boolean; UTSMode?: string };
-  Mounts?: { Source?: string; Destination: string }[];
-}
-
-function toContainerInfo(body: InspectBody): ContainerInfo {
-  const { Config, HostConfig, State } = body;
-  const mounts = body.Mounts ?? [];
-  return {
-    id: body.Id,
-    name: body.Name.replace(/^\//, ''),
-    pid: State.Pid,
-    // A container that waits to be restarted says Running with pid 0.
-    running: State.Running && State.Pid > 0,
-    autoRemove: HostConfig.AutoRemove ?? false,
-    networkMode: HostConfig.NetworkMode,
-    hostname: Config.Domainname ? `${Config.Hostname}.${Config.Domainname}` : Config.Hostname,
-    domainname: Config.Domainname ?? '',
-    hostUts: HostConfig.UTSMode === 'host',
-    env: Config.Env ?? [],
-    labels: Config.Labels ?? {},
-    extraHosts: HostConfig.ExtraHosts ?? [],
-    shim: findShim(mounts),
-    args: body.Args ?? [],
-    hostsPath: body.HostsPath,
-    ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
-  };
-}
-
-/** Podman's answer about a container that is removed at this very moment. */
-const isGone = ({ status, body }: EngineReply) =>
-  status === 500 && /"cause":\s*"no such container"/.test(body);
-
 function okBody(reply: EngineReply, what: string): string {
   if (reply.status === 200) return reply.body;
   throw new WeaveError(
@@ -324,3 +276,12 @@ function tlsOf(address: EngineAddress): {
   const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path));
   return { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key), rejectUnauthorized: tls.verify };
 }
+
+interface VersionBody {
+  Version?: string;
+  Components?: { Name: string; Version: string }[];
+}
+
+/** Podman's answer about a container that is removed at this very moment. */
+const isGone = ({ status, body }: EngineReply) =>
+  status === 500 && /"cause":\s*"no such container"/.test(body);

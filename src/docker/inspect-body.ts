@@ -1,0 +1,44 @@
+import { findShim } from '../model/shim.ts';
+import type { ContainerInfo } from './types.ts';
+
+/** The fields of a container's inspect answer that matter here. */
+export interface InspectBody {
+  Id: string;
+  Args?: string[];
+  Name: string;
+  HostsPath: string;
+  State: { Pid: number; Running: boolean };
+  Config: {
+    Hostname: string;
+    Domainname?: string;
+    Env: string[] | null;
+    Labels: Record<string, string> | null;
+  };
+  HostConfig: { NetworkMode: string; ExtraHosts: string[] | null; AutoRemove?: boolean; UTSMode?: string };
+  Mounts?: { Source?: string; Destination: string }[];
+}
+
+/** What weavets reads of it. */
+export function toContainerInfo(body: InspectBody): ContainerInfo {
+  const { Config, HostConfig, State } = body;
+  const mounts = body.Mounts ?? [];
+  return {
+    id: body.Id,
+    name: body.Name.replace(/^\//, ''),
+    pid: State.Pid,
+    // A container that waits to be restarted says Running with pid 0.
+    running: State.Running && State.Pid > 0,
+    autoRemove: HostConfig.AutoRemove ?? false,
+    networkMode: HostConfig.NetworkMode,
+    hostname: Config.Domainname ? `${Config.Hostname}.${Config.Domainname}` : Config.Hostname,
+    domainname: Config.Domainname ?? '',
+    hostUts: HostConfig.UTSMode === 'host',
+    env: Config.Env ?? [],
+    labels: Config.Labels ?? {},
+    extraHosts: HostConfig.ExtraHosts ?? [],
+    shim: findShim(mounts),
+    args: body.Args ?? [],
+    hostsPath: body.HostsPath,
+    ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
+  };
+}
