@@ -1,5 +1,5 @@
 /** What simulated hosts and containers are called. */
-import type { ClusterParts } from '../../src/cluster/registration.ts';
+import type { ClusterDeps } from '../../src/cluster/registration.ts';
 import { Cidr, formatIp } from '../../src/model/address.ts';
 
 export const range = Cidr.parse('10.32.0.0/12');
@@ -17,7 +17,7 @@ export const hex = (host: number, container: number) =>
   host.toString(16).padStart(32, '0') + container.toString(16).padStart(32, '0');
 
 /** In place of the kernel, which the simulated hosts share and which is measured by itself. */
-export const noDatapath: ClusterParts['datapath'] = {
+export const noDatapath: ClusterDeps['datapath'] = {
   vni: 6784,
   publicKey: null,
   setPeers: async () => {},

@@ -18,7 +18,7 @@ interface Change {
 }
 
 /** What {@link followLinks} needs. */
-export interface LinksParts {
+export interface LinksDeps {
   shared: Store;
   datapath: Pick<Datapath, 'resetRemote' | 'putRemote' | 'deleteRemote'>;
   names: NameTable;
@@ -37,7 +37,7 @@ export const linkKey = (host: string, container: string) => `link/${host}/${cont
  * Programs the datapath and the name table with what the other hosts tell of their containers, until the signal.
  * When a host's lease ends, all that it had goes at once.
  */
-export function followLinks(parts: LinksParts): Promise<void> {
+export function followLinks(parts: LinksDeps): Promise<void> {
   const { shared, datapath, names, self, heardOwn, signal, logger } = parts;
   const links = new Map<string, Link>();
   const report = (programmed: Promise<void>) =>

@@ -6,7 +6,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Datapath, PeerEndpoint } from '../net/overlay/datapath.ts';
 import type { KeySeal } from '../net/overlay/seal.ts';
 import type { Store } from '../store/store.ts';
-import { followLinks, type Link, type LinksParts, linkKey } from './links.ts';
+import { followLinks, type Link, type LinksDeps, linkKey } from './links.ts';
 
 /** A host as it registers itself. */
 interface Registration {
@@ -21,9 +21,9 @@ interface Registration {
 }
 
 /** What a {@link Cluster} is made of. */
-export interface ClusterParts {
+export interface ClusterDeps {
   shared: Store;
-  datapath: LinksParts['datapath'] & Pick<Datapath, 'vni' | 'publicKey' | 'setPeers'>;
+  datapath: LinksDeps['datapath'] & Pick<Datapath, 'vni' | 'publicKey' | 'setPeers'>;
   names: NameTable;
   seal: KeySeal | null;
   /** this host */
@@ -44,7 +44,7 @@ const retryPause = 1_000;
  * outlives the lease is the nickname (`host/<name>`), by which people speak of a host that is gone.
  */
 export class Cluster {
-  readonly #parts: ClusterParts;
+  readonly #parts: ClusterDeps;
   readonly #lock = new KeyedLock();
   readonly #dirty = new Set<string>();
   /** containers that the others were told of in this life of the daemon */
@@ -52,12 +52,12 @@ export class Cluster {
   readonly #peers = new Map<string, PeerEndpoint>();
   readonly #nicknames = new Map<string, string>();
 
-  private constructor(parts: ClusterParts) {
+  private constructor(parts: ClusterDeps) {
     this.#parts = parts;
   }
 
   /** Registers this host and follows the others until the signal; neither needs the store to be there at once. */
-  static join(parts: ClusterParts): Cluster {
+  static join(parts: ClusterDeps): Cluster {
     const cluster = new Cluster(parts);
     const { shared, datapath, names, self, signal, logger } = parts;
     cluster.#register();

@@ -11,7 +11,7 @@ import type { Store } from '../store/store.ts';
 import type { Called, OwnNames } from './own-names.ts';
 
 /** What Naming is made of. */
-export interface NamingParts {
+export interface NamingDeps {
   names: NameTable;
   store: Store;
   /** `weave.local.` */
@@ -52,16 +52,16 @@ interface Name {
  * change. What was changed by hand holds over restarts of the daemon, and ends with the container's run.
  */
 export class Naming {
-  readonly #parts: NamingParts;
+  readonly #parts: NamingDeps;
   readonly #named = new Map<string, Named>();
   /** read from the store, and not known yet to be of the present run */
   readonly #kept = new Map<string, Named & { names: readonly Name[] }>();
 
-  private constructor(parts: NamingParts) {
+  private constructor(parts: NamingDeps) {
     this.#parts = parts;
   }
 
-  static async load(parts: NamingParts): Promise<Naming> {
+  static async load(parts: NamingDeps): Promise<Naming> {
     const naming = new Naming(parts);
     const reader = new RecordReader(namesRecord, parts.logger);
     for (const { key: owner, value } of reader.readAll(await parts.store.list(namesRecord.prefix))) {

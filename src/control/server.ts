@@ -14,7 +14,7 @@ import type { Operation, Operations } from './contract.ts';
 import { isOperation, parseInput } from './inputs.ts';
 
 /** What carries out each operation. The signal aborts when the client goes away or the server closes. */
-export type Handlers = {
+export type OperationHandlers = {
   [K in Operation]: (input: Operations[K]['in'], signal: AbortSignal) => Promise<Operations[K]['out']>;
 };
 
@@ -35,10 +35,10 @@ const bodyLimit = 1024 * 1024;
 export class ControlServer {
   readonly #server: Server;
   readonly #closing = new AbortController();
-  readonly #handlers: Handlers;
+  readonly #handlers: OperationHandlers;
   readonly #logger: Logger;
 
-  private constructor(handlers: Handlers, options: ControlServerOptions) {
+  private constructor(handlers: OperationHandlers, options: ControlServerOptions) {
     this.#handlers = handlers;
     this.#logger = options.logger;
     const fallback = options.fallback ?? notFound;
@@ -57,7 +57,7 @@ export class ControlServer {
    */
   static async listen(
     path: string,
-    handlers: Handlers,
+    handlers: OperationHandlers,
     options: ControlServerOptions,
   ): Promise<ControlServer> {
     const control = new ControlServer(handlers, options);

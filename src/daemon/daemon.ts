@@ -36,7 +36,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
         firewall: hostWatch.keepRules,
         attachments: () => containers.attachments.sweep(),
         datapath: async () => {
-          await joined.datapath?.mend();
+          await joined.datapath?.repair();
         },
       },
       conditions,

@@ -3,7 +3,7 @@ import { version } from '../lib/version.ts';
 import type { Connection, Report } from '../report/report.ts';
 
 /** What the figures are taken from, whenever somebody asks for them. */
-export interface MetricSources {
+export interface MetricsDeps {
   report(): Report;
   /** number of attached containers */
   attachments(): number;
@@ -30,7 +30,7 @@ export class Metrics {
   }
 
   /** Adds the figures that are read from the daemon's parts. */
-  follow({ report, attachments, names }: MetricSources): void {
+  follow({ report, attachments, names }: MetricsDeps): void {
     const registers = [this.#registry];
     const gauge = (name: string, help: string, value: () => number) =>
       new Gauge({

@@ -7,7 +7,7 @@ import { type Exposer, exposeOwner } from '../containers/exposer.ts';
 import type { Naming } from '../containers/naming.ts';
 import type { Reconciler } from '../containers/reconciler.ts';
 import type { PsEntry, WhyEntry } from '../control/contract.ts';
-import type { Handlers } from '../control/server.ts';
+import type { OperationHandlers } from '../control/server.ts';
 import { type NameTable, qualify } from '../dns/names.ts';
 import type { EngineClient } from '../docker/client.ts';
 import type { Blocks } from '../ipam/blocks.ts';
@@ -19,7 +19,7 @@ import type { Report } from '../report/report.ts';
 const externOwner = 'weave:extern';
 
 /** What carries out the operations of the control socket. */
-export interface Parts {
+export interface OperationsDeps {
   reconciler: Reconciler;
   byHand: ByHand;
   attachments: Attachments;
@@ -41,7 +41,7 @@ export interface Parts {
 }
 
 /** One handler for each operation of the contract. */
-export function createOperations(parts: Parts): Handlers {
+export function createOperations(parts: OperationsDeps): OperationHandlers {
   const { reconciler, byHand, attachments, exposer, naming, names, engine, config } = parts;
   const addresses = (cidrs: readonly Cidr[]) => ({ addresses: cidrs.map(({ address }) => address) });
 

@@ -9,7 +9,7 @@ import type { PeerEndpoint, PeerState } from '../net/overlay/datapath.ts';
 import type { Connection, Report } from '../report/report.ts';
 
 /** What a report is made of. */
-export interface ReportSources {
+export interface ReportDeps {
   version: string;
   ready: boolean;
   config: LaunchConfig;
@@ -33,7 +33,7 @@ export interface ReportSources {
 }
 
 /** All that the daemon knows, in the shape that Weave Net's scripts read. */
-export function makeReport(sources: ReportSources): Report {
+export function makeReport(sources: ReportDeps): Report {
   const { config, peer, allocator, names } = sources;
   const { size } = allocator.range;
   const nicknames = new Map([...sources.nicknames, [peer, config.nickname]]);

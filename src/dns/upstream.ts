@@ -33,7 +33,7 @@ const penalty = 30_000;
 const unhelpful = new Set<number>([rcodes.SERVFAIL, rcodes.NOTIMP, rcodes.REFUSED]);
 
 /** The host's own name servers: those of its resolv.conf, in its order. */
-export class Upstream implements Forwarder {
+export class UpstreamDns implements Forwarder {
   readonly #resolvConf: string;
   readonly #own: readonly string[];
   readonly #port: number;

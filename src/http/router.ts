@@ -5,7 +5,7 @@ import { readBody } from '../lib/read-body.ts';
 import { refusal } from './guard.ts';
 
 /** What a route gets to know of a request. */
-export interface Call {
+export interface RouteCall {
   /** the pattern's `:words`, decoded; those that it has not are empty */
   path: { id: string; ip: string; cidr: string; topic: string };
   /** of the query, and of a form in the body */
@@ -21,7 +21,7 @@ export interface Answer {
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
-type Route = (call: Call) => Answer | Promise<Answer>;
+type Route = (call: RouteCall) => Answer | Promise<Answer>;
 
 /** Patterns such as `/ip/:id/:cidr`, with what each method does there. A CIDR may have its slash as it is. */
 export type Routes = Record<string, Partial<Record<Method, Route>>>;
@@ -82,7 +82,7 @@ function matcherOf(pattern: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-function decode(groups: Record<string, string> = {}): Call['path'] {
+function decode(groups: Record<string, string> = {}): RouteCall['path'] {
   try {
     const word = (name: string) => decodeURIComponent(groups[name] ?? '');
     return { id: word('id'), ip: word('ip'), cidr: word('cidr'), topic: word('topic') };

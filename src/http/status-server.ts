@@ -2,18 +2,14 @@ import type { Logger } from '../lib/log.ts';
 import { ourHosts } from './guard.ts';
 import { HttpServer, splitAddress } from './listen.ts';
 import { serveRoutes } from './router.ts';
-import { type ReadSources, readRoutes } from './routes/read.ts';
+import { type ReadDeps, readRoutes } from './routes/read.ts';
 
 /**
  * Serves what only reads, for monitoring: /status, /report, /metrics.
  * @param address `ip:port`
  * @throws WeaveError ADDRESS_IN_USE, LAUNCH_FAILED
  */
-export function startStatusServer(
-  address: string,
-  sources: ReadSources,
-  logger: Logger,
-): Promise<HttpServer> {
+export function startStatusServer(address: string, sources: ReadDeps, logger: Logger): Promise<HttpServer> {
   const listener = serveRoutes(readRoutes(sources), {
     isOurHost: ourHosts(splitAddress(address).host),
     logger,

@@ -15,7 +15,7 @@ export interface BlocksOptions extends LedgerOptions {
   /** ms to wait for the shared store at first; 3,000 if absent */
   startTimeout?: number;
   /** ms after which an empty block is given back, at most twice that; 30,000 if absent */
-  tendInterval?: number;
+  maintainInterval?: number;
 }
 
 /** Owners that are asked at once. */
@@ -51,13 +51,13 @@ export class Blocks implements Space {
 
   /** Resolves once this host has a block, or after `startTimeout` with what it had before. Goes on until its signal. */
   static async start(options: BlocksOptions): Promise<Blocks> {
-    const { signal, logger, tendInterval = 30_000, startTimeout = 3_000 } = options;
+    const { signal, logger, maintainInterval = 30_000, startTimeout = 3_000 } = options;
     const blocks = new Blocks(options, await Ledger.load(options));
     const timer = setInterval(() => {
-      blocks.#tend().catch((error: unknown) => {
+      blocks.#maintain().catch((error: unknown) => {
         logger.debug({ reason: messageOf(error) }, 'cannot give back empty blocks yet');
       });
-    }, tendInterval);
+    }, maintainInterval);
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });
     const begun = blocks.#begin(options).catch((error: unknown) => {
       logger.warn({ reason: messageOf(error) }, 'no addresses from the cluster yet');
@@ -229,7 +229,7 @@ export class Blocks implements Space {
   }
 
   /** Sets right what went wrong unseen, and gives back blocks that were empty the last time too, but for one. */
-  async #tend(): Promise<void> {
+  async #maintain(): Promise<void> {
     await this.#ledger.settleAll();
     const [, ...empty] = this.#pieces()
       .filter(({ first, last }) => this.#isFree(first, last))

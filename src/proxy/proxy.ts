@@ -5,7 +5,7 @@ import { Forwarder } from './intercept/forward.ts';
 import { Interceptor } from './intercept/intercept.ts';
 import { Connection } from './wire/connection.ts';
 import { type Listener, listen } from './wire/listen.ts';
-import type { Peer } from './wire/reads.ts';
+import type { SocketReader } from './wire/reads.ts';
 import { Upstream } from './wire/upstream.ts';
 
 /** What a proxy is made of. */
@@ -42,7 +42,7 @@ export class DockerProxy {
     const upstream = await Upstream.create(options.engine, options.engineTls);
     const interceptor = new Interceptor(options.handlers, new Forwarder(upstream), logger);
     const connections = new Set<Connection>();
-    const accept = (client: Peer) => {
+    const accept = (client: SocketReader) => {
       const engine = upstream.connect();
       const { unreachable } = upstream;
       const connection = new Connection({ client, engine, interceptor, unreachable, logger });

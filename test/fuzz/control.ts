@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { ControlServer, type Handlers } from '../../src/control/server.ts';
+import { ControlServer, type OperationHandlers } from '../../src/control/server.ts';
 import { silent } from '../../src/lib/log.ts';
 import { type FuzzOptions, runs } from './target.ts';
 
@@ -94,7 +94,7 @@ export async function fuzzControl(options: FuzzOptions): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'weavets-'));
   const path = join(dir, 'control.sock');
   const bad: unknown[] = [];
-  const handlers = new Proxy({} as Handlers, {
+  const handlers = new Proxy({} as OperationHandlers, {
     get: (_, operation: string) => async (input: Record<string, unknown>) => {
       for (const [field, value] of Object.entries(input)) {
         const typed =

@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { frame } from '../../src/dns/frames.ts';
 import { NameTable } from '../../src/dns/names.ts';
 import { Responder } from '../../src/dns/responder.ts';
-import { Upstream } from '../../src/dns/upstream.ts';
+import { UpstreamDns } from '../../src/dns/upstream.ts';
 import { encodeRefusal, endOfQuestion, readQuery, udpLimit } from '../../src/dns/wire.ts';
 import { silent } from '../../src/lib/log.ts';
 import { edns, question, record } from '../unit/dns/client.ts';
@@ -112,7 +112,7 @@ export async function fuzzUpstream(options: FuzzOptions): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'weavets-'));
   const resolvConf = join(dir, 'resolv.conf');
   await writeFile(resolvConf, `nameserver ${address}\n`);
-  const upstream = new Upstream({ resolvConf, own: [], port, timeout: 60_000, logger: silent });
+  const upstream = new UpstreamDns({ resolvConf, own: [], port, timeout: 60_000, logger: silent });
   try {
     await fc.assert(
       fc.asyncProperty(

@@ -66,7 +66,7 @@ const operations = {
     await datapath.resetRemote(entries);
     return { seconds: (performance.now() - start) / 1000, before, after: process.memoryUsage().rss };
   },
-  mend: () => datapath.mend(),
+  repair: () => datapath.repair(),
   rules: (changes: Partial<FirewallState>) => firewall.set(changes),
   keepRules: () => firewall.keep(),
   removeRules: () => removeRules(),

@@ -1,7 +1,7 @@
 /** The name server as the daemon puts it together: `dns-main.ts ADDRESS NAME=ADDRESS…`; ends with its parent. */
 import { NameTable, qualify } from '../../src/dns/names.ts';
 import { DnsServer } from '../../src/dns/server.ts';
-import { Upstream } from '../../src/dns/upstream.ts';
+import { UpstreamDns } from '../../src/dns/upstream.ts';
 import { createLogger } from '../../src/lib/log.ts';
 
 const [address = '', ...pairs] = process.argv.slice(2);
@@ -12,7 +12,7 @@ for (const pair of pairs) {
   names.add({ hostname: qualify(name, domain), address: ip, containerId: name, origin: 'here' });
 }
 const logger = createLogger();
-const upstream = new Upstream({ own: [`${address}:53`], logger });
+const upstream = new UpstreamDns({ own: [`${address}:53`], logger });
 const server = await DnsServer.listen({
   addresses: [address],
   port: 53,

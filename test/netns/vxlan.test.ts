@@ -93,14 +93,14 @@ test('the bridge datapath', async (t) => {
 
   await t.test('mends what others take away', async () => {
     const before = await programmed(one);
-    assert.equal(await one.call('mend'), false);
+    assert.equal(await one.call('repair'), false);
     await one.host.runOk(['ip', 'link', 'del', 'vxlan-6784']);
-    assert.equal(await one.call('mend'), true);
+    assert.equal(await one.call('repair'), true);
     assert.deepEqual(await programmed(one), before);
     assert.ok(await one.pings(first(one), first(two)));
     for (const change of ['nomaster', 'down']) {
       await one.host.runOk(['ip', 'link', 'set', 'vxlan-6784', change]);
-      assert.equal(await one.call('mend'), true, change);
+      assert.equal(await one.call('repair'), true, change);
       assert.ok(await one.pings(first(one), first(two)), change);
     }
   });
@@ -116,7 +116,7 @@ test('the bridge datapath', async (t) => {
       await one.host.runOk(['bridge', 'fdb', 'del', gone, 'dev', 'vxlan-6784', 'self']);
     await assert.rejects(one.call('deleteRemote', entry), /TOOL_FAILED: 1 forwarding entries refused/);
     assert.notDeepEqual(await programmed(one), before);
-    await one.call('mend');
+    await one.call('repair');
     assert.deepEqual(await programmed(one), before);
   });
 

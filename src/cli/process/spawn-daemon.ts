@@ -7,7 +7,7 @@ import { secretVariables } from '../../config/secrets.ts';
 import { parseErrorCode, WeaveError } from '../../lib/errors.ts';
 
 /** What {@link spawnDaemon} needs beside the configuration. */
-export interface Spawning {
+export interface SpawnOptions {
   /** the daemon's main module */
   file: string;
   /** where its output goes, appended */
@@ -22,7 +22,7 @@ export interface Spawning {
  * @returns its pid
  * @throws WeaveError what the daemon says that keeps it from starting, else LAUNCH_FAILED
  */
-export async function spawnDaemon(config: LaunchConfig, how: Spawning): Promise<number> {
+export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Promise<number> {
   const log = openSync(how.log, 'a', 0o640);
   const child = spawn(process.execPath, [how.file], {
     cwd: '/',
@@ -62,7 +62,7 @@ async function ended(child: ChildProcess): Promise<void> {
 }
 
 /** Waits until the daemon says on its descriptor 3 that it is ready, or why it can't be. */
-async function ready(child: ChildProcess, { log, patience = 120_000 }: Spawning): Promise<number> {
+async function ready(child: ChildProcess, { log, patience = 120_000 }: SpawnOptions): Promise<number> {
   const failed = (reason: string, cause?: unknown) => new WeaveError('LAUNCH_FAILED', reason, { cause });
   let late: NodeJS.Timeout | undefined;
   await new Promise<void>((resolve, reject) => {

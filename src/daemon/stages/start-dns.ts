@@ -1,6 +1,6 @@
 import { NameTable } from '../../dns/names.ts';
 import { DnsServer } from '../../dns/server.ts';
-import { Upstream } from '../../dns/upstream.ts';
+import { UpstreamDns } from '../../dns/upstream.ts';
 import { dockerBridgeAddress } from '../../doctor/preflight.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { isOutside } from '../../net/host.ts';
@@ -31,7 +31,7 @@ export async function startDns(
   const [ip = '', port = '53'] = (
     config.dnsListenAddress ?? (await dockerBridgeAddress(config.dockerBridge))
   ).split(':');
-  const upstream = new Upstream({ own: [`${ip}:${port}`], logger });
+  const upstream = new UpstreamDns({ own: [`${ip}:${port}`], logger });
   undo.push(() => upstream.close());
   const server = await DnsServer.listen({
     addresses: [ip],

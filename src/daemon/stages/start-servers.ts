@@ -1,6 +1,6 @@
 import { ExecGate } from '../../containers/exec-gate.ts';
 import { ControlServer } from '../../control/server.ts';
-import { apiListener, type HttpParts, startApiServer } from '../../http/routes/weave.ts';
+import { type ApiDeps, apiListener, startApiServer } from '../../http/routes/weave.ts';
 import { startStatusServer } from '../../http/status-server.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { version } from '../../lib/version.ts';
@@ -54,7 +54,7 @@ export async function startServers(deps: Deps, undo: UndoStack) {
     targets: joined.targets,
     bridgeMac: bridge.address,
   });
-  const httpParts: HttpParts = {
+  const httpParts: ApiDeps = {
     report,
     metrics,
     dnsDomain: config.dnsDomain,
@@ -105,7 +105,7 @@ function reportSources(
   };
 }
 
-async function startHttp({ host, logger }: Deps, parts: HttpParts, undo: UndoStack): Promise<void> {
+async function startHttp({ host, logger }: Deps, parts: ApiDeps, undo: UndoStack): Promise<void> {
   const { httpAddress, statusAddress, allowInsecureTcp } = host.config;
   if (httpAddress !== null) {
     const api = await startApiServer({ address: httpAddress, allowInsecureTcp }, parts, logger);

@@ -1,6 +1,6 @@
 import { WeaveError } from '../../lib/errors.ts';
 import { Cidr, type Ip4, parseIp } from '../../model/address.ts';
-import { type Answer, type Call, notFound, type Routes } from '../router.ts';
+import { type Answer, notFound, type RouteCall, type Routes } from '../router.ts';
 
 /** What keeps the addresses. */
 export interface Addresses {
@@ -13,15 +13,15 @@ export interface Addresses {
 }
 
 /** What knows the containers. */
-export interface Containers {
+export interface ContainerLookup {
   inspect(idOrName: string): Promise<{ id: string; running: boolean } | undefined>;
 }
 
 /** `/ip`, `/ip/ID`, `/ip/ID/CIDR`: the addresses of containers, and of owners that are none. */
-export function ipRoutes(addresses: Addresses, containers: Containers): Routes {
+export function ipRoutes(addresses: Addresses, containers: ContainerLookup): Routes {
   /** Keeps what `take` gives; with `?check-alive=true`, only for a container that runs. */
   async function keep(
-    { path: { id }, parameters }: Call,
+    { path: { id }, parameters }: RouteCall,
     take: (owner: string) => Promise<Cidr>,
   ): Promise<Cidr> {
     const owner = await ownerOf(containers, id);
@@ -38,12 +38,12 @@ export function ipRoutes(addresses: Addresses, containers: Containers): Routes {
     return cidr;
   }
 
-  async function lookup({ path: { id } }: Call, matches: (cidr: Cidr) => boolean): Promise<Answer> {
+  async function lookup({ path: { id } }: RouteCall, matches: (cidr: Cidr) => boolean): Promise<Answer> {
     const found = addresses.owned(await ownerOf(containers, id)).filter(matches);
     return found.length > 0 ? { text: found.join(' ') } : notFound(`${id} has no such address`);
   }
 
-  async function release({ path: { id } }: Call, ip?: Ip4): Promise<Answer> {
+  async function release({ path: { id } }: RouteCall, ip?: Ip4): Promise<Answer> {
     const released = await addresses.release(await ownerOf(containers, id), ip);
     return released.length > 0 ? {} : notFound(`${id} has no such address`);
   }
@@ -83,14 +83,14 @@ export function ipRoutes(addresses: Addresses, containers: Containers): Routes {
 }
 
 /** The container's full id, or the word itself where it names none, such as `weave:expose`. */
-export async function ownerOf(containers: Containers, id: string): Promise<string> {
+export async function ownerOf(containers: ContainerLookup, id: string): Promise<string> {
   if (!/^[a-zA-Z0-9][\w.:-]*$/.test(id))
     throw new WeaveError('BAD_REQUEST', `'${id}' can't be a container's id`);
   return (await containers.inspect(id))?.id ?? id;
 }
 
 /** @throws WeaveError NO_SUCH_CONTAINER, NOT_ATTACHABLE */
-export async function checkAlive(containers: Containers, id: string): Promise<void> {
+export async function checkAlive(containers: ContainerLookup, id: string): Promise<void> {
   const container = await containers.inspect(id);
   if (container === undefined) throw new WeaveError('NO_SUCH_CONTAINER', `no container is called ${id}`);
   if (!container.running) throw new WeaveError('NOT_ATTACHABLE', `container ${id} does not run`);

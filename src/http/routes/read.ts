@@ -3,7 +3,7 @@ import { overview, topics } from '../../report/status-text.ts';
 import { type Answer, notFound, type Routes } from '../router.ts';
 
 /** What can be read, and changes nothing. */
-export interface ReadSources {
+export interface ReadDeps {
   report(): Report;
   metrics: {
     /** Content-Type of the text */
@@ -14,7 +14,7 @@ export interface ReadSources {
 }
 
 /** `/status`, `/status/TOPIC`, `/report`, `/metrics`: the texts that the command line prints. */
-export function readRoutes({ report, metrics }: ReadSources): Routes {
+export function readRoutes({ report, metrics }: ReadDeps): Routes {
   const lines = (rows: readonly string[]): Answer => ({ text: rows.map((row) => `${row}\n`).join('') });
   return {
     '/status': { GET: () => lines(overview(report())) },

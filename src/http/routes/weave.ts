@@ -6,14 +6,14 @@ import { isLoopback } from '../../model/endpoint.ts';
 import { checkName } from '../../model/names.ts';
 import { ourHosts } from '../guard.ts';
 import { HttpServer, splitAddress } from '../listen.ts';
-import { type Call, notFound, type Routes, serveRoutes } from '../router.ts';
-import { type Addresses, type Containers, checkAlive, ipRoutes, ownerOf } from './ip.ts';
-import { type ReadSources, readRoutes } from './read.ts';
+import { notFound, type RouteCall, type Routes, serveRoutes } from '../router.ts';
+import { type Addresses, type ContainerLookup, checkAlive, ipRoutes, ownerOf } from './ip.ts';
+import { type ReadDeps, readRoutes } from './read.ts';
 
 /** What Weave Net's HTTP API reads and changes. */
-export interface HttpParts extends ReadSources {
+export interface ApiDeps extends ReadDeps {
   addresses: Addresses;
-  containers: Containers;
+  containers: ContainerLookup;
   names: {
     add(owner: string, fqdn: string, ips: readonly string[]): Promise<void>;
     remove(owner: string, fqdn: string | undefined, ips: readonly string[]): Promise<void>;
@@ -29,7 +29,7 @@ export interface HttpParts extends ReadSources {
 }
 
 /** The API as the control socket serves it, beside its operations. */
-export function apiListener(parts: HttpParts, logger: Logger): RequestListener {
+export function apiListener(parts: ApiDeps, logger: Logger): RequestListener {
   return serveRoutes(apiRoutes(parts), { isOurHost: ourHosts(), logger });
 }
 
@@ -39,7 +39,7 @@ export function apiListener(parts: HttpParts, logger: Logger): RequestListener {
  */
 export async function startApiServer(
   { address, allowInsecureTcp }: { address: string; allowInsecureTcp: boolean },
-  parts: HttpParts,
+  parts: ApiDeps,
   logger: Logger,
 ): Promise<HttpServer> {
   const { host } = splitAddress(address);
@@ -57,7 +57,7 @@ export async function startApiServer(
  * Weave Net's HTTP API: what `readRoutes` reads, and addresses, names and the host's own addresses to change.
  * Values come bare, as programs read them; texts for people in lines.
  */
-function apiRoutes(parts: HttpParts): Routes {
+function apiRoutes(parts: ApiDeps): Routes {
   const { dnsDomain, dnsIp, report } = parts;
   return {
     ...readRoutes(parts),
@@ -76,8 +76,8 @@ function apiRoutes(parts: HttpParts): Routes {
 }
 
 /** `/name/ID/IP?fqdn=NAME`; without what comes last, DELETE takes all. */
-function nameRoutes({ names, containers }: HttpParts): Routes {
-  async function remove({ path: { id }, parameters }: Call, ips: string[]) {
+function nameRoutes({ names, containers }: ApiDeps): Routes {
+  async function remove({ path: { id }, parameters }: RouteCall, ips: string[]) {
     await names.remove(await ownerOf(containers, id), parameters.get('fqdn') ?? undefined, ips);
     return {};
   }
@@ -101,8 +101,8 @@ function nameRoutes({ names, containers }: HttpParts): Routes {
 }
 
 /** `/expose/CIDR?fqdn=NAME&masquerade=false`; without a CIDR, an address of the default subnet. */
-function exposeRoutes({ exposer }: HttpParts): Routes {
-  async function expose({ parameters }: Call, requests: string[]) {
+function exposeRoutes({ exposer }: ApiDeps): Routes {
+  async function expose({ parameters }: RouteCall, requests: string[]) {
     const masquerade = parameters.get('masquerade') !== 'false';
     return { text: (await exposer.expose(requests, parameters.get('fqdn'), masquerade)).join(' ') };
   }

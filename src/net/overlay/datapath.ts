@@ -114,12 +114,12 @@ export class Datapath {
    * Sets right what others have changed: links that are not the ones they were, are down or have left the bridge; and
    * what could not be programmed before. @returns true if links were
    */
-  async mend(): Promise<boolean> {
+  async repair(): Promise<boolean> {
     const links = this.#links !== (await this.#linkState());
     if (links) {
       await this.#ensureLinks();
       await this.#forwarding.reload();
-    } else await this.#forwarding.mend();
+    } else await this.#forwarding.repair();
     if (!this.#peersSet) await this.setPeers(this.#peers);
     return links;
   }

@@ -82,7 +82,7 @@ export class Forwarding {
   }
 
   /** Tries again if something could not be programmed; now and then looks whether the kernel still has all. */
-  async mend(): Promise<void> {
+  async repair(): Promise<void> {
     if (this.#programmed && performance.now() < this.#nextLook) return;
     await this.reload();
   }

@@ -5,7 +5,7 @@ import { JsonObject, UnexpectedType } from './body.ts';
 import type { Provision } from './provision.ts';
 
 /** What committing works with. */
-export interface CommitParts {
+export interface CommitDeps {
   containers: {
     /** Container inspect as the engine answers it, whatever its status. */
     inspectAnswer(idOrName: string): Promise<{ status: number; body: string }>;
@@ -15,7 +15,7 @@ export interface CommitParts {
 }
 
 /** POST commit: the image gets the user's command, and not the shim. */
-export function commitContainer({ containers, created, provision }: CommitParts): Handler {
+export function commitContainer({ containers, created, provision }: CommitDeps): Handler {
   return async (call) => {
     try {
       return await call.forward(await ownConfig(call));

@@ -41,7 +41,7 @@ export interface Namings {
 }
 
 /** What creation works with. */
-export interface CreateParts {
+export interface CreateDeps {
   images: Images;
   created: CreatedRecords;
   namings: Namings;
@@ -52,7 +52,7 @@ export interface CreateParts {
 /** POST containers/create: gives a container that is to be attached the shim, its name and the DNS server. */
 export function createContainer(
   options: CreateOptions,
-  { images, created, namings, provision, logger }: CreateParts,
+  { images, created, namings, provision, logger }: CreateDeps,
 ): Handler {
   const hostnames = new Hostnames(options);
   return async (call) => {

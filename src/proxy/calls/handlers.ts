@@ -1,23 +1,23 @@
 import type { Handlers } from '../intercept/contract.ts';
-import { type CommitParts, commitContainer } from './commit.ts';
-import { type CreateOptions, type CreateParts, createContainer } from './create.ts';
+import { type CommitDeps, commitContainer } from './commit.ts';
+import { type CreateDeps, type CreateOptions, createContainer } from './create.ts';
 import { type Execs, execInContainer } from './exec.ts';
 import { type Inspected, type InspectOptions, inspectContainer } from './inspect.ts';
-import { type StartParts, startContainer } from './start.ts';
+import { type StartDeps, startContainer } from './start.ts';
 import { Starts } from './starts.ts';
 
 /** The switches of `launch` that the proxy heeds. */
 export interface HandlerOptions extends CreateOptions, InspectOptions {}
 
 /** All that the handlers work with. */
-export interface HandlerParts extends CreateParts, StartParts, CommitParts {
-  containers: StartParts['containers'] & CommitParts['containers'];
+export interface HandlersDeps extends CreateDeps, StartDeps, CommitDeps {
+  containers: StartDeps['containers'] & CommitDeps['containers'];
   execs: Execs;
   inspected: Inspected;
 }
 
 /** What is done to each call that does not just pass through. */
-export function createHandlers(options: HandlerOptions, parts: HandlerParts): Handlers {
+export function createHandlers(options: HandlerOptions, parts: HandlersDeps): Handlers {
   const starts = new Starts();
   const start = startContainer(options, starts, parts);
   const inspect = inspectContainer(options, { ...parts, starts });

@@ -28,7 +28,7 @@ export interface InspectOptions {
 }
 
 /** What inspecting works with. */
-export interface InspectParts {
+export interface InspectDeps {
   starts: Starts;
   inspected: Inspected;
   created: CreatedRecords;
@@ -39,7 +39,7 @@ export interface InspectParts {
  * GET containers/{id}/json and exec/{id}/json: shows the container as its user made it, without what the proxy added.
  * One that is being started is told of when it is attached.
  */
-export function inspectContainer({ rewriteInspect }: InspectOptions, parts: InspectParts): Handler {
+export function inspectContainer({ rewriteInspect }: InspectOptions, parts: InspectDeps): Handler {
   const { starts, inspected, created, provision } = parts;
   return async (call) => {
     let found = await read(await call.forward());

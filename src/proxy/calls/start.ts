@@ -19,7 +19,7 @@ export interface Starting {
 }
 
 /** Attaches containers. */
-export interface Attachments {
+export interface StartAttachments {
   /** Begins to get a container's addresses and names ready. @returns undefined: not one of ours */
   begin(idOrName: string, signal: AbortSignal): Promise<Starting | undefined>;
 }
@@ -35,7 +35,7 @@ export interface ContainerFacts extends Omit<Subject, 'networkMode'> {
 }
 
 /** The engine's containers. */
-export interface Containers {
+export interface ContainerInspector {
   kill(id: string): Promise<void>;
   /** @returns undefined when there is no such container */
   inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerFacts | undefined>;
@@ -55,9 +55,9 @@ export interface StartOptions extends PolicyOptions {
 }
 
 /** What starting works with. */
-export interface StartParts {
-  attachments: Attachments;
-  containers: Containers;
+export interface StartDeps {
+  attachments: StartAttachments;
+  containers: ContainerInspector;
   created: CreatedRecords;
   outcomes: Outcomes;
   provision: Provision;
@@ -75,7 +75,7 @@ interface Replacement {
  * POST containers/{id}/start and restart: answered once the engine has started the container and it is attached.
  * One that can't be attached is killed, so that nothing runs half connected, unless it ran before this call.
  */
-export function startContainer(options: StartOptions, starts: Starts, parts: StartParts): Handler {
+export function startContainer(options: StartOptions, starts: Starts, parts: StartDeps): Handler {
   const { attachments, containers, created, outcomes, provision, logger } = parts;
 
   return async (call) => {

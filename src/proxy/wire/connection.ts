@@ -5,7 +5,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Interceptor } from '../intercept/intercept.ts';
 import { Exchange } from './exchange.ts';
 import { HeadReader, parseRequest } from './head.ts';
-import { mayOverwrite, type Peer, writeThrough } from './reads.ts';
+import { mayOverwrite, type SocketReader, writeThrough } from './reads.ts';
 import { match } from './routes.ts';
 
 /** Bytes of further requests that are kept while one is answered; then the client is read no more. */
@@ -14,10 +14,10 @@ const maxHeld = 64 * 1024;
 const maxDropped = 1024 * 1024;
 
 /** What a {@link Connection} is made of. */
-export interface Parts {
-  client: Peer;
+export interface ConnectionDeps {
+  client: SocketReader;
   /** for this client alone; half open is allowed on both */
-  engine: Peer;
+  engine: SocketReader;
   interceptor: Interceptor;
   /** what to answer when the engine can't be reached */
   unreachable: string;
@@ -55,7 +55,7 @@ export class Connection {
   #engineConnected: boolean;
   #closing = false;
 
-  constructor({ client, engine, interceptor, unreachable, logger }: Parts) {
+  constructor({ client, engine, interceptor, unreachable, logger }: ConnectionDeps) {
     this.#client = client.socket;
     this.#engine = engine.socket;
     this.#interceptor = interceptor;

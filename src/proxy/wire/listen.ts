@@ -7,7 +7,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { messageOf, WeaveError } from '../../lib/errors.ts';
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint } from '../../model/endpoint.ts';
 import type { TlsFiles } from '../../model/tls.ts';
-import { adopt, decrypted, type Peer } from './reads.ts';
+import { adopt, decrypted, type SocketReader } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
 
 /** Clients that may wait to be taken, as dockerd lets them; the kernel's somaxconn bounds it. */
@@ -16,7 +16,7 @@ const backlog = 4096;
 const firstPassed = 3;
 
 /** Where and how to listen. */
-export interface ListenRequest {
+export interface ListenOptions {
   /** `unix:///path`, `tcp://ip:port`, `ip:port`, `fd://` (all sockets that systemd passes on) */
   hosts: readonly string[];
   /** the engine's own unix socket, whose owner, group and mode ours get; undefined: root and 0660 */
@@ -26,7 +26,7 @@ export interface ListenRequest {
   /** TCP without TLS on other addresses than loopback */
   allowInsecureTcp: boolean;
   /** a client came */
-  accept: (client: Peer) => void;
+  accept: (client: SocketReader) => void;
 }
 
 /** An open socket. Closing the server also removes a unix socket's file. */
@@ -42,7 +42,7 @@ export interface Listener {
  * Listens on all of the hosts, or on none.
  * @throws WeaveError USAGE, ADDRESS_IN_USE, INSECURE_TCP, TLS_CONFIG, LAUNCH_FAILED
  */
-export async function listen(request: ListenRequest): Promise<Listener[]> {
+export async function listen(request: ListenOptions): Promise<Listener[]> {
   const endpoints = request.hosts.map((host) => parseEndpoint(host));
   for (const endpoint of endpoints) checkExposure(endpoint, request);
   const tls = request.tls ? await serverTls(request.tls) : undefined;
@@ -60,7 +60,7 @@ export async function listen(request: ListenRequest): Promise<Listener[]> {
   return listeners;
 }
 
-function checkExposure(endpoint: Endpoint, { tls, allowInsecureTcp }: ListenRequest): void {
+function checkExposure(endpoint: Endpoint, { tls, allowInsecureTcp }: ListenOptions): void {
   if (endpoint.kind !== 'tcp' || tls || allowInsecureTcp || isLoopback(endpoint.host)) return;
   throw new WeaveError(
     'INSECURE_TCP',
@@ -76,7 +76,7 @@ async function serverTls(files: TlsFiles): Promise<TlsContext & { requestCert: b
   return { ...(await readTls(files)), requestCert: files.verify };
 }
 
-async function listenUnix(path: string, { like, accept }: ListenRequest): Promise<Listener> {
+async function listenUnix(path: string, { like, accept }: ListenOptions): Promise<Listener> {
   if (path === like)
     throw new WeaveError('USAGE', `${path} is the engine's own socket; give the proxy another`);
   await mkdir(dirname(path), { recursive: true });
@@ -115,7 +115,7 @@ async function removeStale(path: string): Promise<void> {
 async function listenTcp(
   { host, port }: { host: string; port: number },
   tls: (TlsContext & { requestCert: boolean }) | undefined,
-  accept: (client: Peer) => void,
+  accept: (client: SocketReader) => void,
 ): Promise<Listener> {
   const server = createTcpServer(tls, accept);
   server.listen({ host, port, backlog });
@@ -126,7 +126,7 @@ async function listenTcp(
 
 function createTcpServer(
   tls: (TlsContext & { requestCert: boolean }) | undefined,
-  accept: (client: Peer) => void,
+  accept: (client: SocketReader) => void,
 ): Server {
   // Keep-alive probes find clients whose machine is gone.
   const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
@@ -135,7 +135,7 @@ function createTcpServer(
   return createTlsServer(secure, (client) => accept(decrypted(client)));
 }
 
-function createPlainServer(options: ServerOpts, accept: (client: Peer) => void): Server {
+function createPlainServer(options: ServerOpts, accept: (client: SocketReader) => void): Server {
   return createServer({ ...options, allowHalfOpen: true }, (client) => accept(adopt(client)));
 }
 
@@ -143,7 +143,7 @@ function createPlainServer(options: ServerOpts, accept: (client: Peer) => void):
 async function listenPassed(
   fd: number,
   tls: (TlsContext & { requestCert: boolean }) | undefined,
-  { accept }: ListenRequest,
+  { accept }: ListenOptions,
 ): Promise<Listener> {
   const plain = createPlainServer({ noDelay: true }, accept).listen({ fd, backlog });
   await listening(plain, `file descriptor ${fd}`);

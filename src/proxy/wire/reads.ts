@@ -9,7 +9,7 @@ const large = 256 * 1024;
 const few = 8;
 
 /** A connection, open or being opened. What it reads comes to `reads`, not as events. */
-export interface Peer {
+export interface SocketReader {
   socket: Socket;
   reads: Reads;
 }
@@ -39,7 +39,7 @@ export class Reads {
  * Takes over a socket that a plain server has just accepted, before it could read: servers have no `onread`. Its
  * handle, undocumented but what Node's own servers make sockets of, goes to a socket that has.
  */
-export function adopt(accepted: Socket): Peer {
+export function adopt(accepted: Socket): SocketReader {
   const reads = new Reads();
   const from = accepted as unknown as Accepted;
   const options = { handle: from._handle, allowHalfOpen: true, onread: reads.options };
@@ -57,7 +57,7 @@ interface Accepted {
 }
 
 /** A socket of TLS: it is read as Node does, since with `onread` it would go on bringing bytes while it is paused. */
-export function decrypted(socket: Socket): Peer {
+export function decrypted(socket: Socket): SocketReader {
   const reads = new Reads();
   socket.on('data', (bytes: Buffer) => reads.take(bytes));
   return { socket, reads };

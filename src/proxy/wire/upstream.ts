@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { WeaveError } from '../../lib/errors.ts';
 import { type Endpoint, formatEndpoint, parseEndpoint } from '../../model/endpoint.ts';
 import type { TlsFiles } from '../../model/tls.ts';
-import { decrypted, type Peer, Reads } from './reads.ts';
+import { decrypted, Reads, type SocketReader } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
 
 /** The engine behind the proxy: opens connections to it. */
@@ -43,7 +43,7 @@ export class Upstream {
    * Opens a connection to be spliced: each way ends on its own, and a write that fails doesn't stop the reading.
    * Errors come as its events.
    */
-  connect(): Peer {
+  connect(): SocketReader {
     if (this.#tls) return decrypted(readOnAfterFailedWrite(this.#connect({ allowHalfOpen: true })));
     const reads = new Reads();
     const options = { allowHalfOpen: true, onread: reads.options };

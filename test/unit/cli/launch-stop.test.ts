@@ -7,14 +7,14 @@ import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../../../src/cli/cli.ts';
 import type { Context } from '../../../src/cli/command.ts';
-import { type Spawning, spawnDaemon } from '../../../src/cli/process/spawn-daemon.ts';
+import { type SpawnOptions, spawnDaemon } from '../../../src/cli/process/spawn-daemon.ts';
 import type { LaunchConfig } from '../../../src/config/config.ts';
 import { ControlClient } from '../../../src/control/client.ts';
 
 const config = { password: 's3cret' } as LaunchConfig;
 
 /** A host with a stand-in for the daemon; what is still running of it ends with the test. */
-async function host(t: TestContext, mode: string): Promise<Spawning & Pick<Context, 'control'>> {
+async function host(t: TestContext, mode: string): Promise<SpawnOptions & Pick<Context, 'control'>> {
   const folder = await mkdtemp(join(tmpdir(), 'launch-'));
   const control = new ControlClient(join(folder, 'control.sock'));
   t.after(async () => {

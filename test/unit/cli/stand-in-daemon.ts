@@ -1,6 +1,6 @@
 // What `launch` starts in the tests: serves the control socket of TEST_SOCKET, and does what TEST_MODE says.
 import { readFileSync, writeSync } from 'node:fs';
-import { ControlServer, type Handlers } from '../../../src/control/server.ts';
+import { ControlServer, type OperationHandlers } from '../../../src/control/server.ts';
 import { silent } from '../../../src/lib/log.ts';
 
 const { TEST_SOCKET: path = '', TEST_MODE: mode } = process.env;
@@ -23,7 +23,7 @@ const server = await ControlServer.listen(
       setTimeout(() => server.close(), 100);
       return {};
     },
-  } as unknown as Handlers,
+  } as unknown as OperationHandlers,
   { logger: silent },
 );
 if (mode !== 'hang') writeSync(3, '{"ready":true}\n');

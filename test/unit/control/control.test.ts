@@ -8,18 +8,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { ControlClient } from '../../../src/control/client.ts';
-import { ControlServer, type ControlServerOptions, type Handlers } from '../../../src/control/server.ts';
+import {
+  ControlServer,
+  type ControlServerOptions,
+  type OperationHandlers,
+} from '../../../src/control/server.ts';
 import { hasCode, WeaveError } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
 
 /** A server whose operations all fail but those given, and the path of its socket. */
 async function serve(
   t: TestContext,
-  handlers: Partial<Handlers>,
+  handlers: Partial<OperationHandlers>,
   options: Partial<ControlServerOptions> = {},
 ): Promise<{ server: ControlServer; path: string }> {
   const path = join(await folder(t), 'control.sock');
-  const server = await ControlServer.listen(path, handlers as Handlers, { logger: silent, ...options });
+  const server = await ControlServer.listen(path, handlers as OperationHandlers, {
+    logger: silent,
+    ...options,
+  });
   t.after(() => server.close());
   return { server, path };
 }
@@ -109,7 +116,7 @@ test('a user without the right to open the socket is told so', async (t) => {
 
 test('a second server is refused, and the first goes on', async (t) => {
   const { path } = await serve(t, { ping: async () => pong });
-  await assert.rejects(ControlServer.listen(path, {} as Handlers, { logger: silent }), {
+  await assert.rejects(ControlServer.listen(path, {} as OperationHandlers, { logger: silent }), {
     code: 'ALREADY_RUNNING',
   });
   assert.deepEqual(await new ControlClient(path).call('ping', {}), pong);
@@ -123,9 +130,13 @@ test('the socket of a daemon that was killed is replaced', async (t) => {
   ]);
   await once(child, 'close');
   assert.ok((await stat(path)).isSocket());
-  const server = await ControlServer.listen(path, { ping: async () => pong } as unknown as Handlers, {
-    logger: silent,
-  });
+  const server = await ControlServer.listen(
+    path,
+    { ping: async () => pong } as unknown as OperationHandlers,
+    {
+      logger: silent,
+    },
+  );
   t.after(() => server.close());
   assert.deepEqual(await new ControlClient(path).call('ping', {}), pong);
 });
@@ -133,7 +144,7 @@ test('the socket of a daemon that was killed is replaced', async (t) => {
 test('a file in the way is not removed', async (t) => {
   const path = join(await folder(t), 'control.sock');
   await writeFile(path, 'precious');
-  await assert.rejects(ControlServer.listen(path, {} as Handlers, { logger: silent }), {
+  await assert.rejects(ControlServer.listen(path, {} as OperationHandlers, { logger: silent }), {
     code: 'LAUNCH_FAILED',
   });
   assert.ok((await stat(path)).isFile());

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import dns from 'dns-packet';
-import { Upstream, type UpstreamOptions } from '../../../src/dns/upstream.ts';
+import { UpstreamDns, type UpstreamOptions } from '../../../src/dns/upstream.ts';
 import { silent } from '../../../src/lib/log.ts';
 import { until } from '../../support/host.ts';
 import { ask, data, edns, exchange, question, record, serve } from './client.ts';
@@ -88,7 +88,7 @@ async function resolvConf(...servers: string[]) {
 }
 
 function upstream(path: string, options: Partial<UpstreamOptions> = {}) {
-  const made = new Upstream({ resolvConf: path, own: [], port, timeout: 300, logger: silent, ...options });
+  const made = new UpstreamDns({ resolvConf: path, own: [], port, timeout: 300, logger: silent, ...options });
   return Object.assign(made, { [Symbol.dispose]: () => made.close() });
 }
 

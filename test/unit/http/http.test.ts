@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { ourHosts, refusal } from '../../../src/http/guard.ts';
 import { HttpServer, splitAddress } from '../../../src/http/listen.ts';
 import { type Routes, serveRoutes } from '../../../src/http/router.ts';
-import { type HttpParts, startApiServer } from '../../../src/http/routes/weave.ts';
+import { type ApiDeps, startApiServer } from '../../../src/http/routes/weave.ts';
 import { WeaveError } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
 import { isLoopback } from '../../../src/model/endpoint.ts';
@@ -126,7 +126,7 @@ test('close ends connections that a client keeps', { timeout: 5_000 }, async () 
 });
 
 test('the API is not given to other hosts unasked; a busy address names its flag', async (t) => {
-  const parts = {} as HttpParts;
+  const parts = {} as ApiDeps;
   for (const address of ['0.0.0.0:6784', '10.0.0.1:6784', '[::]:6784']) {
     await assert.rejects(startApiServer({ address, allowInsecureTcp: false }, parts, silent), {
       code: 'INSECURE_TCP',

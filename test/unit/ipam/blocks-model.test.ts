@@ -46,7 +46,7 @@ class Host {
       range: this.#range,
       signal: this.#stop.signal,
       logger: silent,
-      tendInterval: 3,
+      maintainInterval: 3,
       startTimeout: 20,
     });
     this.blocks = await starting;

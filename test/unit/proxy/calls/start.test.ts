@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { silent } from '../../../../src/lib/log.ts';
-import { type Attachments, type ContainerFacts, startContainer } from '../../../../src/proxy/calls/start.ts';
+import {
+  type ContainerFacts,
+  type StartAttachments,
+  startContainer,
+} from '../../../../src/proxy/calls/start.ts';
 import { Starts } from '../../../../src/proxy/calls/starts.ts';
 import { type Engine, type FakeCall, fakeCall, sent } from './fake-call.ts';
 
@@ -33,7 +37,7 @@ function start(setting: Setting) {
   const { target = '/v1.41/containers/bbox1/start', starts = new Starts() } = setting;
   const happened: string[] = [];
   const complete = 'complete' in setting ? setting.complete : async () => {};
-  const attachments: Attachments = {
+  const attachments: StartAttachments = {
     begin: async (asked) => {
       happened.push(`begin ${asked}`);
       if (!complete) return undefined;

@@ -15,3 +15,14 @@ test('no literal is spread into another: the compiler would not see a field too 
   );
   assert.deepEqual(wrong, []);
 });
+
+test('what a constructor takes is called Options, where it is data, or Deps', () => {
+  const wrong = readdirSync(join(repository, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((name) => {
+      const text = readFileSync(join(repository, 'src', name), 'utf8');
+      const found = text.matchAll(/(?:interface|type) (\w*(?:Parts|Sources|Params|Args|Props|Config))\b/g);
+      return [...found].map(([, type]) => `${name}: ${type}`);
+    });
+  assert.deepEqual(wrong, ['config/config.ts: LaunchConfig', 'config/option.ts: Args']);
+});
