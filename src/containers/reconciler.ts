@@ -120,14 +120,8 @@ export class Reconciler {
    * Looks at the engine, and brings this container's attachment, name and addresses to where they should be. What
    * fails is tried again by itself until it works or the container is gone.
    */
-  async reconcile(id: string): Promise<void> {
-    try {
-      await this.#lock.run(id, () => this.#reconcile(id));
-      this.#retries.done(id);
-    } catch (error) {
-      this.#failed(id, error);
-      throw error;
-    }
+  reconcile(id: string): Promise<void> {
+    return this.#exclusive(id, () => this.#reconcile(id));
   }
 
   /** The first address of an attached container, as an inspect answer tells it. */
@@ -170,15 +164,26 @@ export class Reconciler {
 
   /** What an event of the engine tells is met; what fails is tried again. */
   noticed({ action, id }: ContainerEvent): void {
-    // Attached while it started, or attached again since: most events tell nothing new.
+    this.#notice(action, id).catch(() => {});
+  }
+
+  /** Most events are of what was done here, or say all by themselves: then the engine is not asked. */
+  async #notice(action: ContainerEvent['action'], id: string): Promise<void> {
+    const isAttached = this.#attachments.get(id) !== undefined;
     const holds = this.#attachments.holds(id);
-    if (holds && (action === 'start' || action === 'die')) return;
+    if (action === 'destroy') return this.#exclusive(id, () => this.#forget(id));
     if (action === 'network') {
       // The engine may have written the hosts file anew.
-      if (holds) void this.#lock.run(id, () => this.#attachments.writeHosts(id));
-      return;
+      if (holds) await this.#exclusive(id, () => this.#attachments.writeHosts(id));
+    } else if (holds && (action === 'start' || action === 'die')) {
+      // Attached while it started, or again since it died.
+    } else if (isAttached && action === 'die') {
+      await this.#exclusive(id, async () => {
+        if (!this.#attachments.holds(id)) await this.#attachments.ended(id);
+      });
+    } else {
+      await this.reconcile(id);
     }
-    this.reconcile(id).catch(() => {});
   }
 
   close(): void {
@@ -199,6 +204,17 @@ export class Reconciler {
     return this.#isOurs(info)
       ? 'it is being attached'
       : "it was not created through the proxy; 'weavets attach' attaches it, or create it anew with DOCKER_HOST set by weavets env";
+  }
+
+  /** Once at a time for a container; what fails is reconciled again by itself. */
+  async #exclusive(id: string, task: () => Promise<void>): Promise<void> {
+    try {
+      await this.#lock.run(id, task);
+      this.#retries.done(id);
+    } catch (error) {
+      this.#failed(id, error);
+      throw error;
+    }
   }
 
   async #reconcile(id: string): Promise<void> {
@@ -243,10 +259,13 @@ export class Reconciler {
 
   async #forget(id: string): Promise<void> {
     await this.#attachments.ended(id);
-    await this.#created.delete(id);
-    await this.#overrides.delete(id);
-    await this.#made.delete(id);
-    const released = await this.#allocator.release(id);
+    // Side by side they are one write of the store.
+    const [released] = await Promise.all([
+      this.#allocator.release(id),
+      this.#created.delete(id),
+      this.#overrides.delete(id),
+      this.#made.delete(id),
+    ]);
     if (released.length > 0) this.#logger.info({ container: id.slice(0, 12), cidrs: released }, 'released');
   }
 
