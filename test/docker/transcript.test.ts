@@ -42,7 +42,7 @@ test('the transcript comes out, line by line', async (t) => {
     const shown = await session.type('docker exec bbox1 ip a');
     assert.match(shown, /: lo: /);
     assert.match(shown, /: eth0@\S+: .*UP/);
-    assert.match(shown, /: ethwe@\S+: <BROADCAST,MULTICAST,UP,LOWER_UP\S*> mtu 1450 /);
+    assert.match(shown, /^65536: ethwe@if65537: <BROADCAST,MULTICAST,UP,LOWER_UP\S*> mtu 1450 /m);
     assert.match(shown, /inet 10\.32\.0\.1\/12 brd 10\.47\.255\.255 scope global ethwe/);
     assert.match(await session.type('ip link show weave'), /mtu 1450 .*state UP/);
   });
@@ -51,6 +51,11 @@ test('the transcript comes out, line by line', async (t) => {
     assert.equal(await session.type('docker exec bbox1 hostname -s'), 'bbox1');
     assert.equal(await session.type('docker exec bbox1 hostname -f'), 'bbox1.weave.local');
     assert.equal(await session.type('docker exec bbox2 hostname'), 'bbox2.weave.local');
+    assert.equal(await session.type('docker exec bbox1 hostname -i'), '10.32.0.1');
+    assert.match(
+      await session.type("docker exec bbox1 sh -c 'ping -c 1 $(hostname)'"),
+      /PING bbox1\.weave\.local \(10\.32\.0\.1\)[\s\S]* 0% packet loss/,
+    );
   });
   await t.test('ping by short name and by full name', async () => {
     assert.match(
