@@ -174,3 +174,11 @@ test('a second attach that fails leaves what the container had, now and after a 
   await isBack('twice', address);
   assert.equal((await host.weavets('ps', 'twice')).stdout.trim().split(' ').slice(2).join(' '), address);
 });
+
+test('a link whose pid is another process by now goes, whatever that process is', async () => {
+  const gone = 'f'.repeat(64);
+  // Pid 1 is alive, and no container's.
+  await host.runOk(['ip', 'link', 'add', 'vethwepl1', 'type', 'veth', 'peer', 'name', 'stray0']);
+  await host.runOk(['ip', 'link', 'set', 'vethwepl1', 'alias', gone]);
+  await until('it is gone', async () => (await host.run(['ip', 'link', 'show', 'vethwepl1'])).code !== 0);
+});
