@@ -222,8 +222,9 @@ export class Connection {
 
   /** The exchange is complete: on to what the client sent meanwhile. */
   #next(): void {
+    const last = this.#exchange?.last;
     this.#exchange = undefined;
-    if (this.#closing || this.#engine.readableEnded || this.#engine.destroyed) this.#finish();
+    if (last || this.#closing || this.#engine.readableEnded || this.#engine.destroyed) this.#finish();
     else this.#release();
   }
 

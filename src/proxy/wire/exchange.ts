@@ -22,10 +22,12 @@ export class Exchange {
   #answer: BodyScanner | undefined;
   #started = false;
   #raw = false;
+  #last: boolean;
 
   constructor(target: Duplex, head: RequestHead, switching: Switching) {
     this.target = target;
     this.method = head.method;
+    this.#last = head.last;
     this.body = new BodyScanner(head.framing);
     this.#switching = switching;
   }
@@ -38,6 +40,11 @@ export class Exchange {
   /** The whole answer has come. */
   get answered(): boolean {
     return this.#answer?.done ?? false;
+  }
+
+  /** Nothing follows it on its connection: one of the two said so. */
+  get last(): boolean {
+    return this.#last;
   }
 
   /** The connection is no longer HTTP. */
@@ -57,13 +64,15 @@ export class Exchange {
       const found = this.#head.take(taken === 0 ? bytes : bytes.subarray(taken));
       if (!found) return bytes.length;
       taken += found.taken;
-      const { status, framing } = parseResponse(found.head, this.method);
+      const { status, framing, last } = parseResponse(found.head, this.method);
       if (status === 101 || (this.#switching === 'hijack' && status === 200 && framing === 'close')) {
         this.#raw = this.#switching !== undefined;
         return bytes.length;
       }
       // 100 Continue and the like come before the answer.
-      if (status >= 200) this.#answer = new BodyScanner(framing);
+      if (status < 200) continue;
+      this.#answer = new BodyScanner(framing);
+      this.#last ||= last;
     }
     return taken + this.#answer.take(taken === 0 ? bytes : bytes.subarray(taken));
   }

@@ -9,6 +9,8 @@ const lf = 10;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Field values: no control characters; those that Go refuses too. */
 const text = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** What Go's server takes as Host; anything else it refuses. */
+const hostText = /^[!$%&'()*+,\-.0-9:;=A-Z[\]_a-z~]*$/;
 const requestLine = /^([^ ]+) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 /** What an HTTP/2 connection with prior knowledge starts with. */
 const preface = 'PRI * HTTP/2.0';
@@ -66,6 +68,8 @@ export interface RequestHead {
   framing: Framing;
   /** asks for another protocol (`Connection: Upgrade`) */
   upgrade: boolean;
+  /** no other request can follow on its connection */
+  last: boolean;
 }
 
 /**
@@ -79,11 +83,16 @@ export function parseRequest(head: Buffer): RequestHead | 'http2' {
   const [, method = '', target = '', minor] = requestLine.exec(first) ?? [];
   if (!token.test(method)) throw bad('the request line is not METHOD TARGET HTTP/1.1');
   let upgrade = false;
+  let last = minor === '0';
   let length: number | undefined;
   let chunked = false;
+  let closes = false;
+  let hosts = 0;
   for (const line of lines) {
     const [name, value] = parseField(line);
-    if (name === 'content-length') {
+    if (name === 'host') {
+      if (++hosts > 1 || !hostText.test(value)) throw bad('Host is not one name');
+    } else if (name === 'content-length') {
       const same = parseLength(value);
       if (same === undefined || (length !== undefined && length !== same))
         throw bad('Content-Length is not one number');
@@ -92,18 +101,25 @@ export function parseRequest(head: Buffer): RequestHead | 'http2' {
       if (chunked || minor === '0' || value.toLowerCase() !== 'chunked')
         throw bad('the only Transfer-Encoding known is chunked, once, in HTTP/1.1');
       chunked = true;
+    } else if (name === 'expect') {
+      if (value !== '' && value.toLowerCase() !== '100-continue')
+        throw bad('no Expect but 100-continue is known');
     } else if (name === 'connection') {
       upgrade ||= hasToken(value, 'upgrade');
+      if (hasToken(value, 'close')) closes = true;
+      else if (hasToken(value, 'keep-alive')) last = false;
     }
   }
   if (chunked && length !== undefined) throw bad('Content-Length and Transfer-Encoding exclude each other');
-  return { method, target, framing: chunked ? 'chunked' : (length ?? 0), upgrade };
+  return { method, target, framing: chunked ? 'chunked' : (length ?? 0), upgrade, last: last || closes };
 }
 
 /** What the proxy must know of an answer to find its end. */
 export interface ResponseHead {
   status: number;
   framing: Framing;
+  /** no other answer follows on its connection */
+  last: boolean;
 }
 
 /**
@@ -114,14 +130,17 @@ export function parseResponse(head: Buffer, method: string): ResponseHead {
   const [first = '', ...lines] = split(head);
   const status = Number(/^HTTP\/1\.[01] ([1-9]\d\d)(?: |$)/.exec(first)?.[1]);
   if (Number.isNaN(status)) throw new WeaveError('ENGINE_ERROR', 'the engine did not answer in HTTP/1');
-  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return { status, framing: 0 };
   let framing: Framing = 'close';
+  let chunked: boolean | undefined;
+  let last = false;
   for (const line of lines) {
-    if (/^transfer-encoding:/i.test(line))
-      return { status, framing: hasToken(line.slice(18), 'chunked') ? 'chunked' : 'close' };
-    if (/^content-length:/i.test(line)) framing = parseLength(trim(line.slice(15))) ?? 'close';
+    if (/^transfer-encoding:/i.test(line)) chunked ??= hasToken(line.slice(18), 'chunked');
+    else if (/^content-length:/i.test(line)) framing = parseLength(trim(line.slice(15))) ?? 'close';
+    else if (/^connection:/i.test(line)) last ||= hasToken(line.slice(11), 'close');
   }
-  return { status, framing };
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) framing = 0;
+  else if (chunked !== undefined) framing = chunked ? 'chunked' : 'close';
+  return { status, framing, last };
 }
 
 function split(head: Buffer): string[] {

@@ -13,6 +13,7 @@ test('frames a request by its length, by chunks or as empty', () => {
     target: '/a?b',
     framing: 0,
     upgrade: false,
+    last: false,
   });
   const framing = (...fields: string[]) => {
     const head = lines('POST / HTTP/1.1', ...fields);
@@ -36,6 +37,18 @@ test('sees an upgrade in Connection', () => {
   assert.equal(upgrade('Upgrade: tcp'), false);
 });
 
+test('sees that no request follows', () => {
+  const last = (...all: string[]) => {
+    const head = lines(...all);
+    return head !== 'http2' && head.last;
+  };
+  assert.equal(last('GET / HTTP/1.1', 'Connection: keep-alive'), false);
+  assert.equal(last('GET / HTTP/1.1', 'Connection: Close'), true);
+  assert.equal(last('GET / HTTP/1.1', 'Connection: close', 'Connection: keep-alive'), true);
+  assert.equal(last('GET / HTTP/1.0'), true);
+  assert.equal(last('GET / HTTP/1.0', 'Connection: Keep-Alive'), false);
+});
+
 test('knows the preface of HTTP/2', () => {
   assert.equal(request('PRI * HTTP/2.0\r\n\r\n'), 'http2');
 });
@@ -55,6 +68,9 @@ test('what two readers could understand differently is refused', () => {
     ['a list of encodings', 'POST / HTTP/1.1', 'Transfer-Encoding: gzip, chunked'],
     ['identity', 'POST / HTTP/1.1', 'Transfer-Encoding: identity'],
     ['chunks in HTTP/1.0', 'POST / HTTP/1.0', 'Transfer-Encoding: chunked'],
+    ['two hosts', 'GET / HTTP/1.1', 'Host: a', 'Host: a'],
+    ['a host that is none', 'GET / HTTP/1.1', 'Host: a/b'],
+    ['an expectation of its own', 'GET / HTTP/1.0', 'Expect: x'],
     ['a folded line', 'POST / HTTP/1.1', 'X: a', ' b'],
     ['a folded first line', 'POST / HTTP/1.1', '\tX: a'],
     ['space before the colon', 'POST / HTTP/1.1', 'Content-Length : 1'],
