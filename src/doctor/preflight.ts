@@ -11,16 +11,23 @@ import { addressOf, type HostNetwork, overlappingRoute } from '../net/host.ts';
 
 /** Every tool that attachment runs is there: found out at launch, not at the first container. */
 export async function checkTools(): Promise<void> {
-  const folders = (process.env.PATH ?? '').split(':');
   for (const tool of neededTools) {
-    const tries = folders.map((folder) => access(join(folder, tool), constants.X_OK));
-    await Promise.any(tries).catch(() => {
-      throw new WeaveError(
-        'TOOL_MISSING',
-        `'${tool}' is not in PATH (${process.env.PATH}); ${howToInstall(tool)}`,
-      );
-    });
+    if (await inPath(tool)) continue;
+    throw new WeaveError(
+      'TOOL_MISSING',
+      `'${tool}' is not in PATH (${process.env.PATH}); ${howToInstall(tool)}`,
+    );
   }
+}
+
+/** True for a program that can be run by its name. */
+export async function inPath(tool: string): Promise<boolean> {
+  const folders = (process.env.PATH ?? '').split(':');
+  const tries = folders.map((folder) => access(join(folder, tool), constants.X_OK));
+  return Promise.any(tries).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**

@@ -30,7 +30,8 @@ export async function ensureBridge(ip: IpBatch, { mtu, mac }: { mtu: number; mac
     // Without snooping, multicast floods to all ports: there is no querier on this network.
     await ip.runOk([`link add ${bridgeName} address ${mac} type bridge mcast_snooping 0`]);
   }
-  await noRouterAdvertisements(bridgeName);
+  // Containers have IPv6 among each other, and the host has no part in it: what listens there listens by IPv6 too.
+  await writeFile(`/proc/sys/net/ipv6/conf/${bridgeName}/disable_ipv6`, '1').catch(() => {});
   // Else the kernel takes a subnet's other exposed addresses away with the first one.
   await writeFile(`/proc/sys/net/ipv4/conf/${bridgeName}/promote_secondaries`, '1');
   await ip.runOk([`link set ${bridgeName} mtu ${mtu} up`]);

@@ -82,6 +82,26 @@ export function tablesOf(state: FirewallState): Table[] {
   ];
 }
 
+/**
+ * The same for IPv6, of which nothing here takes part: what else listens on all addresses, as etcd may, is closed to
+ * containers by that way too.
+ */
+export function tables6Of({ outside, closedPorts }: FirewallState): Table[] {
+  const rejected = '-j REJECT --reject-with icmp6-port-unreachable';
+  return [
+    {
+      name: 'filter',
+      jumps: { INPUT: '-j WEAVE-INPUT' },
+      chains: {
+        'WEAVE-INPUT': [
+          ...['lo', ...outside].map((link) => `-i ${link} -j RETURN`),
+          ...closedPorts.map((port) => `${tcp(port)} ${rejected}`),
+        ],
+      },
+    },
+  ];
+}
+
 function inputRules({ outside, encryption, dns, closedPorts, loopbackPorts }: FirewallState): string[] {
   return [
     // First, for their number: the frames of other hosts. Accepted here, as the host's own policy may be to drop.
@@ -185,7 +205,7 @@ function tableScript(table: Table, lines: readonly string[]): string[] {
   );
   // The engine puts its own jumps on top when it restarts; ours must come before its verdicts.
   const moved = Object.entries(table.jumps).filter(([chain, jump]) => rulesOf(chain)[0] !== jump);
-  const left = table.chains[peerChain] === undefined ? [] : chainsOf(lines, peerBranch);
+  const left = table.chains[peerChain] ? chainsOf(lines, peerBranch) : [];
   const gone = left.filter((chain) => !(chain in table.chains));
   if (stale.length === 0 && moved.length === 0 && gone.length === 0) return [];
   return [

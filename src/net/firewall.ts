@@ -1,5 +1,15 @@
-import { runOk } from '../lib/exec.ts';
-import { type FirewallState, removalScript, restoreScript, tablesOf } from './firewall-rules.ts';
+import { existsSync } from 'node:fs';
+import { run, runOk } from '../lib/exec.ts';
+import {
+  type FirewallState,
+  removalScript,
+  restoreScript,
+  type Table,
+  tables6Of,
+  tablesOf,
+} from './firewall-rules.ts';
+
+type Family = 'iptables' | 'ip6tables';
 
 /**
  * Holds the host's firewall rules, of which {@link tablesOf} knows all, in chains of our own with one jump each from
@@ -8,6 +18,7 @@ import { type FirewallState, removalScript, restoreScript, tablesOf } from './fi
  */
 export class Firewall {
   #state: FirewallState;
+  #looked6 = false;
   #last: Promise<unknown> = Promise.resolve();
   /** what waits for the run under way to end */
   #next: Promise<boolean> | undefined;
@@ -38,15 +49,34 @@ export class Firewall {
   }
 
   async #apply(): Promise<boolean> {
-    const script = restoreScript(tablesOf(this.#state), await runOk(['iptables-save']));
-    if (script === undefined) return false;
-    await runOk(['iptables-restore', '--noflush', '--wait'], { input: script });
-    return true;
+    const changed = await bring('iptables', tablesOf(this.#state));
+    // On a host that is alone, there may be nothing to close by IPv6: then a look at what was left is enough.
+    if (this.#looked6 && this.#state.closedPorts.length === 0) return changed;
+    this.#looked6 = true;
+    return (await hasIpv6()) ? (await bring('ip6tables', tables6Of(this.#state))) || changed : changed;
   }
+}
+
+/** @returns true if anything had to be changed */
+async function bring(family: Family, tables: readonly Table[]): Promise<boolean> {
+  const script = restoreScript(tables, await runOk([`${family}-save`]));
+  if (script === undefined) return false;
+  await runOk([`${family}-restore`, '--noflush', '--wait'], { input: script });
+  return true;
+}
+
+/** False where the kernel has no IPv6, or its filter can't be had. */
+async function hasIpv6(): Promise<boolean> {
+  if (!existsSync('/proc/sys/net/ipv6')) return false;
+  const { code } = await run(['ip6tables-save', '-t', 'filter']).catch(() => ({ code: 1 }));
+  return code === 0;
 }
 
 /** Takes away every chain of ours, and the jumps to them. */
 export async function removeRules(): Promise<void> {
-  const script = removalScript(await runOk(['iptables-save']));
-  if (script !== undefined) await runOk(['iptables-restore', '--noflush', '--wait'], { input: script });
+  const families: Family[] = (await hasIpv6()) ? ['iptables', 'ip6tables'] : ['iptables'];
+  for (const family of families) {
+    const script = removalScript(await runOk([`${family}-save`]));
+    if (script !== undefined) await runOk([`${family}-restore`, '--noflush', '--wait'], { input: script });
+  }
 }

@@ -7,6 +7,7 @@ import { Cidr } from '../../src/model/address.ts';
 import { ensureBridge } from '../../src/net/bridge.ts';
 import { Firewall, removeRules } from '../../src/net/firewall.ts';
 import type { FirewallState } from '../../src/net/firewall-rules.ts';
+import { forwardAdvice, probeForwarding } from '../../src/net/forward-probe.ts';
 import { outsideLinks, readNetwork, underlayOf } from '../../src/net/host.ts';
 import { IpBatch } from '../../src/net/ip.ts';
 import { Datapath, type PeerEndpoint, removeDatapath } from '../../src/net/overlay/datapath.ts';
@@ -70,6 +71,8 @@ const operations = {
   rules: (changes: Partial<FirewallState>) => firewall.set(changes),
   keepRules: () => firewall.keep(),
   removeRules: () => removeRules(),
+  probe: () => probeForwarding(),
+  advice: () => forwardAdvice(),
   state: () => datapath.state(),
   stop: async () => {
     await datapath.stop();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { peerChains } from '../../src/net/firewall-rules.ts';
+import { Capture } from '../support/capture.ts';
+import { until } from '../support/host.ts';
 import { Cluster, first, type Node } from './datapath-lab.ts';
 
 let cluster: Cluster;
@@ -19,7 +20,7 @@ before(async () => {
 after(() => cluster?.[Symbol.asyncDispose]());
 
 /** A VXLAN datagram with a broadcast frame of this network. */
-const frame = `08000000${(6784).toString(16).padStart(6, '0')}00ffffffffffff020000000201${'0'.repeat(100)}`;
+const frame = `08000000${(6784).toString(16).padStart(6, '0')}00ffffffffffff020000009999${'0'.repeat(100)}`;
 
 /** Sends that to the first host, from a node or a namespace on it. */
 async function forge(run: (argv: string[]) => Promise<unknown>, bind = ''): Promise<void> {
@@ -28,8 +29,7 @@ async function forge(run: (argv: string[]) => Promise<unknown>, bind = ''): Prom
   await run(['sh', '-c', text]);
 }
 
-const heard = () =>
-  Number(readFileSync(one.host.path('/sys/class/net/vxlan-6784/statistics/rx_packets'), 'utf8'));
+const hearing = () => Capture.start(one.host, 'vxlan-6784', 'ether src 02:00:00:00:99:99');
 
 /** A namespace behind a bridge of its own on the first host, as a container on a user's network. */
 async function makeContainer(): Promise<string[]> {
@@ -57,18 +57,18 @@ test('frames of peers come in where the host lets nothing in, and through where 
 });
 
 test('frames of strangers and of containers are not heard, whatever source they claim', async () => {
-  const before = heard();
-  await forge((argv) => stranger.host.runOk(argv));
   const container = await makeContainer();
+  const closed = await hearing();
+  await forge((argv) => stranger.host.runOk(argv));
   await forge((argv) => one.host.runOk([...container, ...argv]));
   await forge((argv) => one.host.runOk([...container, ...argv]), '10.250.0.2');
-  assert.equal(heard(), before);
   await forge((argv) => two.host.runOk(argv));
-  assert.equal(heard(), before + 1);
+  assert.equal((await closed.stop()).length, 1, "the peer's alone");
   await one.host.runOk(['iptables', '-D', 'INPUT', '-j', 'WEAVE-INPUT']);
+  const open = await hearing();
   await forge((argv) => stranger.host.runOk(argv));
   await forge((argv) => one.host.runOk([...container, ...argv]), '10.250.0.2');
-  assert.equal(heard(), before + 3, 'without the rules they would have been heard');
+  assert.equal((await open.stop()).length, 2, 'without the rules they are heard');
   assert.equal(await one.call('keepRules'), true);
 });
 
@@ -118,6 +118,42 @@ test('rules that are there are left alone, of every kind, and a thousand peers',
     assert.match(saved, /^-A INPUT -j WEAVE-INPUT$/m);
   }
   assert.doesNotMatch(await one.host.runOk(['iptables-save']), /WEAVE-P-/);
+  await one.call('rules', { encryption: null, outside: ['eth0'], peers: [two.host.address] });
+});
+
+test('what listens on all addresses is closed to containers by IPv6 too', async () => {
+  await one.call('rules', { closedPorts: [2379] });
+  const container = await one.host.runOk(['cat', '/run/inner.pid']);
+  await one.host.shell(`
+    nsenter --net=/proc/${container.trim()}/ns/net sh -c '
+      sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.eth0.accept_dad=0; ip addr add fd00::2/64 dev eth0 nodad'
+    sysctl -qw net.ipv6.conf.br-own.disable_ipv6=0; ip addr add fd00::1/64 dev br-own nodad`);
+  const listeners = [2379, 8080].map((port) =>
+    one.host.spawn(['socat', `TCP6-LISTEN:${port},fork,reuseaddr`, 'SYSTEM:echo hi']),
+  );
+  const reaches = async (port: number) => {
+    const target = `TCP6:[fd00::1]:${port},connect-timeout=5`;
+    const argv = [
+      'nsenter',
+      `--net=/proc/${container.trim()}/ns/net`,
+      'socat',
+      '-t5',
+      '-u',
+      target,
+      'STDOUT',
+    ];
+    return (await one.host.run(argv)).stdout === 'hi\n';
+  };
+  try {
+    await until('8080 listens and is reached', () => reaches(8080));
+    await one.host.runOk(['sh', '-c', 'until ss -Hlnt sport = :2379 | grep -q .; do sleep 0.05; done']);
+    assert.equal(await reaches(2379), false);
+    await one.host.runOk(['ip6tables', '-D', 'INPUT', '-j', 'WEAVE-INPUT']);
+    assert.equal(await reaches(2379), true, 'without the rules');
+    assert.equal(await one.call('keepRules'), true);
+  } finally {
+    for (const listener of listeners) listener.kill();
+  }
 });
 
 test('whatever others flush comes back', async () => {
@@ -133,11 +169,41 @@ test('whatever others flush comes back', async () => {
   }
 });
 
+test('what a foreign chain does to frames is found by a frame, and its line lets them through', async () => {
+  await one.host.runOk(['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1']);
+  assert.equal(await one.call('probe'), 'passed');
+  assert.ok(await one.pings(first(one), first(two)));
+  const links = () => one.host.runOk(['sh', '-c', 'ls /sys/class/net']);
+  const before = await links();
+  const rules = `table inet mine {
+    chain forward {
+      type filter hook forward priority 10; policy drop;
+      iifname "docker0" accept
+      oifname "docker0" accept
+    }
+  }\n`;
+  await one.host.runOk(['nft', '-f', '-'], { input: rules });
+  assert.equal(await one.call('probe'), 'dropped');
+  assert.equal(await one.pings(first(one), first(two)), false, 'as it is for containers');
+  const line = /nft insert rule inet mine forward .*$/.exec(await one.call<string>('advice'))?.[0];
+  assert.ok(line);
+  await one.host.runOk(['sh', '-c', line]);
+  assert.equal(await one.call('probe'), 'passed');
+  assert.ok(await one.pings(first(one), first(two)));
+  await one.host.runOk(['nft', 'delete', 'table', 'inet', 'mine']);
+  await one.host.runOk(['iptables', '-t', 'mangle', '-A', 'FORWARD', '-j', 'DROP']);
+  assert.equal(await one.call('probe'), 'dropped');
+  assert.match(await one.call<string>('advice'), /some forward chain drops them/);
+  await one.host.runOk(['iptables', '-t', 'mangle', '-F']);
+  assert.equal(await links(), before);
+});
+
 test('nothing of it is left after a reset, and what is not ours stays', async () => {
   await one.host.runOk(['iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', '99', '-j', 'DROP']);
   await one.call('removeRules');
   const saved = await one.host.runOk(['iptables-save']);
   assert.doesNotMatch(saved, /WEAVE/);
+  assert.doesNotMatch(await one.host.runOk(['ip6tables-save']), /WEAVE/);
   assert.match(saved, /--dport 99 -j DROP/);
 });
 

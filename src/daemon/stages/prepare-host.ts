@@ -4,6 +4,7 @@ import { resumeStore } from '../../cluster/members.ts';
 import { peerName } from '../../cluster/peer.ts';
 import { installShims, releaseShims } from '../../containers/shims.ts';
 import { EngineClient } from '../../docker/client.ts';
+import { checkEncryption } from '../../doctor/encryption.ts';
 import { checkRange, checkTools, openSysctls } from '../../doctor/preflight.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { paths } from '../../model/paths.ts';
@@ -31,6 +32,7 @@ export async function prepareHost(deps: Pick<DaemonDeps, 'config' | 'conditions'
   const store = LmdbStore.open(join(paths.state, 'store'));
   undo.push(() => store.close());
   const config = await resumeStore(deps.config, store);
+  await checkEncryption(config);
   const peer = await peerName(store, config.name);
 
   const engine = new EngineClient({ url: config.engine, tls: config.engineTls });

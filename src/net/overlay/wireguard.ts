@@ -24,7 +24,8 @@ export const wireguardLink = 'weave-wg';
  */
 const rules = { trusted: 6783, encrypted: 6784, refused: 6785 } as const;
 const table = 6784;
-const sealedTraffic = `ipproto udp dport ${heartbeatPort}-${vxlanPort}`;
+/** UDP by its number: a container image has no /etc/protocols to look a name up in, at which `ip` just ends. */
+const sealedTraffic = `ipproto 17 dport ${heartbeatPort}-${vxlanPort}`;
 
 /** Nobody uses it: without any address on a link, the kernel's reverse path check refuses what comes in by it. */
 const ownAddress = '169.254.67.84/32';
