@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { run, runOk } from '../lib/exec.ts';
 import {
   type FirewallState,
@@ -18,6 +19,7 @@ type Family = 'iptables' | 'ip6tables';
  */
 export class Firewall {
   #state: FirewallState;
+  #applied = false;
   #looked6 = false;
   #last: Promise<unknown> = Promise.resolve();
   /** what waits for the run under way to end */
@@ -29,7 +31,9 @@ export class Firewall {
 
   /** Changes what the rules are made of, and brings them there, if they are not. */
   async set(changes: Partial<FirewallState>): Promise<void> {
-    this.#state = { ...this.#state, ...changes };
+    const state = { ...this.#state, ...changes };
+    if (this.#applied && isDeepStrictEqual(state, this.#state)) return;
+    this.#state = state;
     await this.#ensure();
   }
 
@@ -49,34 +53,39 @@ export class Firewall {
   }
 
   async #apply(): Promise<boolean> {
-    const changed = await bring('iptables', tablesOf(this.#state));
+    const changed = await bring('iptables', tablesOf(this.#state), await runOk(['iptables-save']));
+    this.#applied = true;
     // On a host that is alone, there may be nothing to close by IPv6: then a look at what was left is enough.
     if (this.#looked6 && this.#state.closedPorts.length === 0) return changed;
     this.#looked6 = true;
-    return (await hasIpv6()) ? (await bring('ip6tables', tables6Of(this.#state))) || changed : changed;
+    const saved = await saved6();
+    if (saved === undefined) return changed;
+    return (await bring('ip6tables', tables6Of(this.#state), saved)) || changed;
   }
 }
 
 /** @returns true if anything had to be changed */
-async function bring(family: Family, tables: readonly Table[]): Promise<boolean> {
-  const script = restoreScript(tables, await runOk([`${family}-save`]));
+async function bring(family: Family, tables: readonly Table[], saved: string): Promise<boolean> {
+  const script = restoreScript(tables, saved);
   if (script === undefined) return false;
   await runOk([`${family}-restore`, '--noflush', '--wait'], { input: script });
   return true;
 }
 
-/** False where the kernel has no IPv6, or its filter can't be had. */
-async function hasIpv6(): Promise<boolean> {
-  if (!existsSync('/proc/sys/net/ipv6')) return false;
-  const { code } = await run(['ip6tables-save', '-t', 'filter']).catch(() => ({ code: 1 }));
-  return code === 0;
+/** The rules of IPv6; undefined where the kernel has none, or its filter can't be had. */
+async function saved6(): Promise<string | undefined> {
+  if (!existsSync('/proc/sys/net/ipv6')) return undefined;
+  const saved = await run(['ip6tables-save', '-t', 'filter']).catch(() => undefined);
+  return saved?.code === 0 ? saved.stdout : undefined;
 }
 
 /** Takes away every chain of ours, and the jumps to them. */
 export async function removeRules(): Promise<void> {
-  const families: Family[] = (await hasIpv6()) ? ['iptables', 'ip6tables'] : ['iptables'];
-  for (const family of families) {
-    const script = removalScript(await runOk([`${family}-save`]));
+  const remove = async (family: Family, saved: string) => {
+    const script = removalScript(saved);
     if (script !== undefined) await runOk([`${family}-restore`, '--noflush', '--wait'], { input: script });
-  }
+  };
+  await remove('iptables', await runOk(['iptables-save']));
+  const saved = await saved6();
+  if (saved !== undefined) await remove('ip6tables', saved);
 }

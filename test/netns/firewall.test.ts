@@ -193,7 +193,7 @@ test('what a foreign chain does to frames is found by a frame, and its line lets
   await one.host.runOk(['nft', 'delete', 'table', 'inet', 'mine']);
   await one.host.runOk(['iptables', '-t', 'mangle', '-A', 'FORWARD', '-j', 'DROP']);
   assert.equal(await one.call('probe'), 'dropped');
-  assert.match(await one.call<string>('advice'), /some forward chain drops them/);
+  assert.match(await one.call<string>('advice'), /the nft chain 'ip mangle FORWARD' drops them/);
   await one.host.runOk(['iptables', '-t', 'mangle', '-F']);
   assert.equal(await links(), before);
 });
