@@ -94,7 +94,10 @@ export function outsideLinks({ links, routes }: HostNetwork, underlay: string | 
 function isInnerBridge(link: string): boolean {
   const folder = `/sys/class/net/${link}`;
   if (!existsSync(`${folder}/bridge`)) return false;
-  return readdirSync(`${folder}/brif`).every((port) => !existsSync(`/sys/class/net/${port}/device`));
+  // A card has a device; a bond, or a VLAN on a card, has links below it.
+  return readdirSync(`${folder}/brif`).every((port) =>
+    readdirSync(`/sys/class/net/${port}`).every((entry) => entry !== 'device' && !entry.startsWith('lower_')),
+  );
 }
 
 /** True for an address of a link that leads to other hosts. */

@@ -199,6 +199,27 @@ test('a network that is made over the range is a warning as long as it is there'
   await until('the warning is gone', async () => !(await warns()));
 });
 
+test("a host's address or MTU that changes while it runs is a warning until it is what it was", async () => {
+  const status = async () => (await two.weavets('status')).stdout;
+  const ip = (...args: string[]) => two.runOk(['ip', ...args]);
+  await ip('link', 'set', 'eth0', 'mtu', '1300');
+  await until('the MTU is told', async () =>
+    /Warning: the MTU of eth0 was 1500 and is 1300/.test(await status()),
+  );
+  await ip('link', 'set', 'eth0', 'mtu', '1500');
+  await until('all is well', async () => !/Warning/.test(await status()));
+  const move = async (from: string, to: string) => {
+    await ip('addr', 'del', `${from}/24`, 'dev', 'eth0');
+    await ip('addr', 'add', `${to}/24`, 'dev', 'eth0');
+    await ip('route', 'replace', 'default', 'via', '10.250.0.254');
+  };
+  await move(two.address, '10.250.0.22');
+  const told = /Warning: this host's address towards the other hosts was 10\.250\.0\.2 and is 10\.250\.0\.22/;
+  await until('the address is told', async () => told.test(await status()));
+  await move('10.250.0.22', two.address);
+  await until('all is well again', async () => !/Warning/.test(await status()));
+});
+
 test("another program's firewall that stops containers' frames is named, with the line that lets them through", async () => {
   const rules = `table inet mine {\n chain forward {\n type filter hook forward priority 10; policy drop;
     iifname "docker0" accept\n oifname "docker0" accept\n }\n}\n`;
