@@ -25,8 +25,10 @@ const endOfJob = {
   bridge: 'fdb del 00:00:00:00:00:00 dev weavets-sync',
 } as const;
 
-/** ms that a line may take beside the deadline of the whole; 100,000 entries take some seconds. */
-const lineDeadline = 2;
+/** Lines that go as one job: many at once are parted, so that what takes long is told from what hangs. */
+const jobLines = 256;
+/** ms that a line may take beside the deadline of its job: to take a link away waits for all processors */
+const lineDeadline = 100;
 
 /** Which program to run as a batch, and how long a job may take. */
 export interface IpBatchOptions {
@@ -65,9 +67,15 @@ export class IpBatch {
    * Runs lines of the tool's batch language; each is tried even if one before it failed. @returns those that failed
    * @throws WeaveError TOOL_FAILED when a line has control characters, the tool hangs or ends; TOOL_MISSING
    */
-  run(lines: readonly string[]): Promise<Failure[]> {
+  async run(lines: readonly string[]): Promise<Failure[]> {
+    checkLines(lines);
+    const count = Math.max(1, Math.ceil(lines.length / jobLines));
+    const parts = Array.from({ length: count }, (_, i) => lines.slice(i * jobLines, (i + 1) * jobLines));
+    return (await Promise.all(parts.map((part) => this.#queue(part)))).flat();
+  }
+
+  #queue(lines: readonly string[]): Promise<Failure[]> {
     return new Promise((done, failed) => {
-      checkLines(lines);
       this.#jobs.push({ lines, start: 0, done, failed });
       this.#send(this.#jobs.length - 1);
     });

@@ -42,6 +42,17 @@ test('jobs run in order, and a line that fails is told with what the tool said',
   assert.deepEqual(await ran(), ['start', 'one', 'two']);
 });
 
+test('many lines come in their order, and those that fail are told', async (t) => {
+  const { batch, ran } = await standIn(t);
+  const lines = Array.from({ length: 1_000 }, (_, i) => (i % 300 === 299 ? 'bad' : `line ${i}`));
+  const failures = await batch.run(lines);
+  assert.deepEqual(failures, Array(3).fill({ line: 'bad', message: 'no good' }));
+  assert.deepEqual(
+    (await ran()).slice(1),
+    lines.filter((line) => line !== 'bad'),
+  );
+});
+
 test('a tool that hangs is killed and replaced; what waited behind the job is run by the new one', async (t) => {
   const { batch, ran } = await standIn(t, { deadline: 4_000 });
   const [first, hung, behind] = await Promise.allSettled([
