@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { LaunchConfig } from '../config/config.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { run } from '../lib/exec.ts';
+import { howToInstall } from '../lib/tools.ts';
 import { wireguardLink } from '../net/overlay/wireguard.ts';
 import { inPath } from './preflight.ts';
 
@@ -16,17 +17,14 @@ const trial = 'weave-wg-try';
 export async function checkEncryption(config: Pick<LaunchConfig, 'password' | 'store'>): Promise<void> {
   if (config.password === null || config.store === 'lmdb') return;
   if (!(await inPath('wg'))) {
-    throw new WeaveError(
-      'TOOL_MISSING',
-      "--password needs 'wg'; install it (Debian, Ubuntu: apt-get install wireguard-tools)",
-    );
+    throw new WeaveError('TOOL_MISSING', `--password needs 'wg'; ${howToInstall('wg')}`);
   }
   if (existsSync(`/sys/class/net/${wireguardLink}`) || (await kernelHasWireguard())) return;
   const kernel = '--password: the kernel of this host has no WireGuard (modprobe wireguard loads it)';
   if (!(await inPath('wireguard-go'))) {
     throw new WeaveError(
       'TOOL_MISSING',
-      `${kernel}, and wireguard-go, which does without it, is not installed${inContainer() ? ' in this image' : ''} (Debian, Ubuntu: apt-get install wireguard-go)`,
+      `${kernel}, and wireguard-go, which does without it, is not installed${inContainer() ? ' in this image' : ''}; ${howToInstall('wireguard-go')}`,
     );
   }
   if (existsSync('/dev/net/tun')) return;
