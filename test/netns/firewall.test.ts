@@ -129,7 +129,7 @@ test('what listens on all addresses is closed to containers by IPv6 too', async 
       sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.eth0.accept_dad=0; ip addr add fd00::2/64 dev eth0 nodad'
     sysctl -qw net.ipv6.conf.br-own.disable_ipv6=0; ip addr add fd00::1/64 dev br-own nodad`);
   const listeners = [2379, 8080].map((port) =>
-    one.host.spawn(['socat', `TCP6-LISTEN:${port},fork,reuseaddr`, 'SYSTEM:echo hi']),
+    one.host.spawn(['socat', `TCP6-LISTEN:${port},fork,reuseaddr,ipv6-v6only=1`, 'SYSTEM:echo hi']),
   );
   const reaches = async (port: number) => {
     const target = `TCP6:[fd00::1]:${port},connect-timeout=5`;
