@@ -9,23 +9,31 @@ import { vxlanPort } from '../../model/ports.ts';
  */
 export class Announcer {
   readonly #socket: Socket;
-  readonly #local: string;
   readonly #vni: number;
+  #closed = false;
+  /** never, if this host has lost its address */
+  readonly #connected: Promise<void>;
 
   /** @param local underlay address of this host's VXLAN link */
   constructor({ local, vni }: { local: string; vni: number }) {
-    this.#local = local;
     this.#vni = vni;
     this.#socket = createSocket('udp4').unref();
     // Best effort: without it, neighbours find out by themselves some seconds later.
     this.#socket.on('error', () => {});
+    // Connected, it hears nobody else: no port is open to the network.
+    this.#connected = new Promise((done) => this.#socket.connect(vxlanPort, local, done));
   }
 
   announce(ip: string, mac: string): void {
-    this.#socket.send(vxlanArp(this.#vni, ip, mac), vxlanPort, this.#local, () => {});
+    const frame = vxlanArp(this.#vni, ip, mac);
+    const send = () => {
+      if (!this.#closed) this.#socket.send(frame, () => {});
+    };
+    this.#connected.then(send).catch(() => {});
   }
 
   close(): void {
+    this.#closed = true;
     this.#socket.close();
   }
 }
