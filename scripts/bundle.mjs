@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
 const { dependencies } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
 /** What commands load is bundled; the daemon's packages stay as they are: some have binaries, or read their own files. */
-const bundled = ['yargs'];
+const bundled = ['yargs', 'ipaddr.js'];
 
 for (const folder of ['cli', 'daemon', 'parts']) {
   rmSync(join(repository, 'dist', folder), { recursive: true, force: true });

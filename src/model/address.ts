@@ -1,4 +1,7 @@
+import ipaddr from 'ipaddr.js';
 import { WeaveError } from '../lib/errors.ts';
+
+const { IPv4 } = ipaddr;
 
 /** An IPv4 address as an unsigned 32-bit number, network order. */
 export type Ip4 = number;
@@ -8,17 +11,12 @@ export type Ip = string & { readonly kind: 'Ip' };
 
 /** Parses dotted-quad IPv4, strictly: four decimal octets, no leading zeros. @throws WeaveError BAD_ADDRESS */
 export function parseIp(text: string): Ip4 {
-  const octets = text.split('.');
-  let value = 0;
-  const good =
-    octets.length === 4 &&
-    octets.every((octet) => {
-      if (!/^(0|[1-9]\d{0,2})$/.test(octet) || Number(octet) > 255) return false;
-      value = value * 256 + Number(octet);
-      return true;
-    });
-  if (!good) throw new WeaveError('BAD_ADDRESS', `'${text}' is not an IPv4 address; write it like 10.32.0.1`);
-  return value;
+  if (!IPv4.isValidFourPartDecimal(text)) {
+    throw new WeaveError('BAD_ADDRESS', `'${text}' is not an IPv4 address; write it like 10.32.0.1`);
+  }
+  return IPv4.parse(text)
+    .toByteArray()
+    .reduce((ip, octet) => ip * 256 + octet, 0);
 }
 
 /** True if the text is an IPv4 address. */
