@@ -13,7 +13,17 @@ const engines = (process.env.WEAVETS_TEST_ENGINES ?? '28.5,20.10').split(',');
 
 /** Those that take longest, in seconds; the order of others is of no weight. */
 const long: Record<string, number> = {
-  'test/cluster/hosts.test.ts': 200,
+  'test/cluster/hosts.test.ts': 240,
+  'test/cluster/secured.test.ts': 120,
+  'test/docker/differential.test.ts': 100,
+  'test/host/launch-flags.test.ts': 90,
+  'test/docker/comeback.test.ts': 55,
+  'test/host/commands.test.ts': 55,
+  'test/docker/clients.test.ts': 45,
+  'test/netns/ovs.test.ts': 45,
+  'test/netns/wireguard.test.ts': 45,
+  'test/host/install.test.ts': 40,
+  'test/docker/passthrough.test.ts': 35,
 };
 
 interface Job {

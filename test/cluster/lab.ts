@@ -4,10 +4,13 @@ import { eachOf } from '../../src/lib/lock.ts';
 import type { Report } from '../../src/report/report.ts';
 import { Etcd, type EtcdOptions } from '../support/etcd.ts';
 import { Host, Underlay, until } from '../support/host.ts';
+import { firstEngine } from '../support/use-host.ts';
+
+/** Of every host's engine. */
+const { suite } = firstEngine;
 
 /** Where the etcd of a laboratory listens: on the network itself, so no host's end is its end. */
 const etcdAddress = '10.250.0.254';
-const proxySocket = 'unix:///var/run/weave/weave.sock';
 
 /** An etcd on the underlay, as `launch` is told of it. */
 export const storeOf = (etcd: Etcd) => `etcd://${etcd.endpoints.map((url) => new URL(url).host).join(',')}`;
@@ -28,7 +31,7 @@ export class Lab implements AsyncDisposable {
   static async create(): Promise<Lab> {
     const lab = new Lab(await Underlay.create());
     const { underlay, hosts } = lab;
-    const making = [1, 2, 3].map((number) => Host.create({ underlay, number, name: `host${number}` }));
+    const making = [1, 2, 3].map((number) => Host.create({ underlay, number, name: `host${number}`, suite }));
     const made = await Promise.allSettled(making);
     for (const result of made) if (result.status === 'fulfilled') hosts.push(result.value);
     const failed = made.find((result) => result.status === 'rejected');
@@ -49,7 +52,7 @@ export class Lab implements AsyncDisposable {
 
   /** Puts a new machine where one was destroyed: host 3. */
   async add(name: string): Promise<Host> {
-    const host = await Host.create({ underlay: this.underlay, number: 3, name });
+    const host = await Host.create({ underlay: this.underlay, number: 3, name, suite });
     this.hosts.push(host);
     return host;
   }
@@ -144,18 +147,8 @@ export async function known(hosts: readonly Host[], name: string, address: strin
 
 /** True when the engine refuses to start a container with this address. */
 export async function refusesAddress(on: Host, address: string): Promise<boolean> {
-  const argv = [
-    'docker',
-    '-H',
-    proxySocket,
-    'run',
-    '--rm',
-    '-e',
-    `WEAVE_CIDR=${address}/12`,
-    'busybox',
-    'true',
-  ];
-  const { code, stderr } = await on.run(argv);
+  const argv = ['run', '--rm', '-e', `WEAVE_CIDR=${address}/12`, 'busybox', 'true'];
+  const { code, stderr } = await on.tryProxied(...argv);
   return code !== 0 && stderr.includes(address);
 }
 
