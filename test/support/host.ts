@@ -5,6 +5,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Output, type RunOptions, run, runOk } from '../../src/lib/exec.ts';
+import { removeCgroups } from './cgroups.ts';
 import { dockerd, type EngineProgram, podman } from './engine-program.ts';
 import { endOf, keepLogs } from './logs.ts';
 import { deleteNetns } from './netns.ts';
@@ -278,6 +279,7 @@ export class Host implements AsyncDisposable {
       if (this.#pid === 0) init.kill('SIGKILL');
       else if (init.exitCode === null) await run(['kill', '-9', String(this.#pid)]);
       await ended;
+      await removeCgroups(join(this.dir, 'lib-docker'));
       await keepLogs(join(this.dir, 'log'), this.#options.suite ?? 'own', this.name);
     });
     await until(`${this.name} is up`, () => {
