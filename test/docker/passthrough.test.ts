@@ -46,7 +46,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
   });
   /** A shell script whose docker talks to the proxy. @returns standard output */
   async function sh(script: string): Promise<string> {
-    const env = { DOCKER_HOST: 'unix:///run/weave/weave.sock', DOCKER_BUILDKIT: '0' };
+    const env = { DOCKER_HOST: host.proxySocket, DOCKER_BUILDKIT: '0' };
     const out = await host.shell(script, { env });
     assert.equal(out.code, 0, `${script}: ${out.stdout}${out.stderr}`);
     return out.stdout.replaceAll('\r', '');
@@ -147,7 +147,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
 
   test('errors come as the engine says them', async () => {
     const out = await host.shell('docker exec nope true; docker start nope; docker inspect nope', {
-      env: { DOCKER_HOST: 'unix:///run/weave/weave.sock' },
+      env: { DOCKER_HOST: host.proxySocket },
     });
     assert.equal(out.stderr.match(/No such (container|object): nope/g)?.length, 3);
   });
@@ -324,7 +324,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
     await follow.until((text) => text.includes('\r\n\r\n'));
     await host.stopEngine();
     await follow.until((_, { ended }) => ended);
-    const out = await host.shell('docker ps', { env: { DOCKER_HOST: 'unix:///run/weave/weave.sock' } });
+    const out = await host.shell('docker ps', { env: { DOCKER_HOST: host.proxySocket } });
     assert.match(out.stderr, /Is the docker daemon running/);
     await host.startEngine();
     assert.match(await sh('docker ps -a'), /long/);

@@ -3,8 +3,11 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import type { ShimMode } from '../../src/model/shim.ts';
-import { Host, until } from '../support/host.ts';
+import { until } from '../support/host.ts';
+import { useHost } from '../support/use-host.ts';
 import { BuiltShims } from '../unit/shim/built.ts';
+
+const host = useHost();
 
 /** The arguments of `docker run` that put the shim before the command. */
 const shimmed = (shims: BuiltShims, mode: ShimMode) => [
@@ -15,7 +18,7 @@ const shimmed = (shims: BuiltShims, mode: ShimMode) => [
 ];
 
 /** Gives the network to a container; `link` names the host's end. */
-async function attach(host: Host, container: string, link: string): Promise<void> {
+async function attach(container: string, link: string): Promise<void> {
   const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', container);
   await host.runOk(['ip', 'link', 'add', link, 'type', 'veth', 'peer', 'name', 'ethwe', 'netns', pid]);
   await host.runOk(['ip', 'link', 'set', link, 'up']);
@@ -25,7 +28,7 @@ async function attach(host: Host, container: string, link: string): Promise<void
 }
 
 /** An image that holds nothing but one static program, /echo. */
-async function importScratch(host: Host, folder: string): Promise<void> {
+async function importScratch(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await cp('/bin/busybox', join(folder, 'echo'));
   await host.runOk(['sh', '-c', `tar -C "$1" -c echo | docker import - scratch`, 'sh', folder]);
@@ -33,8 +36,7 @@ async function importScratch(host: Host, folder: string): Promise<void> {
 
 test('in every kind of container the command runs once the network is there, and not before', async () => {
   await using shims = await BuiltShims.create();
-  await using host = await Host.create();
-  await importScratch(host, join(host.dir, 'scratch'));
+  await importScratch(join(host.dir, 'scratch'));
   const strict = ['--read-only', '--user=1000', '--cap-drop=ALL', '--security-opt=no-new-privileges'];
   const kinds: { name: string; options?: string[]; image?: string; command?: string[] }[] = [
     { name: 'plain' },
@@ -60,7 +62,7 @@ test('in every kind of container the command runs once the network is there, and
     await start('multicast', kind);
     assert.equal(await host.docker('inspect', '-f', '{{.State.Running}}', name), 'true', `${name} waits`);
     assert.equal(await host.docker('logs', name), '', `${name} waits`);
-    await attach(host, name, `test${i}`);
+    await attach(name, `test${i}`);
     assert.equal(await host.docker('wait', name), '0', name);
     const { stdout, stderr } = await host.run(['docker', 'logs', name]);
     assert.deepEqual([stdout, stderr], ['ran\n', ''], name);
@@ -69,13 +71,12 @@ test('in every kind of container the command runs once the network is there, and
 
 test('`docker exec` waits too; a waiting container stops at once; failures have the codes of docker', async () => {
   await using shims = await BuiltShims.create();
-  await using host = await Host.create();
   const run = (...args: string[]) => host.run(['docker', 'run', '--rm', ...args]);
 
   await host.docker('run', '-d', '--name', 'waiting', ...shimmed(shims, 'wait'), 'busybox', 'sleep', '1000');
   const exec = host.run(['docker', 'exec', 'waiting', '/w/w', 'cat', '/sys/class/net/ethwe/operstate']);
   await until('both wait', async () => (await host.docker('top', 'waiting')).split('\n').length === 3);
-  await attach(host, 'waiting', 'test0');
+  await attach('waiting', 'exec0');
   assert.deepEqual(await exec, { code: 0, stdout: 'up\n', stderr: '' });
   await host.docker('rm', '-f', 'waiting');
 

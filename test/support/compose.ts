@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import type { Host } from './host.ts';
 
-const proxy = 'unix:///var/run/weave/weave.sock';
-
 /** Two services on the project's own network, which ask for an address by label and by environment. */
 const onOwnNetwork = `
 version: "2.4"
@@ -44,7 +42,7 @@ services:
 export async function playCompose(host: Host, command: readonly string[], joint: '_' | '-'): Promise<void> {
   const compose = async (...args: string[]) => {
     const files = ['-p', 'cp', '-f', '/tmp/weavets-compose.yml'];
-    const out = await host.run([...command, ...files, ...args], { env: { DOCKER_HOST: proxy } });
+    const out = await host.run([...command, ...files, ...args], { env: { DOCKER_HOST: host.proxySocket } });
     assert.equal(out.code, 0, `${args.join(' ')}: ${out.stdout}${out.stderr}`);
     return out.stdout;
   };
