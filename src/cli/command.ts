@@ -10,7 +10,7 @@ export interface Context {
   out(line: string): void;
   /** Writes a line to standard error: hints, warnings, progress. */
   err(line: string): void;
-  /** Asks the person at the terminal; undefined: there is none. */
+  /** Asks the person at the terminal; undefined without a terminal. */
   confirm(question: string): Promise<boolean | undefined>;
   /** Which outputs a person looks at. */
   terminal: { out: boolean; err: boolean };

@@ -1,4 +1,4 @@
-/** Asks on the terminal, by standard error; anything but yes is no. @returns undefined where there is no terminal */
+/** Asks on the terminal, by standard error; anything but yes is no. @returns undefined without a terminal */
 export async function confirm(question: string): Promise<boolean | undefined> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   const { createInterface } = await import('node:readline/promises');

@@ -51,7 +51,7 @@ export function followLinks(parts: LinksDeps): Promise<void> {
   function put(key: string, value: string): Link | undefined {
     const link = parse(value);
     if (link === undefined) {
-      logger.error({ key, value }, 'what another host tells of a container makes no sense; it is left out');
+      logger.error({ key, value }, 'ignoring a malformed link record');
       drop(key);
       return undefined;
     }
@@ -101,7 +101,7 @@ function partsOf(key: string): { origin: string; containerId: string } {
   return { origin, containerId };
 }
 
-/** @returns undefined for what is none */
+/** @returns undefined for anything else */
 function parse(value: string): Link | undefined {
   try {
     const { mac, ips, names } = JSON.parse(value) as Link;

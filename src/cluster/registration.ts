@@ -161,7 +161,7 @@ export class Cluster {
     if (name === self.name) return;
     const { nickname, address, vni, key: sealed } = parse<Registration>(value);
     if (nickname === undefined || address === undefined || vni !== datapath.vni) {
-      logger.error({ peer: name, value }, 'a host that registers as no host of ours does; it is left out');
+      logger.error({ peer: name, value }, 'ignoring a peer with an invalid registration');
       return;
     }
     let publicKey: string | undefined;
@@ -205,7 +205,7 @@ function nameOf(key: string): string {
   return key.slice(key.indexOf('/') + 1);
 }
 
-/** What is none has no fields. */
+/** Returns {} for invalid JSON. */
 function parse<T>(value: string): Partial<T> {
   try {
     return (JSON.parse(value) ?? {}) as Partial<T>;

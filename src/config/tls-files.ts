@@ -93,7 +93,7 @@ function named(flag: string, path: string): NamedFile {
 /** Reads the files and tries them: better here than with the first client. */
 function checked(files: { verify: boolean; ca?: NamedFile; cert?: NamedFile; key?: NamedFile }): TlsFiles {
   const { verify, ca, cert, key } = files;
-  // An authority that is none would be ignored, and no client believed.
+  // A file that holds no authority would be ignored, and every client refused.
   if (ca) parsed(ca, 'certificate', (pem) => new X509Certificate(pem));
   const certificate = cert && parsed(cert, 'certificate', (pem) => new X509Certificate(pem));
   const privateKey = key && parsed(key, 'key without a passphrase', (pem) => createPrivateKey(pem));

@@ -91,7 +91,10 @@ export class Attachments {
     const process = ContainerProcess.open(pid, id);
     if (process === undefined) {
       if (!ContainerProcess.exists(pid)) return;
-      throw new WeaveError('ATTACH_FAILED', `process ${pid} is none of container ${name || id.slice(0, 12)}`);
+      throw new WeaveError(
+        'ATTACH_FAILED',
+        `process ${pid} does not belong to container ${name || id.slice(0, 12)}`,
+      );
     }
     const before = this.#attached.get(id);
     const { cidrs, choice } = wish;
@@ -99,7 +102,7 @@ export class Attachments {
     try {
       const mac = macOf(id);
       this.#attached.set(id, { info, process, mac, cidrs, choice });
-      // Tells the other hosts of name and link in one message, while the link is being made.
+      // Publishes name and link in one write, while the link is being made.
       await naming.set(info, cidrs, choice.dns);
       veth = await veths.prepare({
         process,

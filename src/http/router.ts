@@ -87,7 +87,7 @@ function decode(groups: Record<string, string> = {}): RouteCall['path'] {
     const word = (name: string) => decodeURIComponent(groups[name] ?? '');
     return { id: word('id'), ip: word('ip'), cidr: word('cidr'), topic: word('topic') };
   } catch (error) {
-    throw new WeaveError('BAD_REQUEST', 'the path is not percent-encoded as it should be', { cause: error });
+    throw new WeaveError('BAD_REQUEST', 'the path is not properly percent-encoded', { cause: error });
   }
 }
 

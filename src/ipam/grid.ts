@@ -31,7 +31,7 @@ export const unreadable = '?';
 
 /**
  * Reads a cell: `{"0-127":"<peer>","128-255":"<peer>"}`, offsets from its first address.
- * @returns all of it as {@link unreadable} when the record makes no sense
+ * @returns all of it as {@link unreadable} when the record is malformed
  */
 export function parseCell(cell: Ip4, value: string | undefined): Part[] {
   if (value === undefined) return [];

@@ -189,7 +189,7 @@ async function listening(server: Server, address: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') throw inUse(address, error);
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-      throw new WeaveError('USAGE', `this host has not the address of ${address}; choose another -H`, {
+      throw new WeaveError('USAGE', `${address} is not an address of this host; choose another -H`, {
         cause: error,
       });
     throw new WeaveError('LAUNCH_FAILED', `cannot listen on ${address}: ${messageOf(error)}`, {

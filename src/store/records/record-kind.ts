@@ -58,7 +58,7 @@ export class RecordKind<Key, Value> {
   /** @returns what is wrong with it, if it is no record of this kind */
   parse(entry: Pick<Entry, 'key' | 'value'>): { key: Key; value: Value } | string {
     const key = this.parseKey(entry.key);
-    if (key === undefined) return 'the key has not the form of its kind';
+    if (key === undefined) return 'malformed key';
     let json: unknown;
     try {
       json = JSON.parse(entry.value);
