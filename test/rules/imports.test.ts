@@ -6,6 +6,12 @@ import { repository } from '../support/host.ts';
 
 const source = join(repository, 'src');
 
+/** What containers, cluster and doctor stand on, none of them on another. */
+const lower = [
+  ...['lib', 'model', 'docker', 'store', 'config', 'net', 'report'],
+  ...['ipam', 'dns', 'control', 'proxy', 'http'],
+];
+
 /** What each folder may import, beside itself. `types` are for the driver types of a lower part only. */
 const allowed: Record<string, { code: string[]; types?: string[] }> = {
   lib: { code: [] },
@@ -20,73 +26,10 @@ const allowed: Record<string, { code: string[]; types?: string[] }> = {
   control: { code: ['lib', 'model', 'report'] },
   proxy: { code: ['lib', 'model'], types: ['docker', 'store', 'net'] },
   http: { code: ['lib', 'model', 'report'] },
-  containers: {
-    code: [
-      'lib',
-      'model',
-      'docker',
-      'store',
-      'config',
-      'net',
-      'report',
-      'ipam',
-      'dns',
-      'control',
-      'proxy',
-      'http',
-    ],
-  },
-  cluster: {
-    code: [
-      'lib',
-      'model',
-      'docker',
-      'store',
-      'config',
-      'net',
-      'report',
-      'ipam',
-      'dns',
-      'control',
-      'proxy',
-      'http',
-    ],
-  },
-  doctor: {
-    code: [
-      'lib',
-      'model',
-      'docker',
-      'store',
-      'config',
-      'net',
-      'report',
-      'ipam',
-      'dns',
-      'control',
-      'proxy',
-      'http',
-    ],
-  },
-  daemon: {
-    code: [
-      'lib',
-      'model',
-      'docker',
-      'store',
-      'config',
-      'net',
-      'report',
-      'ipam',
-      'dns',
-      'control',
-      'proxy',
-      'http',
-      'containers',
-      'cluster',
-      'doctor',
-    ],
-  },
+  containers: { code: lower },
+  cluster: { code: lower },
+  doctor: { code: lower },
+  daemon: { code: [...lower, 'containers', 'cluster', 'doctor'] },
   cli: { code: ['lib', 'model', 'config', 'report', 'control'] },
 };
 
