@@ -18,7 +18,7 @@ export interface SpawnOptions {
 }
 
 /**
- * Starts the daemon as a process of its own, and waits until it is ready. If it is not, nothing of it is left.
+ * Starts the daemon as a process of its own, and waits until it is ready. If it is not, its process has ended.
  * @returns its pid
  * @throws WeaveError what the daemon says that keeps it from starting, else LAUNCH_FAILED
  */
@@ -53,15 +53,19 @@ function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.includes(name)));
 }
 
-/** Nothing of it is left when this resolves. */
+/** ms that it has to close its parts. */
+const lastWords = 10_000;
+
+/** Its process has ended when this resolves; one that hears no signal is killed. */
 async function ended(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), lastWords);
   await exit;
+  clearTimeout(timer);
 }
 
-/** Waits until the daemon says on its descriptor 3 that it is ready, or why it can't be. */
 async function ready(child: ChildProcess, { log, patience = 120_000 }: SpawnOptions): Promise<number> {
   const failed = (reason: string, cause?: unknown) => new WeaveError('LAUNCH_FAILED', reason, { cause });
   let late: NodeJS.Timeout | undefined;
