@@ -3,7 +3,15 @@ import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
-import { hostLink, linkExists, listVeths, macOf, type PreparedVeth, type Veths } from '../net/veth.ts';
+import {
+  hostLink,
+  linkExists,
+  macOf,
+  type PreparedVeth,
+  type Veths,
+  vethOwner,
+  vethPids,
+} from '../net/veth.ts';
 import { ContainerProcess } from './container-process.ts';
 import { setHostname } from './hostname.ts';
 import type { HostsFiles } from './hosts-files.ts';
@@ -207,9 +215,10 @@ export class Attachments {
 
   /** Takes away links of containers that ended while something else kept their network namespace. */
   async sweep(): Promise<void> {
-    for (const { pid, containerId } of listVeths()) {
-      const attachment = this.#attached.get(containerId);
-      if (attachment?.info.pid === pid && attachment.process.alive) continue;
+    const alive = new Set(this.list().flatMap(({ info, process }) => (process.alive ? info.pid : [])));
+    for (const pid of vethPids()) {
+      if (alive.has(pid)) continue;
+      const containerId = vethOwner(pid);
       // One without an id is being made, or an earlier version made it.
       const process = containerId === '' ? undefined : ContainerProcess.open(pid, containerId);
       process?.close();

@@ -56,14 +56,6 @@ export interface PreparedVeth {
   abandon(): void;
 }
 
-/** A link on this host whose name says that it is a container's. */
-export interface HostVeth {
-  name: string;
-  pid: number;
-  /** id of the container; empty when nobody has written it there yet */
-  containerId: string;
-}
-
 /** Containers' links: `vethwepl<pid>` on the bridge, and its peer `ethwe` in the container's network namespace. */
 export class Veths {
   readonly #ip: IpBatch;
@@ -130,15 +122,17 @@ export class Veths {
    */
   async #make({ process, mac }: VethSpec): Promise<void> {
     const host = hostLink(process.pid);
-    const peer = `name ${containerLink} index ${containerIndex} address ${mac} mtu ${this.#mtu} netns ${process.pid}`;
+    const peer = `address ${mac} mtu ${this.#mtu} netns ${process.pid}`;
+    const make = (index: string, peerIndex: string) =>
+      `link add ${host} ${index} mtu ${this.#mtu} type veth peer name ${containerLink} ${peerIndex} ${peer}`;
     for (let attempt = 1; ; attempt++) {
-      const index = this.#nextIndex();
-      const [failure] = await this.#ip.run([
-        `link add ${host} index ${index} mtu ${this.#mtu} type veth peer ${peer}`,
-      ]);
-      if (failure === undefined) break;
-      // Another link may have this index.
-      if (attempt === 3) throw new WeaveError('TOOL_FAILED', `ip ${failure.line}: ${failure.message}`);
+      const line = make(`index ${this.#nextIndex()}`, `index ${containerIndex}`);
+      if ((await this.#ip.run([line])).length === 0) break;
+      // Other links have these indices, on the host or in the container: then as the kernel gives them.
+      if (attempt === 3) {
+        await this.#ip.runOk([make('', '')]);
+        break;
+      }
     }
     // Alive after it: then the pid was this process's when the peer went there.
     if (process.alive) return;
@@ -154,15 +148,16 @@ export class Veths {
   }
 }
 
-/** Containers' links on this host, whoever made them. */
-export function listVeths(): HostVeth[] {
+/** Pids by which containers' links on this host are named, whoever made them. */
+export function vethPids(): number[] {
   return linkNames()
     .filter((name) => name.startsWith(hostPrefix))
-    .map((name) => ({
-      name,
-      pid: Number(name.slice(hostPrefix.length)),
-      containerId: linkFile(name, 'ifalias'),
-    }));
+    .map((name) => Number(name.slice(hostPrefix.length)));
+}
+
+/** Id of the container whose link it is; empty when nobody has written it there yet. */
+export function vethOwner(pid: number): string {
+  return linkFile(hostLink(pid), 'ifalias');
 }
 
 export function linkExists(name: string): boolean {
