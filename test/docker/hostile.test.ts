@@ -54,7 +54,7 @@ test('what a container lays out for the daemon is never opened, and disturbs nob
     const { options = [], script = '' } = traps[trap] ?? {};
     await host.proxied('run', '-d', '--name', name, ...options, 'busybox', 'sh', '-c', script);
     await until(`${trap} is laid`, async () => {
-      const { stdout } = await host.tryDocker('top', name, '-o', 'args');
+      const { stdout } = await host.tryDocker('top', name, '-o', 'pid,args');
       return stdout.includes('sleep 100000') && !stdout.includes('sh -c');
     });
   }
