@@ -46,12 +46,12 @@ export const launchOptions = {
   H: {
     kind: 'list',
     about:
-      'Where the proxy listens, unix:///path, tcp://IP:PORT or fd:// (of systemd, with --foreground); repeatable',
+      'Where the proxy listens: unix:///path, tcp://IP:PORT or fd:// (systemd, with --foreground); repeatable',
     default: paths.proxy,
   },
   'allow-insecure-tcp': {
     kind: 'flag',
-    about: 'Let the proxy listen on TCP beyond this host without TLS',
+    about: 'Let the proxy listen on TCP without TLS where other machines can reach it',
     field: 'allowInsecureTcp',
   },
   tls: { kind: 'flag', about: "TLS on the proxy's TCP endpoints; implied by --tlsverify" },
@@ -61,13 +61,13 @@ export const launchOptions = {
   tlskey: { kind: 'file', about: 'Key file', without: '~/.docker/key.pem' },
   'ipalloc-range': {
     kind: 'text',
-    about: "Addresses to give out; '' gives out none: containers name theirs",
+    about: "Range of addresses to give out; '' gives out none, so containers must name theirs",
     default: '10.32.0.0/12',
     parse: rangeOrNone,
   },
   'ipalloc-default-subnet': {
     kind: 'text',
-    about: 'Subnet of those who ask for none',
+    about: 'Subnet for containers that ask for none',
     without: 'the range',
     parse: subnet,
   },
@@ -79,11 +79,11 @@ export const launchOptions = {
   },
   'attach-user-networks': {
     kind: 'flag',
-    about: 'Attach containers on user-defined networks, too',
+    about: 'Also attach containers on user-defined networks',
     field: 'attachUserNetworks',
   },
   'no-dns': { kind: 'flag', about: 'Run no DNS server', field: 'dns', parse: not },
-  'without-dns': { kind: 'flag', about: "Don't tell containers of the DNS server" },
+  'without-dns': { kind: 'flag', about: "Don't tell containers about the DNS server" },
   'dns-domain': {
     kind: 'text',
     about: 'Domain of the names',
@@ -93,7 +93,7 @@ export const launchOptions = {
   },
   'dns-ttl': {
     kind: 'number',
-    about: 'Seconds that answers may be kept',
+    about: 'Seconds for which answers may be cached',
     default: '1',
     field: 'dnsTtl',
     parse: number({ min: 0, max: 2 ** 31 - 1 }),
@@ -107,7 +107,7 @@ export const launchOptions = {
   },
   'no-multicast-route': {
     kind: 'flag',
-    about: 'Containers get no route 224.0.0.0/4',
+    about: 'Give containers no route to 224.0.0.0/4',
     field: 'multicastRoute',
     parse: not,
   },
@@ -119,7 +119,7 @@ export const launchOptions = {
   },
   'rewrite-inspect': {
     kind: 'flag',
-    about: 'docker inspect shows the address on this network',
+    about: 'Make docker inspect show the address on this network',
     field: 'rewriteInspect',
   },
   'hostname-from-label': {
@@ -130,13 +130,13 @@ export const launchOptions = {
   },
   'hostname-match': {
     kind: 'text',
-    about: 'Regular expression that finds the hostname in it',
+    about: "Regular expression, in Go's syntax, that finds the hostname in the name",
     default: '(.*)',
     field: 'hostnameMatch',
   },
   'hostname-replacement': {
     kind: 'text',
-    about: 'What becomes of it, with $1 or $name',
+    about: 'What the match becomes, with $1 or $name',
     default: '$1',
     field: 'hostnameReplacement',
   },
@@ -149,7 +149,7 @@ export const launchOptions = {
   },
   nickname: {
     kind: 'text',
-    about: 'The name that people read',
+    about: "This host's name for people",
     without: 'the hostname',
     field: 'nickname',
     otherwise: hostname,
@@ -177,7 +177,7 @@ export const launchOptions = {
   },
   resume: {
     kind: 'flag',
-    about: 'Connect to the peers known at the last run, too',
+    about: 'Also connect to the peers known at the last run',
     field: 'resume',
     betweenHosts: true,
   },
@@ -197,7 +197,7 @@ export const launchOptions = {
   },
   'etcd-cacert': {
     kind: 'file',
-    about: 'Reach etcd by TLS, and trust what this file signed',
+    about: 'Use TLS, and trust certificates of etcd that this file signed',
     env: 'ETCDCTL_CACERT',
   },
   'etcd-cert': {
@@ -205,7 +205,7 @@ export const launchOptions = {
     about: "This host's certificate towards etcd",
     env: 'ETCDCTL_CERT',
   },
-  'etcd-key': { kind: 'file', about: 'Its key file', env: 'ETCDCTL_KEY' },
+  'etcd-key': { kind: 'file', about: 'Key file of that certificate', env: 'ETCDCTL_KEY' },
   'etcd-user': {
     kind: 'text',
     about: 'USER or USER:PASSWORD of etcd; the password may be in ETCDCTL_PASSWORD',
