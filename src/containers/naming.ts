@@ -1,5 +1,6 @@
 import { type NameTable, qualify } from '../dns/names.ts';
 import type { ContainerInfo } from '../docker/types.ts';
+import { bootId } from '../lib/boot.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { type Cidr, type Ip, isIp } from '../model/address.ts';
@@ -28,7 +29,7 @@ export interface NamingDeps {
 
 /** The names of one run of a container, or of an owner that is none. */
 interface Named {
-  /** tells one run from the next; 0 for what is no container */
+  /** tells one run from the next until the host is booted anew; 0 for what is no container */
   pid: number;
   /** that the container is attached with */
   addresses: readonly Ip[];
@@ -40,6 +41,8 @@ interface Named {
   edited: boolean;
 }
 
+/** The pid of no process. */
+const noRun = -1;
 const nothing: Named = { pid: 0, addresses: [], own: [], unnamed: [], edited: false };
 
 interface Name {
@@ -57,6 +60,8 @@ export class Naming {
   /** read from the store, and not known yet to be of the present run */
   readonly #kept = new Map<string, Named & { names: readonly Name[] }>();
 
+  readonly #boot = bootId();
+
   private constructor(parts: NamingDeps) {
     this.#parts = parts;
   }
@@ -65,7 +70,9 @@ export class Naming {
     const naming = new Naming(parts);
     const reader = new RecordReader(namesRecord, parts.logger);
     for (const { key: owner, value } of reader.readAll(await parts.store.list(namesRecord.prefix))) {
-      naming.#kept.set(owner, { ...value, edited: true });
+      // After a boot the same pid is another run.
+      const pid = isContainer(owner) && value.boot !== naming.#boot ? noRun : value.pid;
+      naming.#kept.set(owner, { ...value, pid, edited: true });
       if (!isContainer(owner)) naming.#resume(owner, 0);
     }
     return naming;
@@ -194,6 +201,7 @@ export class Naming {
     const gone = left.length === 0 && !isContainer(owner);
     const kept = {
       ...named,
+      boot: this.#boot,
       names: left.flatMap(({ hostname, address }) =>
         isHostname(hostname) && isIp(address) ? [{ hostname, address }] : [],
       ),

@@ -8,6 +8,8 @@ export const namesRecord = new RecordKind({
   key: owner as v.GenericSchema<string, string>,
   value: v.object({
     pid: v.number(),
+    /** of the host, in which the pid means this run; empty in records of older versions */
+    boot: v.optional(v.string(), ''),
     addresses: v.pipe(v.array(ip), v.readonly()),
     own: v.optional(v.pipe(v.array(hostname), v.readonly()), []),
     unnamed: v.optional(v.pipe(v.array(ip), v.readonly()), []),
