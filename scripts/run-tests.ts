@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, normalize } from 'node:path';
 
 /** Two engines side by side are what two cores carry. */
 const width = 2;
@@ -39,7 +39,7 @@ interface Result {
 }
 
 function filesIn(target: string): string[] {
-  if (statSync(target).isFile()) return [target];
+  if (statSync(target).isFile()) return [normalize(target)];
   return readdirSync(target, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => join(target, name))
@@ -73,7 +73,8 @@ async function play(job: Job): Promise<Result> {
 /** What node's reporter counts, as `tests 12`. */
 const count = (output: string, what: string) =>
   Number(new RegExp(`^ℹ ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
-const nameOf = ({ file, engine }: Job) => `${file}, engine ${engine}`;
+const nameOf = ({ file, engine }: Job) =>
+  /^test\/(docker|host|cluster)\//.test(file) ? `engine ${engine}, ${file}` : file;
 
 const jobs = process.argv
   .slice(2)
