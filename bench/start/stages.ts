@@ -13,22 +13,27 @@ type Stage = (typeof stages)[number];
 
 /** Tells the stages of runs by the engine's events. */
 export class Stages implements AsyncDisposable {
+  readonly #host: Host;
   readonly #follower: ChildProcess;
   readonly #events: EngineEvent[] = [];
+  /** of the follower, on the host: its parent there is none of ours */
+  #pid = '';
 
-  private constructor(follower: ChildProcess) {
+  private constructor(host: Host, follower: ChildProcess) {
+    this.#host = host;
     this.#follower = follower;
     let rest = '';
     follower.stdout?.on('data', (data) => {
       const lines = (rest + String(data)).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) this.#events.push(JSON.parse(line) as EngineEvent);
+      for (const line of lines) this.#take(line);
     });
   }
 
   static async follow(host: Host): Promise<Stages> {
     const argv = ['docker', '-H', host.engineSocket, 'events', '--format', '{{json .}}'];
-    const following = new Stages(host.spawn(argv));
+    const follower = host.spawn(['sh', '-c', 'echo $$; exec "$0" "$@"', ...argv]);
+    const following = new Stages(host, follower);
     // It is there once it tells of something.
     await until('events come', async () => {
       await host.docker('run', '--rm', '--net', 'none', 'busybox', 'true');
@@ -59,7 +64,12 @@ export class Stages implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = once(this.#follower, 'close');
-    this.#follower.kill();
+    await this.#host.runOk(['kill', this.#pid]);
     await ended;
+  }
+
+  #take(line: string): void {
+    if (this.#pid === '') this.#pid = line;
+    else this.#events.push(JSON.parse(line) as EngineEvent);
   }
 }
