@@ -16,7 +16,7 @@ export class Stages implements AsyncDisposable {
   readonly #host: Host;
   readonly #follower: ChildProcess;
   readonly #events: EngineEvent[] = [];
-  /** of the follower, on the host: its parent there is none of ours */
+  /** its pid on the host: to end nsenter alone would leave it behind */
   #pid = '';
 
   private constructor(host: Host, follower: ChildProcess) {
