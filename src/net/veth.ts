@@ -5,7 +5,7 @@ import { runOk } from '../lib/exec.ts';
 import type { Cidr } from '../model/address.ts';
 import { bridgeName } from './bridge.ts';
 import { Inside } from './inside.ts';
-import type { IpBatch } from './ip.ts';
+import { batchText, type IpBatch } from './ip.ts';
 
 /** Name of the interface inside a container. */
 export const containerLink = 'ethwe';
@@ -101,7 +101,7 @@ export class Veths {
 
   /** Takes addresses from a container's ethwe; the link stays. */
   async removeAddresses(container: NetnsProcess, cidrs: readonly Cidr[]): Promise<void> {
-    const input = cidrs.map((cidr) => `addr del ${cidr} dev ${containerLink}`).join('\n');
+    const input = batchText(cidrs.map((cidr) => `addr del ${cidr} dev ${containerLink}`));
     await inNetns(container, ['ip', '-force', '-batch', '-'], input);
   }
 
@@ -112,8 +112,8 @@ export class Veths {
 
   /** Takes a container's multicast rules away, which would outlive its link. */
   async removeRules(container: NetnsProcess): Promise<void> {
-    const lines = ['*filter', `-D INPUT ${jump}`, `-F ${chain}`, `-X ${chain}`, 'COMMIT', ''];
-    await inNetns(container, ['iptables-restore', '--noflush', '--wait'], lines.join('\n'));
+    const lines = ['*filter', `-D INPUT ${jump}`, `-F ${chain}`, `-X ${chain}`, 'COMMIT'];
+    await inNetns(container, ['iptables-restore', '--noflush', '--wait'], batchText(lines));
   }
 
   /**
