@@ -142,6 +142,9 @@ async function reached(sources: readonly Source[], ports: readonly string[]): Pr
   return answers.map((found, source) => [...found, ...(heard.has(source) ? ['6784/udp'] : [])].sort());
 }
 
+const established = async (host: Host) =>
+  (await host.weavets('status', 'connections')).stdout.includes('established');
+
 const within = async (host: Host, container: string) => {
   const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', container);
   return (argv: string[]) => host.runOk(['nsenter', '-n', '-t', pid, ...argv]);
@@ -180,7 +183,7 @@ test('each port that listens is in the table, and open to those it names alone',
     ports,
   );
   // The hosts' own daemons have the heartbeat's port; that they hear each other is what `established` says.
-  assert.match((await one.weavets('status', 'connections')).stdout, /established/);
+  await until('they hear each other', () => established(one));
   for (const [i, { who }] of sources.entries()) {
     const open = ports.filter((what) => rows.get(what)?.[who]);
     const asked = (what: string) => what !== '6783/udp' || (who !== 'host' && who !== 'peers');
@@ -199,7 +202,7 @@ test('a host that lets nothing in: frames between hosts pass, and names are answ
     iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
     iptables -A INPUT -i lo -j ACCEPT; iptables -P INPUT DROP`);
   const address = await start(two, 'guarded');
-  assert.ok(await pings(one, 'woven', address));
+  await until('it is reached from the other host', () => pings(one, 'woven', address));
   for (const name of ['plain', 'owned']) {
     const { stdout, code } = await two.run([
       ...['docker', '-H', 'unix:///var/run/docker.sock', 'exec', name],
@@ -208,8 +211,7 @@ test('a host that lets nothing in: frames between hosts pass, and names are answ
     assert.equal(code, 0, stdout);
     assert.ok(stdout.includes(address), stdout);
   }
-  const { stdout } = await two.weavets('status', 'connections');
-  assert.match(stdout, /established/);
+  await until('the hosts hear each other', async () => (await established(one)) && (await established(two)));
   await two.shell('iptables -P INPUT ACCEPT');
 });
 
@@ -262,5 +264,5 @@ test("another program's firewall that stops containers' frames is named, with th
   await one.weavets('stop');
   assert.doesNotMatch((await one.weavets('launch', '--store', storeOf(etcd))).stderr, /frames between/);
   const address = await start(one, 'last');
-  assert.ok(await pings(two, 'woven', address));
+  await until('it is reached from the other host', () => pings(two, 'woven', address));
 });
