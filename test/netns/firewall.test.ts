@@ -50,8 +50,8 @@ test('frames of peers come in where the host lets nothing in, and through where 
   await one.host.shell(`
     iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
     iptables -P INPUT DROP; iptables -P FORWARD DROP`);
-  assert.ok(await two.pings(first(two), first(one)));
-  assert.ok(await one.pings(first(one), first(two)));
+  await until('frames come in', () => two.pings(first(two), first(one)));
+  await until('frames pass', () => one.pings(first(one), first(two)));
   await one.host.shell('iptables -P INPUT ACCEPT; iptables -P FORWARD ACCEPT; iptables -F INPUT');
   assert.equal(await one.call('keepRules'), true);
 });
@@ -172,7 +172,7 @@ test('whatever others flush comes back', async () => {
 test('what a foreign chain does to frames is found by a frame, and its line lets them through', async () => {
   await one.host.runOk(['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1']);
   assert.equal(await one.call('probe'), 'passed');
-  assert.ok(await one.pings(first(one), first(two)));
+  await until('frames pass', () => one.pings(first(one), first(two)));
   const links = () => one.host.runOk(['sh', '-c', 'ls /sys/class/net']);
   const before = await links();
   const rules = `table inet mine {
@@ -189,7 +189,7 @@ test('what a foreign chain does to frames is found by a frame, and its line lets
   assert.ok(line);
   await one.host.runOk(['sh', '-c', line]);
   assert.equal(await one.call('probe'), 'passed');
-  assert.ok(await one.pings(first(one), first(two)));
+  await until('frames pass', () => one.pings(first(one), first(two)));
   await one.host.runOk(['nft', 'delete', 'table', 'inet', 'mine']);
   await one.host.runOk(['iptables', '-t', 'mangle', '-A', 'FORWARD', '-j', 'DROP']);
   assert.equal(await one.call('probe'), 'dropped');
