@@ -11,12 +11,12 @@ const { dependencies } = JSON.parse(readFileSync(join(repository, 'package.json'
 /** What commands load is bundled; the daemon's packages stay as they are: some have binaries, or read their own files. */
 const bundled = ['yargs', 'ipaddr.js'];
 
-for (const folder of ['cli', 'daemon', 'parts']) {
+for (const folder of ['cli', 'daemon', 'store', 'parts']) {
   rmSync(join(repository, 'dist', folder), { recursive: true, force: true });
 }
 await build({
   absWorkingDir: repository,
-  entryPoints: ['src/cli/main.ts', 'src/daemon/main.ts'],
+  entryPoints: ['src/cli/main.ts', 'src/daemon/main.ts', 'src/store/salvage.ts'],
   outbase: 'src',
   outdir: 'dist',
   chunkNames: 'parts/[name]-[hash]',

@@ -4,15 +4,17 @@
  */
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Link } from '../../src/cluster/links.ts';
+import { NameClaim } from '../../src/cluster/claim.ts';
 import { Cluster } from '../../src/cluster/registration.ts';
 import { NameTable } from '../../src/dns/names.ts';
 import { Allocator } from '../../src/ipam/allocator.ts';
 import { Blocks } from '../../src/ipam/blocks.ts';
 import { eachOf } from '../../src/lib/lock.ts';
 import { silent } from '../../src/lib/log.ts';
+import type { Hostname } from '../../src/model/names.ts';
 import { macOf } from '../../src/net/veth.ts';
 import { EtcdStore } from '../../src/store/etcd/etcd.ts';
+import type { Link } from '../../src/store/records/link.ts';
 import type { Entry, Store, Watcher, Write } from '../../src/store/store.ts';
 import { addressOf, hex, noDatapath, peerOf, range } from './made-up.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -59,7 +61,13 @@ class SimulatedHost {
   readonly #cluster: Cluster;
   readonly #links = new Map<string, Link>();
 
-  private constructor(deaf: Deaf, allocator: Allocator, number: number, signal: AbortSignal) {
+  private constructor(
+    deaf: Deaf,
+    allocator: Allocator,
+    claim: NameClaim,
+    number: number,
+    signal: AbortSignal,
+  ) {
     this.deaf = deaf;
     this.#allocator = allocator;
     this.#cluster = Cluster.join({
@@ -67,9 +75,17 @@ class SimulatedHost {
       datapath: noDatapath,
       names: new NameTable(),
       seal: null,
+      claim,
+      blocks: undefined,
       version: '0',
-      self: { name: peerOf(number), nickname: `host${number}`, address: addressOf(number) },
+      self: {
+        name: peerOf(number),
+        id: peerOf(number),
+        nickname: `host${number}`,
+        address: addressOf(number),
+      },
       linkOf: (id: string) => this.#links.get(id),
+      owners: () => [...this.#links.keys()],
       signal,
       logger: silent,
     });
@@ -98,13 +114,22 @@ class SimulatedHost {
       logger: silent,
     });
     blocks.attach(allocator);
-    return new SimulatedHost(shared, allocator, number, signal);
+    const claim = await NameClaim.take({
+      shared,
+      name: peer,
+      id: peer,
+      address: addressOf(number),
+      changed: () => {},
+      signal,
+      logger: silent,
+    });
+    return new SimulatedHost(shared, allocator, claim, number, signal);
   }
 
   /** What the daemon does of a start that other hosts come to know. */
   async start(id: string, hostname: string): Promise<void> {
     const { address } = await this.#allocator.allocate(id, range);
-    const names = [{ hostname, address }];
+    const names = [{ hostname: hostname as Hostname, address }];
     this.#links.set(id, { mac: macOf(id), ips: [address], names });
     this.#cluster.changed(id);
   }

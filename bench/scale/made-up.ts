@@ -1,4 +1,5 @@
 /** What simulated hosts and containers are called. */
+import type { NameClaim } from '../../src/cluster/claim.ts';
 import type { ClusterDeps } from '../../src/cluster/registration.ts';
 import { Cidr, formatIp } from '../../src/model/address.ts';
 
@@ -15,6 +16,14 @@ export const addressOf = (host: number) => formatIp(0x0afa0000 + host);
 /** A container's id: 64 digits. */
 export const hex = (host: number, container: number) =>
   host.toString(16).padStart(32, '0') + container.toString(16).padStart(32, '0');
+
+/** In place of a claim that is watched: these names are nobody else's. */
+export const claimed: Pick<NameClaim, 'held' | 'heard' | 'release' | 'onRegained'> = {
+  held: true,
+  heard: () => {},
+  release: () => {},
+  onRegained: () => {},
+};
 
 /** In place of the kernel, which the simulated hosts share and which is measured by itself. */
 export const noDatapath: ClusterDeps['datapath'] = {

@@ -4,7 +4,7 @@ import { Cluster } from '../../src/cluster/registration.ts';
 import { NameTable } from '../../src/dns/names.ts';
 import { silent } from '../../src/lib/log.ts';
 import { EtcdStore } from '../../src/store/etcd/etcd.ts';
-import { addressOf, noDatapath, peerOf } from './made-up.ts';
+import { addressOf, claimed, noDatapath, peerOf } from './made-up.ts';
 import { memory, now, serve } from './worker.ts';
 
 /** ms from a start to when it was known here. */
@@ -40,9 +40,17 @@ serve({
     const before = memory();
     const began = now();
     const shared = await EtcdStore.connect({ endpoints, logger: silent });
-    const self = { name: peerOf(number), nickname: `view${number}`, address: addressOf(number) };
-    const parts = { shared, datapath, names, seal: null, self, version: '0', linkOf: () => undefined };
-    const cluster = Cluster.join({ ...parts, signal, logger: silent });
+    const self = {
+      name: peerOf(number),
+      id: peerOf(number),
+      nickname: `view${number}`,
+      address: addressOf(number),
+    };
+    const blocks = { suspend: () => {} };
+    const parts = { shared, datapath, names, seal: null, self, version: '0', claim: claimed, blocks };
+    const cluster = Cluster.join({
+      ...{ ...parts, linkOf: () => undefined, owners: () => [], signal, logger: silent },
+    });
     while (names.size < containers || cluster.peers().length === 0) await delay(2);
     const seconds = (now() - began) / 1000;
     const after = memory();

@@ -2,111 +2,221 @@ import type { NameTable } from '../dns/names.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Datapath } from '../net/overlay/datapath.ts';
+import type { RemoteEntry } from '../net/overlay/forwarding.ts';
+import { type Link, type LinkKey, linkRecord } from '../store/records/link.ts';
+import type { StoredRecord } from '../store/records/record-kind.ts';
+import { RecordTable } from '../store/records/record-table.ts';
 import type { Store } from '../store/store.ts';
+import { Claims } from './claims.ts';
 
-/** What one container, or the host itself, is to the other hosts. */
-export interface Link {
-  /** null: only names */
-  mac: string | null;
-  ips: readonly string[];
-  names: readonly { hostname: string; address: string }[];
-}
-
-interface Change {
-  key: string;
-  value: string | null;
-}
-
-/** What {@link followLinks} needs. */
+/** What {@link Links} needs. */
 export interface LinksDeps {
   shared: Store;
   datapath: Pick<Datapath, 'resetRemote' | 'putRemote' | 'deleteRemote'>;
   names: NameTable;
   /** name of this host */
   self: string;
-  /** told of each key of this host's own that was heard of, with its value */
-  heardOwn: (container: string, value: string | null) => void;
+  /** whether a host's daemon runs */
+  isAlive: (host: string) => boolean;
+  /** told when this host's own links may differ from what they should be */
+  ownHeard: () => void;
+  /** ms for which a link stays that the store has lost */
+  grace: number;
   signal: AbortSignal;
   logger: Logger;
 }
 
-/** Key of what a host tells of one of its containers. */
-export const linkKey = (host: string, container: string) => `link/${host}/${container}`;
+type LinkEntry = StoredRecord<LinkKey, Link>;
 
 /**
- * Programs the datapath and the name table with what the other hosts tell of their containers, until the signal.
- * When a host's lease ends, all that it had goes at once.
+ * What the hosts tell of their containers. Where a container is stays programmed until it is known to be wrong: its
+ * host says otherwise, or is removed, or its address or MAC is seen elsewhere. Names are there while the host's daemon is.
  */
-export function followLinks(parts: LinksDeps): Promise<void> {
-  const { shared, datapath, names, self, heardOwn, signal, logger } = parts;
-  const links = new Map<string, Link>();
-  const report = (programmed: Promise<void>) =>
+export class Links {
+  readonly #deps: LinksDeps;
+  readonly #table: RecordTable<LinkKey, Link>;
+  /** host to the keys of its links */
+  readonly #keysOf = new Map<string, Set<string>>();
+  readonly #claims = new Claims();
+  /** key to what the datapath was given */
+  readonly #given = new Map<string, RemoteEntry>();
+  readonly #dirty = new Set<string>();
+  #heard = false;
+  #ownChanged = false;
+
+  constructor(deps: LinksDeps) {
+    this.#deps = deps;
+    this.#table = new RecordTable({
+      kind: linkRecord,
+      changed: (key, now, before) => this.#changed(key, now, before),
+      settled: (all) => this.#settled(all),
+      grace: deps.grace,
+      signal: deps.signal,
+      logger: deps.logger,
+    });
+  }
+
+  /** Follows until the signal. */
+  follow(): Promise<void> {
+    return this.#deps.shared.watch(linkRecord.prefix, this.#table, this.#deps.signal);
+  }
+
+  /** True once all has been heard. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
+  /** What the store has of this host's: container to link. */
+  own(): Map<string, Link> {
+    const keys = [...(this.#keysOf.get(this.#deps.self) ?? [])];
+    return new Map(
+      keys.flatMap((key) => {
+        const entry = this.#table.present(key);
+        return entry ? [[entry.key.container, entry.value]] : [];
+      }),
+    );
+  }
+
+  /** True when the store is known to have this of a link; undefined: not to have any. */
+  isHeard(key: LinkKey, link: Link | undefined): boolean {
+    return this.#heard && sameLink(this.#table.present(linkRecord.keyOf(key))?.value, link);
+  }
+
+  /** A host's daemon has come or gone. */
+  aliveChanged(host: string): void {
+    for (const key of this.#keysOf.get(host) ?? []) {
+      const entry = this.#table.get(key);
+      if (entry === undefined) continue;
+      this.#setNames(entry);
+      for (const thing of thingsOf(entry.value)) this.#touch(thing);
+    }
+    this.#apply();
+  }
+
+  #changed(key: string, now: LinkEntry | undefined, before: LinkEntry | undefined): void {
+    const entry = now ?? before;
+    if (entry === undefined) return;
+    const keys = this.#keysOf.get(entry.key.host) ?? new Set();
+    this.#keysOf.set(entry.key.host, keys);
+    if (now) keys.add(key);
+    else keys.delete(key);
+    if (keys.size === 0) this.#keysOf.delete(entry.key.host);
+    if (entry.key.host === this.#deps.self) this.#ownChanged = true;
+    this.#dirty.add(key);
+    for (const thing of before ? thingsOf(before.value) : []) {
+      this.#claims.remove(thing, key);
+      this.#touch(thing);
+    }
+    for (const thing of now ? thingsOf(now.value) : []) {
+      this.#claims.add(thing, key);
+      this.#touch(thing);
+    }
+    if (now) this.#setNames(now);
+    else this.#removeNames(entry);
+  }
+
+  #settled(all: boolean): void {
+    if (this.#heard) this.#apply();
+    else {
+      this.#heard = true;
+      this.#dirty.clear();
+      for (const { key } of this.#table.list()) {
+        const name = linkRecord.keyOf(key);
+        const entry = this.#entryOf(name);
+        if (entry) this.#given.set(name, entry);
+      }
+      this.#report(this.#deps.datapath.resetRemote([...this.#given.values()]));
+    }
+    if (all || this.#ownChanged) this.#deps.ownHeard();
+    this.#ownChanged = false;
+  }
+
+  /** All who claim this are to be looked at. */
+  #touch(thing: string): void {
+    for (const key of this.#claims.of(thing)) this.#dirty.add(key);
+  }
+
+  #apply(): void {
+    if (!this.#heard) return;
+    const { datapath } = this.#deps;
+    const gone: RemoteEntry[] = [];
+    for (const key of this.#dirty) {
+      const before = this.#given.get(key);
+      const now = this.#entryOf(key);
+      if (now) this.#given.set(key, now);
+      else this.#given.delete(key);
+      if (before && before.mac !== now?.mac) gone.push(before);
+      if (now && !same(before, now)) this.#report(datapath.putRemote(now));
+    }
+    this.#dirty.clear();
+    // Last: a MAC that is on another host by now stays, without a moment of being nowhere.
+    for (const { mac, peer } of gone) this.#report(datapath.deleteRemote(mac, peer));
+  }
+
+  /** What the datapath is to know of a link; undefined: nothing. */
+  #entryOf(key: string): RemoteEntry | undefined {
+    const { key: id, value } = this.#table.get(key) ?? {};
+    if (!id || !value?.mac || id.host === this.#deps.self || this.#winner(value.mac) !== key)
+      return undefined;
+    return {
+      mac: value.mac,
+      ips: value.ips.filter((ip) => this.#winner(ip) === key),
+      peer: id.host,
+    };
+  }
+
+  /** Of several that claim an address or a MAC: one whose host is alive, and then who said so last. */
+  #winner(thing: string): string | undefined {
+    const [only, ...others] = this.#claims.of(thing);
+    if (others.length === 0 || only === undefined) return only;
+    let winner = only;
+    for (const key of others) if (this.#rank(key) > this.#rank(winner)) winner = key;
+    return winner;
+  }
+
+  #rank(key: string): number {
+    const entry = this.#table.get(key);
+    if (entry === undefined) return 0;
+    const { host } = entry.key;
+    const alive = host === this.#deps.self || this.#deps.isAlive(host);
+    // Revisions are far below.
+    return entry.revision + (alive ? 2 ** 52 : 0);
+  }
+
+  #setNames(entry: LinkEntry): void {
+    const { host: origin, container: containerId } = entry.key;
+    if (origin === this.#deps.self) return;
+    this.#removeNames(entry);
+    if (!this.#deps.isAlive(origin)) return;
+    for (const { hostname, address } of entry.value.names) {
+      this.#deps.names.add({ hostname, address, containerId, origin });
+    }
+  }
+
+  #removeNames({ key }: LinkEntry): void {
+    if (key.host === this.#deps.self) return;
+    this.#deps.names.remove({ containerId: key.container, origin: key.host });
+  }
+
+  #report(programmed: Promise<void>): void {
     programmed.catch((error: unknown) =>
-      logger.error(
+      this.#deps.logger.error(
         { reason: messageOf(error) },
         'cannot program the forwarding to other hosts; it is tried again',
       ),
     );
-
-  function put(key: string, value: string): Link | undefined {
-    const link = parse(value);
-    if (link === undefined) {
-      logger.error({ key, value }, 'ignoring a malformed link record');
-      drop(key);
-      return undefined;
-    }
-    const { origin, containerId } = partsOf(key);
-    names.remove({ containerId, origin });
-    for (const { hostname, address } of link.names) names.add({ hostname, address, containerId, origin });
-    links.set(key, link);
-    return link;
   }
-
-  function drop(key: string): void {
-    names.remove(partsOf(key));
-    links.delete(key);
-  }
-
-  const watcher = {
-    reset: (entries: { key: string; value: string }[]) => {
-      const gone = new Set(links.keys());
-      const remote = entries.flatMap(({ key, value }) => {
-        const { origin: peer, containerId } = partsOf(key);
-        if (peer === self) {
-          heardOwn(containerId, value);
-          return [];
-        }
-        gone.delete(key);
-        const link = put(key, value);
-        return link?.mac ? [{ mac: link.mac, ips: link.ips, peer }] : [];
-      });
-      for (const key of gone) drop(key);
-      void report(datapath.resetRemote(remote));
-    },
-    change: ({ key, value }: Change) => {
-      const { origin: peer, containerId } = partsOf(key);
-      if (peer === self) return heardOwn(containerId, value);
-      const before = links.get(key);
-      const link = value === null ? undefined : put(key, value);
-      if (value === null) drop(key);
-      if (before?.mac && before.mac !== link?.mac) void report(datapath.deleteRemote(before.mac, peer));
-      if (link?.mac) void report(datapath.putRemote({ mac: link.mac, ips: link.ips, peer }));
-    },
-  };
-  return shared.watch('link/', watcher, signal);
 }
 
-function partsOf(key: string): { origin: string; containerId: string } {
-  const [, origin = '', containerId = ''] = key.split('/');
-  return { origin, containerId };
+export function sameLink(a: Link | undefined, b: Link | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
 }
 
-/** @returns undefined for anything else */
-function parse(value: string): Link | undefined {
-  try {
-    const { mac, ips, names } = JSON.parse(value) as Link;
-    return Array.isArray(ips) && Array.isArray(names) ? { mac, ips, names } : undefined;
-  } catch {
-    return undefined;
-  }
+/** What there must be only once of a link. */
+function thingsOf({ mac, ips }: Link): string[] {
+  return mac === null ? [] : [mac, ...ips];
+}
+
+function same(a: RemoteEntry | undefined, b: RemoteEntry): boolean {
+  return a?.mac === b.mac && a.peer === b.peer && a.ips.join() === b.ips.join();
 }

@@ -5,11 +5,12 @@ import type { EtcdStore } from '../store/etcd/etcd.ts';
 import type { Store } from '../store/store.ts';
 import { etcdEndpoint } from './overlay.ts';
 
-const key = 'cluster/store';
+/** Of the members of etcd, in this host's own store. */
+export const membersKey = 'cluster/store';
 
 /** What `launch --resume` goes on with: the members of etcd that were known when this host last ran, too. */
 export async function resumeStore(config: LaunchConfig, local: Store): Promise<LaunchConfig> {
-  const kept = config.resume ? await local.get(key) : undefined;
+  const kept = config.resume ? await local.get(membersKey) : undefined;
   if (kept === undefined) return config;
   if (config.store === 'lmdb') return { ...config, store: kept.value };
   const added = membersOf(kept.value).filter((member) => !membersOf(config.store).includes(member));
@@ -63,13 +64,18 @@ export class Targets {
       );
   }
 
+  /** The cluster was left: there is nothing to go on with. */
+  async drop(): Promise<void> {
+    await this.#local.commit([{ key: membersKey, value: null }]);
+  }
+
   async #set(etcd: EtcdStore, members: readonly string[]): Promise<void> {
     if (members.length === 0) {
       throw new WeaveError('USAGE', 'no etcd would be left to go to; name one that stays');
     }
     this.#members = [...new Set(members)];
     const store = `${this.#scheme}://${this.#members.join(',')}`;
-    await this.#local.commit([{ key, value: store }]);
+    await this.#local.commit([{ key: membersKey, value: store }]);
     etcd.setEndpoints(this.#members.map((member) => etcdEndpoint(this.#scheme, member)));
   }
 }

@@ -6,7 +6,6 @@ import { Cidr } from '../model/address.ts';
 import { membersOf } from '../model/members.ts';
 import type { Underlay } from '../net/host.ts';
 import { Datapath, type Guard } from '../net/overlay/datapath.ts';
-import { KeySeal } from '../net/overlay/seal.ts';
 import { EtcdStore } from '../store/etcd/etcd.ts';
 
 /** The VXLAN network identifier of weavets. */
@@ -15,13 +14,7 @@ const vni = 6784;
 /** The datapath between hosts, for a cluster or where Open vSwitch is asked for; undefined: the bridge alone does. */
 export function makeDatapath(
   config: LaunchConfig,
-  {
-    underlay,
-    mtu,
-    runDir,
-    guard,
-    logger,
-  }: { underlay: Underlay; mtu: number; runDir: string; guard: Guard; logger: Logger },
+  { underlay, mtu, guard, logger }: { underlay: Underlay; mtu: number; guard: Guard; logger: Logger },
 ): Datapath | undefined {
   if (config.store === 'lmdb' && config.datapath === 'bridge') return undefined;
   const { address } = underlay;
@@ -32,12 +25,15 @@ export function makeDatapath(
     );
   }
   const trustedSubnets = config.trustedSubnets.map((subnet) => Cidr.parse(subnet));
-  const encryption = config.password === null ? null : { underlayMtu: underlay.mtu, trustedSubnets, runDir };
+  const encryption = config.password === null ? null : { underlayMtu: underlay.mtu, trustedSubnets };
   return new Datapath({ kind: config.datapath, vni, address, mtu, encryption, guard, logger });
 }
 
 /** The cluster's store; undefined on a host that is alone. @throws WeaveError TLS_CONFIG; STORE_UNAVAILABLE by its calls */
-export async function connectStore(config: LaunchConfig, logger: Logger): Promise<EtcdStore | undefined> {
+export async function connectStore(
+  config: Pick<LaunchConfig, 'store' | 'etcd'>,
+  logger: Logger,
+): Promise<EtcdStore | undefined> {
   if (config.store === 'lmdb') return undefined;
   const { ca, cert, key, user, password } = config.etcd ?? {};
   const tls = { ca: await pem(ca), cert: await pem(cert), key: await pem(key) };
@@ -56,9 +52,4 @@ async function pem(path: string | undefined): Promise<string | undefined> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw new WeaveError('TLS_CONFIG', `cannot read ${path}: ${messageOf(cause)}`, { cause });
   });
-}
-
-/** What seals the hosts' keys; null without a password. */
-export function sealOf(config: LaunchConfig): Promise<KeySeal> | null {
-  return config.password === null ? null : KeySeal.derive(config.password, 'weavets');
 }

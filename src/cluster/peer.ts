@@ -1,20 +1,34 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Store } from '../store/store.ts';
 
-const key = 'peer/name';
+/** Of this host's name, in its own store. */
+export const nameKey = 'peer/name';
+const idKey = 'peer/id';
 
 /**
  * This host's name among its peers, a MAC: the one that was given, or the one kept in the store, or one made from the
  * machine's id; a machine without an id gets a random one. It is kept by {@link keepPeerName}.
  */
 export async function peerName(store: Store, given: string | null): Promise<string> {
-  return given ?? (await store.get(key))?.value ?? toMac(await machineId());
+  return given ?? (await store.get(nameKey))?.value ?? toMac(await machineId());
 }
 
 /** Keeps the name for the next time; called once the cluster has taken it. */
 export async function keepPeerName(store: Store, name: string): Promise<void> {
-  if ((await store.get(key))?.value !== name) await store.commit([{ key, value: name }]);
+  if ((await store.get(nameKey))?.value !== name) await store.commit([{ key: nameKey, value: name }]);
+}
+
+/**
+ * What tells this host from others of its name: random, and kept; a machine that was cloned with all that it keeps has
+ * another id nevertheless, if its machine id or its hardware has.
+ */
+export async function hostId(store: Store): Promise<string> {
+  const kept = (await store.get(idKey))?.value ?? randomUUID();
+  await store.commit([{ key: idKey, value: kept }]);
+  const hardware = await readFile('/sys/class/dmi/id/product_uuid', 'utf8').catch(() => '');
+  const machine = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  return createHash('sha256').update([kept, machine, hardware].join('\n')).digest('hex').slice(0, 32);
 }
 
 async function machineId(): Promise<Buffer> {

@@ -1,24 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NameTable } from '../dns/names.ts';
+import type { Blocks } from '../ipam/blocks.ts';
 import { messageOf } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
+import type { Ip } from '../model/address.ts';
 import type { Datapath, PeerEndpoint } from '../net/overlay/datapath.ts';
 import type { KeySeal } from '../net/overlay/seal.ts';
-import type { Store } from '../store/store.ts';
-import { followLinks, type Link, type LinksDeps, linkKey } from './links.ts';
-
-/** A host as it registers itself. */
-interface Registration {
-  nickname: string;
-  /** underlay IPv4 */
-  address: string;
-  /** VXLAN network identifier */
-  vni: number;
-  version: string;
-  /** WireGuard's public key, sealed with the password */
-  key: string | null;
-}
+import { hostRecord, type Registration } from '../store/records/host.ts';
+import { type Link, LinkKey, linkRecord } from '../store/records/link.ts';
+import type { Store, Write } from '../store/store.ts';
+import type { NameClaim } from './claim.ts';
+import { Hosts } from './hosts.ts';
+import { forgetHost, leaveCluster } from './leave.ts';
+import { Links, type LinksDeps, sameLink } from './links.ts';
 
 /** What a {@link Cluster} is made of. */
 export interface ClusterDeps {
@@ -26,11 +21,18 @@ export interface ClusterDeps {
   datapath: LinksDeps['datapath'] & Pick<Datapath, 'vni' | 'publicKey' | 'setPeers'>;
   names: NameTable;
   seal: KeySeal | null;
+  claim: Pick<NameClaim, 'held' | 'heard' | 'release' | 'onRegained'>;
+  /** undefined: this host gives no addresses */
+  blocks: Pick<Blocks, 'suspend'> | undefined;
   /** this host */
-  self: Omit<PeerEndpoint, 'publicKey'>;
+  self: { name: string; id: string; nickname: string; address: Ip };
   version: string;
   /** the present state of a container of this host; undefined: nothing of it is left */
   linkOf: (id: string) => Link | undefined;
+  /** owners of which {@link ClusterDeps.linkOf} knows something */
+  owners: () => string[];
+  /** ms for which what the store has lost stays, until who it belongs to puts it back; 30,000 if absent */
+  grace?: number;
   signal: AbortSignal;
   logger: Logger;
 }
@@ -39,177 +41,190 @@ export interface ClusterDeps {
 const retryPause = 1_000;
 
 /**
- * This host among the others. Under its lease it registers itself (`peer/<name>`) and what it has
- * (`link/<name>/<container>`); from the others' registrations it programs the datapath and the name table. What
- * outlives the lease is the nickname (`host/<name>`), by which people speak of a host that is gone.
+ * This host among the others. It registers how it is reached (`host/<name>`) and what it has
+ * (`link/<name>/<container>`), both of which outlive its daemon, as its containers and their network do. From what the
+ * others register it programs the datapath and the name table. Only `alive/<name>`, of {@link NameClaim}, ends with the
+ * daemon.
  */
 export class Cluster {
-  readonly #parts: ClusterDeps;
+  readonly #deps: ClusterDeps;
+  readonly #hosts: Hosts;
+  readonly #links: Links;
   readonly #lock = new KeyedLock();
   readonly #dirty = new Set<string>();
-  /** containers that the others were told of in this life of the daemon */
-  readonly #told = new Set<string>();
-  readonly #peers = new Map<string, PeerEndpoint>();
-  readonly #nicknames = new Map<string, string>();
+  /** keys that are to be written yet */
+  readonly #writing = new Set<string>();
+  /** false until it is known which of the containers that the store tells of are still there */
+  #complete = false;
+  #left = false;
 
-  private constructor(parts: ClusterDeps) {
-    this.#parts = parts;
+  private constructor(deps: ClusterDeps) {
+    this.#deps = deps;
+    const { shared, datapath, names, seal, self, signal, logger, grace = 30_000 } = deps;
+    this.#hosts = new Hosts({
+      shared,
+      seal,
+      vni: datapath.vni,
+      self: self.name,
+      grace,
+      signal,
+      logger,
+      changed: () => this.#peersChanged(),
+      aliveChanged: (host) => this.#links.aliveChanged(host),
+      ownHeard: () => {
+        deps.claim.heard();
+        this.#register();
+      },
+    });
+    this.#links = new Links({
+      shared,
+      datapath,
+      names,
+      self: self.name,
+      grace,
+      signal,
+      logger,
+      isAlive: (host) => this.#hosts.isAlive(host),
+      ownHeard: () => this.#compare(),
+    });
   }
 
   /** Registers this host and follows the others until the signal; neither needs the store to be there at once. */
-  static join(parts: ClusterDeps): Cluster {
-    const cluster = new Cluster(parts);
-    const { shared, datapath, names, self, signal, logger } = parts;
+  static join(deps: ClusterDeps): Cluster {
+    const cluster = new Cluster(deps);
     cluster.#register();
-    const heardOwn = (id: string, value: string | null) => cluster.#heardOwn(id, value);
-    const following = [
-      cluster.#followPeers(),
-      cluster.#followNicknames(),
-      followLinks({ shared, datapath, names, self: self.name, heardOwn, signal, logger }),
-    ];
-    Promise.all(following).catch((error: unknown) => {
-      if (!signal.aborted) logger.error({ reason: messageOf(error) }, 'cannot follow the cluster');
+    // The store may have what another put there.
+    deps.claim.onRegained(() => {
+      cluster.#register();
+      cluster.#compare();
+    });
+    Promise.all([cluster.#hosts.follow(), cluster.#links.follow()]).catch((error: unknown) => {
+      if (!deps.signal.aborted) deps.logger.error({ reason: messageOf(error) }, 'cannot follow the cluster');
     });
     return cluster;
   }
 
-  /** All hosts but this one. */
+  /** All hosts but this one whose daemon runs. */
   peers(): PeerEndpoint[] {
-    return [...this.#peers.values()];
+    return this.#hosts.peers().filter(({ name }) => this.#hosts.isAlive(name));
+  }
+
+  /** All hosts but this one, those that are gone too. */
+  allPeers(): PeerEndpoint[] {
+    return this.#hosts.peers();
+  }
+
+  /** True while the host's daemon is there, or was within its lease. */
+  isAlive(name: string): boolean {
+    return this.#hosts.isAlive(name);
   }
 
   /** Name to nickname, of hosts that are gone, too. */
   get nicknames(): ReadonlyMap<string, string> {
-    return this.#nicknames;
+    return this.#hosts.nicknames;
   }
 
-  /** Nobody speaks of this host any more. @throws WeaveError STORE_UNAVAILABLE */
-  async forget(name: string): Promise<void> {
-    await this.#parts.shared.commit([{ key: `host/${name}`, value: null }]);
+  /** Removes all that the store has of a host: the others drop it. @throws WeaveError STORE_UNAVAILABLE */
+  forget(name: string): Promise<void> {
+    return forgetHost(this.#deps.shared, name);
+  }
+
+  /** This host is no part of the cluster any more, and tells it nothing. @throws WeaveError STORE_UNAVAILABLE */
+  async leave(): Promise<void> {
+    const { shared, self, blocks, claim } = this.#deps;
+    this.#left = true;
+    claim.release();
+    blocks?.suspend('this host has left the cluster; launch it again');
+    await Promise.all([...this.#writing].map((key) => this.#lock.idle(key)));
+    await leaveCluster(shared, self.name);
   }
 
   /** Something of this container changed: the others are told what it is now. */
   changed(id: string): void {
     if (this.#dirty.has(id)) return;
     this.#dirty.add(id);
-    this.#told.add(id);
     // What changes together, as names and link of a start do, is told at once.
     setImmediate(() => {
       this.#dirty.delete(id);
-      const { self, linkOf } = this.#parts;
-      void this.#write(linkKey(self.name, id), () => linkOf(id));
+      const { self, linkOf } = this.#deps;
+      // A container that this daemon has yet to look at is not gone.
+      if (!this.#complete && !linkOf(id)?.mac) return;
+      const key = new LinkKey(self.name, id);
+      const name = linkRecord.keyOf(key);
+      if (!this.#writing.has(name) && this.#links.isHeard(key, linkOf(id))) return;
+      void this.#write(name, () => linkRecord.write(key, linkOf(id) ?? null));
     });
   }
 
-  #register(): void {
-    const { self, datapath, seal, version } = this.#parts;
-    const key = seal && datapath.publicKey ? seal.seal(datapath.publicKey, self.name) : null;
-    const { nickname, address } = self;
-    const registration: Registration = { nickname, address, vni: datapath.vni, version, key };
-    void this.#write(`peer/${self.name}`, () => registration);
-    void this.#write(`host/${self.name}`, () => ({ nickname }), false);
-  }
-
-  /** Writes the value that is right when the store takes it, until it does. */
-  #write(key: string, value: () => object | undefined, leased = true): Promise<void> {
-    const { shared, signal, logger } = this.#parts;
-    return this.#lock.run(key, async () => {
-      while (!signal.aborted) {
-        try {
-          const now = value();
-          await shared.commit([{ key, value: now === undefined ? null : JSON.stringify(now), leased }]);
-          return;
-        } catch (error) {
-          logger.debug({ key, reason: messageOf(error) }, 'cannot tell the cluster yet');
-          await delay(retryPause, undefined, { signal }).catch(() => {});
-        }
-      }
-    });
+  /** All containers of this host have been looked at: what else the store tells of it is stale. */
+  completed(): void {
+    if (this.#complete) return;
+    this.#complete = true;
+    this.#compare();
+    // Where the store could not be heard yet.
+    for (const owner of this.#deps.owners()) this.changed(owner);
   }
 
   /**
-   * A write that failed by its deadline may still be done later, over a newer one; and people can delete keys. What is
-   * heard of a container that differs from what it is, is written anew.
+   * A write that failed by its deadline may still be done later, over a newer one; people can delete keys, and the store
+   * can lose them. What differs from what it is, is written anew.
    */
-  #heardOwn(id: string, value: string | null): void {
-    if (!this.#told.has(id)) return;
-    const now = this.#parts.linkOf(id);
-    if (now === undefined && value === null) this.#told.delete(id);
-    else if (value !== (now === undefined ? null : JSON.stringify(now))) this.changed(id);
+  #compare(): void {
+    if (!this.#complete || !this.#links.heard) return;
+    const { linkOf, owners } = this.#deps;
+    const heard = this.#links.own();
+    for (const id of new Set([...heard.keys(), ...owners()])) {
+      const now = linkOf(id);
+      if (!sameLink(heard.get(id), now)) this.changed(id);
+    }
   }
 
-  #followPeers(): Promise<void> {
-    const { shared, signal } = this.#parts;
-    const watcher = {
-      reset: (entries: { key: string; value: string }[]) => {
-        this.#peers.clear();
-        for (const { key, value } of entries) this.#putPeer(key, value);
-        this.#peersChanged();
-      },
-      change: ({ key, value }: { key: string; value: string | null }) => {
-        this.#peers.delete(nameOf(key));
-        if (value !== null) this.#putPeer(key, value);
-        this.#peersChanged();
-      },
-    };
-    return shared.watch('peer/', watcher, signal);
+  #register(): void {
+    const { self, datapath, seal, version } = this.#deps;
+    const { name, id, nickname, address } = self;
+    if (this.#writing.has(hostRecord.keyOf(name))) return;
+    const had = this.#hosts.registration(name);
+    const { publicKey } = datapath;
+    const opened = had?.key && seal ? openOrNull(seal, had.key, name) : null;
+    const same =
+      had?.id === id && had.nickname === nickname && had.address === address && had.version === version;
+    if (same && had.vni === datapath.vni && opened === (seal ? publicKey : null)) return;
+    const key = seal && publicKey ? seal.seal(publicKey, name) : null;
+    const registration: Registration = { id, nickname, address, vni: datapath.vni, version, key };
+    void this.#write(hostRecord.keyOf(name), () => hostRecord.write(name, registration));
   }
 
-  #putPeer(key: string, value: string): void {
-    const { self, datapath, seal, logger } = this.#parts;
-    const name = nameOf(key);
-    if (name === self.name) return;
-    const { nickname, address, vni, key: sealed } = parse<Registration>(value);
-    if (nickname === undefined || address === undefined || vni !== datapath.vni) {
-      logger.error({ peer: name, value }, 'ignoring a peer with an invalid registration');
-      return;
-    }
-    let publicKey: string | undefined;
-    try {
-      publicKey = seal && sealed ? seal.open(sealed, name) : undefined;
-    } catch (error) {
-      logger.error(
-        { peer: nickname, reason: messageOf(error) },
-        'a host whose key is not sealed with our password',
-      );
-    }
-    this.#peers.set(name, { name, nickname, address, publicKey });
+  /** Writes what is right when the store takes it, until it does; nothing while another host has this one's name. */
+  #write(key: string, write: () => Write): Promise<void> {
+    const { shared, signal, logger, claim } = this.#deps;
+    this.#writing.add(key);
+    return this.#lock
+      .run(key, async () => {
+        while (!signal.aborted && !this.#left && claim.held) {
+          try {
+            await shared.commit([write()]);
+            return;
+          } catch (error) {
+            logger.debug({ key, reason: messageOf(error) }, 'cannot tell the cluster yet');
+            await delay(retryPause, undefined, { signal }).catch(() => {});
+          }
+        }
+      })
+      .finally(() => this.#writing.delete(key));
   }
 
   #peersChanged(): void {
-    const { datapath, logger } = this.#parts;
-    datapath.setPeers(this.peers()).catch((error: unknown) => {
+    const { datapath, logger } = this.#deps;
+    datapath.setPeers(this.#hosts.peers()).catch((error: unknown) => {
       logger.error({ reason: messageOf(error) }, 'cannot reach the other hosts; it is tried again');
     });
   }
-
-  #followNicknames(): Promise<void> {
-    const { shared, signal } = this.#parts;
-    const put = ({ key, value }: { key: string; value: string | null }) => {
-      const { nickname } = parse<{ nickname: string }>(value ?? '');
-      if (nickname === undefined) this.#nicknames.delete(nameOf(key));
-      else this.#nicknames.set(nameOf(key), nickname);
-    };
-    const watcher = {
-      reset: (entries: { key: string; value: string }[]) => {
-        this.#nicknames.clear();
-        entries.forEach(put);
-      },
-      change: put,
-    };
-    return shared.watch('host/', watcher, signal);
-  }
 }
 
-function nameOf(key: string): string {
-  return key.slice(key.indexOf('/') + 1);
-}
-
-/** Returns {} for invalid JSON. */
-function parse<T>(value: string): Partial<T> {
+function openOrNull(seal: KeySeal, sealed: string, name: string): string | null {
   try {
-    return (JSON.parse(value) ?? {}) as Partial<T>;
+    return seal.open(sealed, name);
   } catch {
-    return {};
+    return null;
   }
 }

@@ -66,7 +66,9 @@ export const operations = {
   dnsRemove: { in: nameInput, out: nothing },
   dnsLookup: { in: v.object({ name: v.string() }), out: addresses },
   dnsArgs: { in: nothing, out: v.object({ args: texts }) },
-  rmpeer: { in: v.object({ peers: texts }), out: v.object({ lines: texts }) },
+  rmpeer: { in: v.object({ peers: texts, force: v.optional(v.boolean()) }), out: v.object({ lines: texts }) },
+  /** The host is no part of its cluster any more; `stop` follows. */
+  leave: { in: nothing, out: nothing },
   connect: { in: v.object({ peers: texts, replace: v.boolean() }), out: nothing },
   forget: { in: v.object({ peers: texts }), out: nothing },
   prime: { in: nothing, out: nothing },

@@ -47,6 +47,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     const follower = {
       connected: async () => {
         await containers.reconciler.reconcileAll();
+        containers.cluster?.completed();
         if (ready) return;
         ready = true;
         servers.becomeReady();

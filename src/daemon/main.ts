@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { closeSync, readFileSync, writeSync } from 'node:fs';
 import type { LaunchConfig } from '../config/config.ts';
 import { secretVariables } from '../config/secrets.ts';
@@ -27,6 +28,8 @@ export async function runDaemon(
   const conditions = new Conditions({ logger });
   to.watch((problem) => conditions.update('LOG_LOST', problem));
   const ending = new AbortController();
+  // Each part listens for the end.
+  setMaxListeners(0, ending.signal);
   const stop = () => ending.abort();
   process.on('SIGTERM', stop).on('SIGINT', stop);
   surviveFaults(logger, conditions);

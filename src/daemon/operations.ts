@@ -14,6 +14,7 @@ import type { Blocks } from '../ipam/blocks.ts';
 import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Report } from '../report/report.ts';
+import { leaseSeconds } from '../store/etcd/lease.ts';
 
 /** Owner of names that belong to no container. */
 const externOwner = 'weave:extern';
@@ -103,7 +104,7 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
   }
 
   /** @param peer name or nickname of a host that is gone @returns number of addresses */
-  async function takeOver(peer: string): Promise<number> {
+  async function takeOver(peer: string, force: boolean): Promise<number> {
     const { blocks, cluster } = parts;
     const called = [...(cluster?.nicknames ?? [])].filter(([, nickname]) => nickname === peer);
     if (called.length > 1) {
@@ -111,11 +112,14 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       throw new WeaveError('USAGE', `several hosts are called ${peer}; say which: ${names}`);
     }
     const name = called[0]?.[0] ?? peer;
-    if (cluster?.peers().some((other) => other.name === name)) {
-      throw new WeaveError('USAGE', `${peer} is up, and has its addresses in use; stop weavets there first`);
+    if (cluster?.isAlive(name) && !force) {
+      throw new WeaveError(
+        'USAGE',
+        `${peer} is up, or was ${leaseSeconds} s ago; if it was stopped or killed just now, try again in ${leaseSeconds} s, or do it at once with --force; else stop weavets there first`,
+      );
     }
-    const count = (await blocks?.removePeer(name)) ?? 0;
     await cluster?.forget(name);
+    const count = (await blocks?.removePeer(name)) ?? 0;
     return count;
   }
 
@@ -158,9 +162,14 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
     dnsArgs: async () => ({
       args: parts.dnsIp === null ? [] : [`--dns=${parts.dnsIp}`, `--dns-search=${config.dnsDomain}`],
     }),
-    rmpeer: async ({ peers }) => {
+    leave: async () => {
+      await parts.cluster?.leave();
+      await parts.targets.drop();
+      return {};
+    },
+    rmpeer: async ({ peers, force = false }) => {
       const lines: string[] = [];
-      for (const peer of peers) lines.push(`${await takeOver(peer)} IPs taken over from ${peer}`);
+      for (const peer of peers) lines.push(`${await takeOver(peer, force)} IPs taken over from ${peer}`);
       return { lines };
     },
     connect: async ({ peers, replace }) => {

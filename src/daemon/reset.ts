@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { leaveAsKept } from '../cluster/leave.ts';
 import { parseEngine } from '../config/launch-config.ts';
 import { engineTls } from '../config/tls-files.ts';
 import { removeHostsLines } from '../containers/hosts-files.ts';
@@ -15,6 +16,7 @@ import { removeRules } from '../net/firewall.ts';
 import { IpBatch } from '../net/ip.ts';
 import { removeDatapath } from '../net/overlay/datapath.ts';
 import { LmdbStore } from '../store/lmdb.ts';
+import { repairStore } from '../store/repair.ts';
 
 /** How to reset. */
 export interface ResetOptions {
@@ -30,7 +32,8 @@ export interface ResetOptions {
 export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   const ip = new IpBatch();
   const steps = [
-    () => removeOurHostsLines(),
+    () => withStore((store) => removeHostsLines(store, silent)),
+    () => withStore((store) => leaveAsKept(store, env)),
     () => removeDatapath(),
     () => removeBridge(ip),
     () => removeRules(),
@@ -46,13 +49,14 @@ export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   return warnings;
 }
 
-/** Running containers have files that say what was ours. */
-async function removeOurHostsLines(): Promise<void> {
+/** What this host keeps says what is to be undone elsewhere: in running containers' files, and in the cluster. */
+async function withStore(task: (store: LmdbStore) => Promise<void>): Promise<void> {
   const folder = join(paths.state, 'store');
   if (!existsSync(folder)) return;
+  await repairStore(folder);
   const store = LmdbStore.open(folder);
   try {
-    await removeHostsLines(store, silent);
+    await task(store);
   } finally {
     await store.close();
   }

@@ -121,6 +121,16 @@ export class Allocator {
     return this.#hold(owner, cidr);
   }
 
+  /**
+   * Notes an address that the owner has in fact. @returns false when that is known, or not this range's, or when the
+   * records say that another has it
+   */
+  async adopt(owner: string, cidr: Cidr): Promise<boolean> {
+    if (!this.range.contains(cidr.ip) || this.#held.has(cidr.ip)) return false;
+    await this.#hold(owner, cidr);
+    return true;
+  }
+
   /** Gives back one address of an owner, or all of them. @returns those that were given back */
   async release(owner: string, ip?: Ip4): Promise<Cidr[]> {
     const gone = [...(this.#owners.get(owner) ?? [])].filter(

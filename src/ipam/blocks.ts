@@ -74,6 +74,7 @@ export class Blocks implements Space {
   }
 
   ranges(subnet: Cidr): readonly Range[] {
+    if (this.#ledger.suspended !== undefined) return [];
     return this.#ledger.own.ranges
       .filter(({ first, last }) => first <= subnet.last && last >= subnet.first)
       .map(({ first, last }) => ({
@@ -91,6 +92,7 @@ export class Blocks implements Space {
 
   async claim(ip: Ip4): Promise<void> {
     const { own } = this.#ledger;
+    this.#ledger.checkNotSuspended();
     this.#claiming.add(ip);
     try {
       if (own.has(ip)) return;
@@ -107,6 +109,12 @@ export class Blocks implements Space {
       // Whoever claims takes the address in this turn of the event loop; after that it is held, or not wanted.
       setImmediate(() => this.#claiming.delete(ip));
     }
+  }
+
+  /** No more is given or taken, for this reason; undefined: it goes on. What was given stays. */
+  suspend(reason: string | undefined): void {
+    this.#ledger.suspended = reason;
+    if (reason === undefined) void this.#ledger.settleAll();
   }
 
   /** Nothing at once: what stays empty is given back when it is next looked at. */

@@ -54,6 +54,8 @@ export class Ledger {
   readonly #reader: RecordReader<string, Record<string, string>>;
   #holder: Holder | undefined;
   #heard = false;
+  /** why this host may not change or use what it owns now; undefined: it may */
+  suspended: string | undefined;
 
   private constructor(options: LedgerOptions, own: OwnBlocks) {
     this.#options = options;
@@ -76,6 +78,11 @@ export class Ledger {
     void this.settleAll();
   }
 
+  /** @throws WeaveError CLUSTER_MISMATCH */
+  checkNotSuspended(): void {
+    if (this.suspended !== undefined) throw new WeaveError('CLUSTER_MISMATCH', this.suspended);
+  }
+
   /** True for what is in use here; all is until there is a holder to say otherwise. */
   isHeld(ip: Ip4): boolean {
     return this.#holder?.isHeld(ip) ?? true;
@@ -91,6 +98,7 @@ export class Ledger {
     const key = cellKey(cell);
     return this.#lock.run(key, async () => {
       for (;;) {
+        this.checkNotSuspended();
         const entry = await shared.get(key);
         if (entry) this.map.note(cell, entry.value, entry.revision);
         else this.map.forget(cell);

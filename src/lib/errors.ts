@@ -135,8 +135,9 @@ export const errors = {
   },
   STATE_CORRUPT: {
     status: 500,
-    means: "What weavets keeps on disk can't be read.",
-    todo: 'Restore `/var/lib/weave`, or `weavets reset` and launch again.',
+    means:
+      "What weavets keeps on disk can't be opened. Damage as such is no error: what is sound is used, the rest is kept aside, and `status` says so.",
+    todo: 'Look at `/var/lib/weave/store`: permissions, a full disk; or move that folder away, and launch again.',
   },
   STATE_NOEXEC: {
     status: 500,

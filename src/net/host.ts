@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { WeaveError } from '../lib/errors.ts';
-import { Cidr, isIp } from '../model/address.ts';
+import { Cidr, type Ip, isIp } from '../model/address.ts';
 import { bridgeName } from './bridge.ts';
 import { queryJson } from './ip.ts';
 
@@ -28,7 +28,7 @@ export interface Underlay {
   /** the interface's name; undefined: there is none */
   link: string | undefined;
   /** IPv4 of the interface that the default route goes by, or else of the first that is up; undefined: none */
-  address: string | undefined;
+  address: Ip | undefined;
   /** bytes; 1500 when there is no such interface */
   mtu: number;
 }
@@ -64,13 +64,14 @@ export async function addressOf(link: string): Promise<string | undefined> {
 export function underlayOf({ links, routes }: HostNetwork, given?: string): Underlay {
   if (given !== undefined) {
     const link = links.find(({ addr_info }) => addr_info.some(({ local }) => local === given));
-    if (link) return { link: link.ifname, address: given, mtu: link.mtu };
+    if (link && isIp(given)) return { link: link.ifname, address: given, mtu: link.mtu };
     throw new WeaveError('USAGE', `--host: no interface of this host that is up has the address ${given}`);
   }
   const route = routes.find(({ dst }) => dst === 'default');
   const link = links.find(({ ifname }) => ifname === route?.dev);
   const address = route?.prefsrc ?? link?.addr_info.find(({ scope }) => scope === 'global')?.local;
-  return { link: link?.ifname, address, mtu: link?.mtu ?? 1500 };
+  const usable = address !== undefined && isIp(address) ? address : undefined;
+  return { link: link?.ifname, address: usable, mtu: link?.mtu ?? 1500 };
 }
 
 /**

@@ -3,6 +3,7 @@ import { closeSync, existsSync, readdirSync, readFileSync, writeFileSync } from 
 import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
 import type { Cidr } from '../model/address.ts';
+import type { Mac } from '../model/mac.ts';
 import { bridgeName } from './bridge.ts';
 import { Inside } from './inside.ts';
 import { batchText, type IpBatch } from './ip.ts';
@@ -22,10 +23,10 @@ export function hostLink(pid: number): string {
  * The MAC of a container's ethwe: locally administered, made from the container's id, so that it is the same after
  * each restart and known before the link is there.
  */
-export function macOf(containerId: string): string {
+export function macOf(containerId: string): Mac {
   const bytes = createHash('sha256').update(containerId).digest().subarray(0, 6);
   bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':') as Mac;
 }
 
 /** A process in the container's network namespace, held so that its pid is no other's meanwhile. */

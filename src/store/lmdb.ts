@@ -1,22 +1,22 @@
+import { rmSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
 import { messageOf, WeaveError } from '../lib/errors.ts';
+import { markClean, unmarkClean } from './clean-mark.ts';
 import { ensureRoom } from './room.ts';
+import { makeRow, noTotals, type Row, replaced, type Totals, totalsKey } from './row.ts';
 import type { Entry, Store, Watcher, Write } from './store.ts';
 
-interface Row {
-  value: string;
-  revision: number;
-}
-
-/** Sorts before every key of ours, and is never listed. */
-const revisionKey = '\u0001revision';
-
-/** The store of one host: LMDB in a folder of its own. A crash at any point leaves the last whole commit. */
+/**
+ * The store of one host: LMDB in a folder of its own. A crash at any point leaves the last whole commit. Damage from
+ * outside is found by `repairStore`, before this opens it.
+ */
 export class LmdbStore implements Store {
-  readonly #root: RootDatabase<Row | number, string>;
+  readonly #root: RootDatabase<Row | Totals, string>;
+  readonly #path: string;
   readonly #watchers = new Set<{ prefix: string; watcher: Watcher }>();
 
-  private constructor(root: RootDatabase<Row | number, string>) {
+  private constructor(path: string, root: RootDatabase<Row | Totals, string>) {
+    this.#path = path;
     this.#root = root;
   }
 
@@ -24,57 +24,71 @@ export class LmdbStore implements Store {
   static open(path: string): LmdbStore {
     ensureRoom(path);
     try {
-      return new LmdbStore(open<Row | number, string>({ path, encoding: 'json', noSubdir: false }));
+      unmarkClean(path);
+      return new LmdbStore(path, open<Row | Totals, string>({ path, encoding: 'json', noSubdir: false }));
     } catch (error) {
       throw new WeaveError(
         'STATE_CORRUPT',
-        `cannot open the state in ${path}: ${messageOf(error)}; 'weavets reset' starts afresh`,
+        `cannot open the state in ${path}: ${messageOf(error)}; move that folder away and launch again; addresses of running containers are taken from them`,
         { cause: error },
       );
     }
   }
 
+  /** Makes a store of these entries in a folder that is made anew, and closes it. */
+  static async create(path: string, entries: readonly Entry[]): Promise<void> {
+    rmSync(path, { recursive: true, force: true });
+    const store = LmdbStore.open(path);
+    try {
+      await store.#write(() => {
+        let totals = noTotals;
+        for (const { key, value, revision } of entries) {
+          const row = makeRow(key, value, revision);
+          store.#root.putSync(key, row);
+          totals = { ...replaced(totals, undefined, row), revision: Math.max(totals.revision, revision) };
+        }
+        store.#root.putSync(totalsKey, totals);
+        return true;
+      });
+    } finally {
+      await store.close();
+    }
+  }
+
   async get(key: string): Promise<Entry | undefined> {
-    const row = this.#root.get(key) as Row | undefined;
-    return row && { key, ...row };
+    const row = this.#row(key);
+    return row && { key, value: row.value, revision: row.revision };
   }
 
   async list(prefix: string): Promise<Entry[]> {
-    return [...this.#root.getRange({ start: prefix, end: `${prefix}\uffff` })].map(({ key, value }) => ({
-      key,
-      ...(value as Row),
-    }));
+    return [...this.#root.getRange({ start: prefix, end: `${prefix}\uffff` })].flatMap(
+      ({ key, value: row }) => {
+        if (key === totalsKey) return [];
+        const { value, revision } = row as Row;
+        return [{ key, value, revision }];
+      },
+    );
   }
 
   async commit(writes: readonly Write[]): Promise<boolean> {
     let revision = 0;
-    try {
-      const done = await this.#root.transaction(() => {
-        const met = writes.every(
-          ({ key, expect }) =>
-            expect === undefined || ((this.#root.get(key) as Row | undefined)?.revision ?? 0) === expect,
-        );
-        if (!met) return false;
-        revision = ((this.#root.get(revisionKey) as number | undefined) ?? 0) + 1;
-        this.#root.putSync(revisionKey, revision);
-        for (const { key, value } of writes) {
-          if (value === null) this.#root.removeSync(key);
-          else this.#root.putSync(key, { value, revision });
-        }
-        return true;
-      });
-      // The transaction is visible before it is on disk; what is handed out must be on disk.
-      await this.#root.flushed;
-      if (!done) return false;
-    } catch (error) {
-      throw new WeaveError(
-        'STORE_UNAVAILABLE',
-        `cannot write the state: ${messageOf(error)}; is the disk full?`,
-        {
-          cause: error,
-        },
+    const done = await this.#write(() => {
+      const met = writes.every(
+        ({ key, expect }) => expect === undefined || (this.#row(key)?.revision ?? 0) === expect,
       );
-    }
+      if (!met) return false;
+      let totals = (this.#root.get(totalsKey) as Totals | undefined) ?? noTotals;
+      revision = totals.revision + 1;
+      for (const { key, value } of writes) {
+        const row = value === null ? undefined : makeRow(key, value, revision);
+        totals = replaced(totals, this.#row(key), row);
+        if (row) this.#root.putSync(key, row);
+        else this.#root.removeSync(key);
+      }
+      this.#root.putSync(totalsKey, { ...totals, revision });
+      return true;
+    });
+    if (!done) return false;
     for (const { key, value } of writes) {
       for (const { prefix, watcher } of this.#watchers) {
         if (key.startsWith(prefix)) watcher.change({ key, value, revision });
@@ -93,5 +107,26 @@ export class LmdbStore implements Store {
   async close(): Promise<void> {
     this.#watchers.clear();
     await this.#root.close();
+    markClean(this.#path);
+  }
+
+  #row(key: string): Row | undefined {
+    return this.#root.get(key) as Row | undefined;
+  }
+
+  /** Runs it in a transaction. @returns what it returned, once that is on disk */
+  async #write(task: () => boolean): Promise<boolean> {
+    try {
+      const done = await this.#root.transaction(task);
+      // The transaction is visible before it is on disk; what is handed out must be on disk.
+      await this.#root.flushed;
+      return done;
+    } catch (error) {
+      throw new WeaveError(
+        'STORE_UNAVAILABLE',
+        `cannot write the state: ${messageOf(error)}; is the disk full?`,
+        { cause: error },
+      );
+    }
   }
 }

@@ -3,7 +3,8 @@ import { openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { messageOf, WeaveError } from '../../src/lib/errors.ts';
 import { createLogger } from '../../src/lib/log.ts';
-import { Cidr } from '../../src/model/address.ts';
+import { Cidr, type Ip } from '../../src/model/address.ts';
+import type { Mac } from '../../src/model/mac.ts';
 import { ensureBridge } from '../../src/net/bridge.ts';
 import { Firewall, removeRules } from '../../src/net/firewall.ts';
 import type { FirewallState } from '../../src/net/firewall-rules.ts';
@@ -31,9 +32,7 @@ const firewall = new Firewall({
 const datapath = new Datapath({
   ...options,
   encryption:
-    trustedSubnets === null
-      ? null
-      : { trustedSubnets: trustedSubnets.map(Cidr.parse), underlayMtu: 1500, runDir: '/run/weave' },
+    trustedSubnets === null ? null : { trustedSubnets: trustedSubnets.map(Cidr.parse), underlayMtu: 1500 },
   guard: firewall,
   logger: createLogger(),
 });
@@ -60,7 +59,7 @@ const operations = {
     const entries = Array.from({ length: count }, (_, i): RemoteEntry => {
       const [a, b, c] = [i >> 16, (i >> 8) & 255, i & 255];
       const mac = `06:00:00:${[a, b, c].map((n) => n.toString(16).padStart(2, '0')).join(':')}`;
-      return { mac, ips: [`10.${40 + a}.${b}.${c}`], peer };
+      return { mac: mac as Mac, ips: [`10.${40 + a}.${b}.${c}` as Ip], peer };
     });
     const before = process.memoryUsage().rss;
     const start = performance.now();

@@ -3,6 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Ip } from '../../src/model/address.ts';
+import type { Mac } from '../../src/model/mac.ts';
 import type { PeerState } from '../../src/net/overlay/datapath.ts';
 import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
 import { Host, Underlay } from '../support/host.ts';
@@ -141,7 +143,7 @@ export class Node implements AsyncDisposable {
 
   /** Containers, in the form in which other hosts know them. */
   entries(): RemoteEntry[] {
-    return this.containers.map(({ mac, ip }) => ({ mac, ips: [ip], peer: this.name }));
+    return this.containers.map(({ mac, ip }) => ({ mac: mac as Mac, ips: [ip as Ip], peer: this.name }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -107,6 +107,23 @@ test('the encrypted datapath', async (t) => {
     assert.equal((await one.host.shell('pgrep -xc wireguard-go')).stdout.trim(), '1');
   });
 
+  await t.test('goes on without its daemon; its key is in no file, also after kill -9', async () => {
+    const key = (await one.host.shell('wg show weave-wg private-key')).stdout.trim();
+    assert.match(key, /^[\w+/]{43}=$/);
+    await one.crash();
+    for (let i = 0; i < 3; i++) assert.ok(await one.pings(first(one), first(two)));
+    const found = await one.host.shell(`grep -rlF '${key}' /run /tmp /etc /var/lib /var/log 2>/dev/null`);
+    assert.equal(found.stdout, '');
+    await one.start();
+    await one.call('stop');
+    assert.ok(await one.pings(first(one), first(two)), 'stopped in order');
+    await one.crash();
+    await one.start();
+    assert.ok(await one.pings(first(one), first(two)), 'started, and not told of its peers yet');
+    await introduce(cluster.nodes);
+    assert.ok(await one.pings(first(one), first(two)));
+  });
+
   await t.test('hears no VXLAN in clear but from trusted subnets', async () => {
     const heard = await Capture.start(one.host, 'vxlan-6784', 'ether src 02:00:00:00:99:99');
     await two.host.runOk(['ip', 'rule', 'del', 'pref', '6784']);

@@ -116,7 +116,7 @@ test('only the spawner starts processes, and none through a shell', () => {
     'net/ip.ts',
     'net/inside.ts',
     'cli/process/spawn-daemon.ts',
-    'net/overlay/wireguard.ts',
+    'net/overlay/wireguard-go.ts',
   ]);
   const others = files.filter(
     (name) => readFileSync(join(source, name), 'utf8').includes('node:child_process') && !spawners.has(name),

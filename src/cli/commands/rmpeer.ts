@@ -1,3 +1,4 @@
+import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { command } from '../command.ts';
 
@@ -5,10 +6,11 @@ export const rmpeer = command({
   name: 'rmpeer',
   operands: 'PEER…',
   about: 'Take over the addresses of hosts that are gone for good',
+  options: { force: flag('Do it at once, even if the host was heard of just now') },
   examples: [['weavets rmpeer host3', "host3's addresses can be given to containers of this host"]],
-  async run({ words }, { control, out }) {
+  async run({ words, force = false }, { control, out }) {
     if (words.length === 0) throw new WeaveError('USAGE', 'name a peer, by its name or nickname');
-    const { lines } = await control.call('rmpeer', { peers: words });
+    const { lines } = await control.call('rmpeer', { peers: words, force });
     lines.forEach(out);
   },
 });

@@ -1,4 +1,4 @@
-import { messageOf, WeaveError } from '../../lib/errors.ts';
+import { hasCode, messageOf, WeaveError } from '../../lib/errors.ts';
 import type { Context } from '../command.ts';
 import { importReset } from './daemon.ts';
 import { stopDaemon } from './stop-daemon.ts';
@@ -13,6 +13,7 @@ export async function resetAll(context: Context, force: boolean): Promise<void> 
     throw new WeaveError('NOT_ROOT', 'this changes the network of the host; run it as root or with sudo');
   }
   try {
+    await leave(context);
     await stopDaemon(context);
   } catch (error) {
     if (!force) throw error;
@@ -20,4 +21,11 @@ export async function resetAll(context: Context, force: boolean): Promise<void> 
   }
   const { resetHost } = await importReset();
   for (const warning of await resetHost({ env: context.env })) context.err(`warning: ${warning}`);
+}
+
+/** The other hosts are told while there is a daemon that can. */
+async function leave({ control, err }: Context): Promise<void> {
+  await control.call('leave', {}).catch((error: unknown) => {
+    if (!hasCode(error, 'NOT_RUNNING')) err(`warning: ${messageOf(error)}`);
+  });
 }

@@ -39,8 +39,8 @@ ExecStart=${quote(realpathSync(process.execPath))} ${quote(program)} launch --fo
 Restart=on-failure
 RestartSec=2
 TimeoutStartSec=120
-# Containers' processes are not of this group; helpers of the daemon end with it.
-KillMode=mixed
+# Where the kernel has no WireGuard, wireguard-go goes on carrying what containers send.
+KillMode=process
 OOMScoreAdjust=-500
 LimitNOFILE=1048576
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_CHOWN

@@ -1,13 +1,14 @@
+import { NameClaim } from '../../cluster/claim.ts';
+import { keepAccess } from '../../cluster/leave.ts';
 import { Targets } from '../../cluster/members.ts';
-import { connectStore, makeDatapath, sealOf } from '../../cluster/overlay.ts';
-import { keepPeerName } from '../../cluster/peer.ts';
-import { agreeOnSettings, claimName } from '../../cluster/settings.ts';
+import { connectStore, makeDatapath } from '../../cluster/overlay.ts';
+import { hostId, keepPeerName } from '../../cluster/peer.ts';
+import { agreeOnSettings } from '../../cluster/settings.ts';
 import { Allocator, noRange } from '../../ipam/allocator.ts';
 import { Blocks } from '../../ipam/blocks.ts';
 import { wholeSpace } from '../../ipam/space.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { Cidr } from '../../model/address.ts';
-import { paths } from '../../model/paths.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
 import type { PreparedHost } from './prepare-host.ts';
 
@@ -16,7 +17,12 @@ export type JoinedCluster = Awaited<ReturnType<typeof joinCluster>>;
 
 /** Agrees with the other hosts on what all share, and on who has which addresses. */
 export async function joinCluster(
-  { host, signal, logger }: Pick<DaemonDeps, 'signal' | 'logger'> & { host: PreparedHost },
+  {
+    host,
+    signal,
+    conditions,
+    logger,
+  }: Pick<DaemonDeps, 'signal' | 'conditions' | 'logger'> & { host: PreparedHost },
   undo: UndoStack,
 ) {
   const { config, store, peer, underlay, mtu, firewall: guard } = host;
@@ -26,19 +32,30 @@ export async function joinCluster(
   const shared = await connectStore(config, logger);
   if (shared) undo.push(() => shared.close());
   const targets = await Targets.of(config, store, shared);
-  const seal = await sealOf(config);
-  if (shared) await agreeOnSettings(config, { shared, local: store, seal });
-  if (shared) await claimName(peer, { shared, config, address: underlay.address ?? '' });
+  await keepAccess(store, config);
+  const id = await hostId(store);
+  let blocks: Blocks | undefined;
+  const changed = (lost: string | undefined) => {
+    blocks?.suspend(lost);
+    conditions.update('NAME_TAKEN', lost && `${lost}; no more addresses are given here`);
+  };
+  const { address } = underlay;
+  const claim =
+    shared && address !== undefined
+      ? await NameClaim.take({ shared, name: peer, id, address, changed, signal, logger })
+      : undefined;
+  // After the claim: a last host that leaves sees that there is another.
+  const seal = shared ? await agreeOnSettings(config, { shared, local: store }) : null;
   await keepPeerName(store, peer);
-  const blocks =
+  blocks =
     shared && range !== noRange
       ? await Blocks.start({ shared, local: store, peer, range, signal, logger })
       : undefined;
   const space = blocks ?? wholeSpace;
   const allocator = await Allocator.load({ range, defaultSubnet, store, space, logger });
   blocks?.attach(allocator);
-  const datapath = makeDatapath(config, { underlay, mtu, runDir: paths.run, guard, logger });
+  const datapath = makeDatapath(config, { underlay, mtu, guard, logger });
   await datapath?.start();
   undo.push(() => datapath?.stop());
-  return { shared, targets, seal, blocks, allocator, datapath };
+  return { shared, targets, id, claim, seal, blocks, allocator, datapath };
 }

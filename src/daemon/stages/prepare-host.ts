@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resumeStore } from '../../cluster/members.ts';
@@ -14,6 +15,7 @@ import { readNetwork, underlayOf } from '../../net/host.ts';
 import { IpBatch } from '../../net/ip.ts';
 import { datapathMtu } from '../../net/overlay/vxlan.ts';
 import { LmdbStore } from '../../store/lmdb.ts';
+import { damageText, repairStore } from '../../store/repair.ts';
 import { hostEnds } from '../host-ends.ts';
 import { firewallState } from '../host-firewall.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
@@ -29,7 +31,11 @@ export async function prepareHost(deps: Pick<DaemonDeps, 'config' | 'conditions'
   await checkTools();
   await openSysctls();
 
-  const store = LmdbStore.open(join(paths.state, 'store'));
+  const state = join(paths.state, 'store');
+  const fresh = !existsSync(join(state, 'data.mdb'));
+  const damage = await repairStore(state);
+  if (damage) conditions.set('STATE_DAMAGED', damageText(damage));
+  const store = LmdbStore.open(state);
   undo.push(() => store.close());
   const config = await resumeStore(deps.config, store);
   await checkEncryption(config);
@@ -53,5 +59,6 @@ export async function prepareHost(deps: Pick<DaemonDeps, 'config' | 'conditions'
   const bridge = await ensureBridge(ip, { mtu, mac: peer });
   const rules = firewallState(config, network);
   const firewall = new Firewall(rules);
-  return { config, store, peer, engine, ip, network, underlay, mtu, bridge, rules, firewall };
+  const damaged = fresh || damage !== undefined;
+  return { config, store, damaged, peer, engine, ip, network, underlay, mtu, bridge, rules, firewall };
 }

@@ -1,4 +1,5 @@
 import { Cluster } from '../../cluster/registration.ts';
+import { adoptRunning } from '../../containers/adopt.ts';
 import { Attachments } from '../../containers/attachments.ts';
 import { ByHand } from '../../containers/by-hand.ts';
 import { CreatedStore } from '../../containers/created.ts';
@@ -7,7 +8,7 @@ import { HostsFiles } from '../../containers/hosts-files.ts';
 import { MadeHostnames } from '../../containers/made-hostnames.ts';
 import { Naming } from '../../containers/naming.ts';
 import { Overrides } from '../../containers/overrides.ts';
-import { ownLink } from '../../containers/own-link.ts';
+import { OwnLinks } from '../../containers/own-links.ts';
 import { OwnNames } from '../../containers/own-names.ts';
 import { Reconciler } from '../../containers/reconciler.ts';
 import { ShimOutcomes } from '../../containers/shim-outcome.ts';
@@ -55,6 +56,9 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     own: new OwnNames(config, made),
     logger,
   });
+  const overrides = await Overrides.load(store, logger);
+  const { damaged } = host;
+  await adoptRunning({ engine, allocator, overrides, store, policy: config, damaged, logger });
   const exposer = new Exposer({ allocator, store, firewall, ip, naming, changed });
   await exposer.restore(logger);
 
@@ -71,7 +75,6 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     logger,
   });
   const created = new CreatedStore(store, logger);
-  const overrides = await Overrides.load(store, logger);
   const lock = new KeyedLock();
   const byHand = new ByHand({ engine, allocator, attachments, overrides, lock });
   const reconciler = new Reconciler({
@@ -103,18 +106,21 @@ function announce(
   { attachments, exposer }: { attachments: Attachments; exposer: Exposer },
 ): Cluster | undefined {
   const { config, peer, bridge, underlay } = host;
-  const { shared, datapath, seal } = joined;
+  const { shared, datapath, seal, blocks, claim, id } = joined;
   const { names } = dns;
-  if (!shared || !datapath || underlay.address === undefined) return undefined;
-  const known = { attachments, exposer, names, peer, bridgeMac: bridge.address };
+  if (!shared || !datapath || !claim || underlay.address === undefined) return undefined;
+  const own = new OwnLinks({ attachments, exposer, names, self: peer, bridgeMac: bridge.address });
   return Cluster.join({
     shared,
     datapath,
     names,
     seal,
-    self: { name: peer, nickname: config.nickname, address: underlay.address },
+    claim,
+    blocks,
+    self: { name: peer, id, nickname: config.nickname, address: underlay.address },
     version,
-    linkOf: (id) => ownLink(id, known),
+    linkOf: (container) => own.linkOf(container),
+    owners: () => own.owners(),
     signal,
     logger,
   });

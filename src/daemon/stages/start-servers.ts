@@ -97,7 +97,7 @@ function reportSources(
     targets: targets.list(),
     peers: cluster?.peers() ?? [],
     nicknames: cluster?.nicknames ?? new Map<string, string>(),
-    states: datapath?.state() ?? [],
+    states: datapath?.state().filter(({ peer }) => cluster?.isAlive(peer.name)) ?? [],
     upstream: dns.upstream(),
     dnsAddress: dns.address,
     proxyAddresses,

@@ -52,8 +52,6 @@ export interface DatapathOptions {
     underlayMtu: number;
     /** peers in these go in clear */
     trustedSubnets: readonly Cidr[];
-    /** folder on a tmpfs */
-    runDir: string;
   } | null;
   guard: Guard;
   logger: Logger;

@@ -1,4 +1,6 @@
 import { WeaveError } from '../../lib/errors.ts';
+import type { Ip } from '../../model/address.ts';
+import type { Mac } from '../../model/mac.ts';
 import { bridgeName } from '../bridge.ts';
 import { IpBatch, queryJson } from '../ip.ts';
 import type { Announcer } from './announce.ts';
@@ -6,9 +8,9 @@ import { vxlanLink } from './vxlan.ts';
 
 /** An interface of the containers' network on another host. */
 export interface RemoteEntry {
-  mac: string;
+  mac: Mac;
   /** its IPv4 addresses */
-  ips: readonly string[];
+  ips: readonly Ip[];
   /** name of the peer that it is on */
   peer: string;
 }

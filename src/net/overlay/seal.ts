@@ -17,12 +17,12 @@ export class KeySeal {
     this.#key = key;
   }
 
-  /** @param cluster what tells this cluster from others, the same on all of its hosts; takes some 100 ms */
-  static async derive(password: string, cluster: string): Promise<KeySeal> {
-    const derive = promisify<string, string, number, object, Buffer>(scrypt);
-    // 64 MiB a guess, for those who try passwords on what they read in the store.
-    const cost = { N: 2 ** 16, r: 8, p: 1, maxmem: 2 ** 27 };
-    return new KeySeal(await derive(password, `weavets ${cluster}`, 32, cost));
+  /** @param salt of this cluster, base64; takes some 300 ms */
+  static async derive(password: string, salt: string): Promise<KeySeal> {
+    const derive = promisify<string, Buffer, number, object, Buffer>(scrypt);
+    // OWASP's cost: 128 MiB a guess, for those who try passwords on what they read in the store.
+    const cost = { N: 2 ** 17, r: 8, p: 1, maxmem: 2 ** 28 };
+    return new KeySeal(await derive(password, Buffer.from(salt, 'base64'), 32, cost));
   }
 
   /** @returns base64: nonce, tag, sealed key */

@@ -1,19 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf, WeaveError } from '../../lib/errors.ts';
+import { messageOf } from '../../lib/errors.ts';
 import { run, runOk } from '../../lib/exec.ts';
 import { KeyedLock } from '../../lib/lock.ts';
 import type { Logger } from '../../lib/log.ts';
-import { howToInstall } from '../../lib/tools.ts';
 import type { Cidr } from '../../model/address.ts';
 import { heartbeatPort, vxlanPort, wireguardPort } from '../../model/ports.ts';
 import { IpBatch, queryJson } from '../ip.ts';
 import { linkExists } from '../veth.ts';
+import { isServed, removeUserspace, startUserspace, userspaceEnded } from './wireguard-go.ts';
+import { type KeyPair, keysOfLink, makeKeys } from './wireguard-keys.ts';
 
 /** Name of the link that encrypts. */
 export const wireguardLink = 'weave-wg';
@@ -30,9 +26,7 @@ const sealedTraffic = `ipproto 17 dport ${heartbeatPort}-${vxlanPort}`;
 /** Nobody uses it: without any address on a link, the kernel's reverse path check refuses what comes in by it. */
 const ownAddress = '169.254.67.84/32';
 
-const userspaceSocket = `/var/run/wireguard/${wireguardLink}.sock`;
 /** ms */
-const startTimeout = 10_000;
 const restartPause = 500;
 
 /** A host that traffic is encrypted to. */
@@ -43,24 +37,18 @@ export interface WireguardPeer {
   address: string;
 }
 
-interface KeyPair {
-  privateKey: string;
-  publicKey: string;
-}
-
 /** How to make a {@link Wireguard}. */
 export interface WireguardOptions {
   mtu: number;
   /** peers in these go in clear */
   trustedSubnets: readonly Cidr[];
-  /** folder on a tmpfs, for the configuration while it is read */
-  runDir: string;
   logger: Logger;
 }
 
 /**
- * The encrypting link: the kernel's WireGuard, or `wireguard-go` where the kernel has none, which is then started,
- * started again when it dies, and ended by {@link stop}. The private key never leaves this host's memory.
+ * The encrypting link: the kernel's WireGuard, or `wireguard-go` where the kernel has none, which is then started, and
+ * started again when it dies. It carries on when this ends. The private key is in this host's memory only: in no file,
+ * and in no argument.
  */
 export class Wireguard {
   readonly publicKey: string;
@@ -71,7 +59,6 @@ export class Wireguard {
   #peers: readonly WireguardPeer[] = [];
   /** those that the link was last given */
   #configured: readonly WireguardPeer[] | undefined;
-  #child: ChildProcess | undefined;
 
   private constructor(keys: KeyPair, options: WireguardOptions) {
     this.publicKey = keys.publicKey;
@@ -81,7 +68,7 @@ export class Wireguard {
 
   /** @throws WeaveError TOOL_MISSING, TOOL_FAILED */
   static async start(options: WireguardOptions): Promise<Wireguard> {
-    const left = await keysOfLink();
+    const left = await keysOfLink(wireguardLink);
     const wireguard = new Wireguard(left ?? makeKeys(), options);
     await ensureRules(options.trustedSubnets);
     try {
@@ -101,53 +88,27 @@ export class Wireguard {
     });
   }
 
-  /** Ends what it started; a link of the kernel goes on encrypting. The rules stay, so nothing goes in clear. */
+  /** Ends what looks after it; the link goes on encrypting. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#lock.idle(wireguardLink);
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    await ended;
   }
 
+  /** Takes over a link that a former run has left, with its peers: they are set once they are known. */
   async #startLink(): Promise<void> {
-    this.#child = undefined;
-    if (!linkExists(wireguardLink) || !(await isKernelLink())) await removeUserspaceLink();
-    const made =
-      linkExists(wireguardLink) ||
-      (await run(['ip', 'link', 'add', wireguardLink, 'type', 'wireguard'])).code === 0;
-    if (!made) await this.#startUserspace();
-    await this.#configure();
-  }
-
-  async #startUserspace(): Promise<void> {
-    const child = spawn('wireguard-go', ['-f', wireguardLink], {
-      stdio: 'ignore',
-      env: { ...process.env, LOG_LEVEL: 'error' },
-    });
-    try {
-      await once(child, 'spawn');
-    } catch (cause) {
-      throw new WeaveError(
-        'TOOL_MISSING',
-        `the kernel has no WireGuard, and wireguard-go is not installed; ${howToInstall('wireguard-go')}`,
-        { cause },
-      );
+    const kernel = linkExists(wireguardLink) && (await isKernelLink());
+    if (kernel) return;
+    if (!(await isServed(wireguardLink))) {
+      await removeUserspace(wireguardLink);
+      const made = await run(['ip', 'link', 'add', wireguardLink, 'type', 'wireguard']);
+      if (made.code !== 0) await startUserspace(wireguardLink);
+      await this.#configure();
+      if (made.code === 0) return;
     }
-    this.#child = child;
-    const end = performance.now() + startTimeout;
-    while (!existsSync(userspaceSocket)) {
-      if (child.exitCode !== null || performance.now() > end) {
-        child.kill();
-        throw new WeaveError('TOOL_FAILED', 'wireguard-go does not start; is /dev/net/tun there?');
-      }
-      await delay(10);
-    }
-    child.once('exit', (code, signal) => {
-      if (this.#child !== child || this.#stopped.signal.aborted) return;
-      this.#options.logger.warn({ code, signal }, 'wireguard-go has ended; it is started again');
+    const { signal } = this.#stopped;
+    void userspaceEnded(wireguardLink, signal).then(() => {
+      if (signal.aborted) return;
+      this.#options.logger.warn('wireguard-go has ended; it is started again');
       void this.#lock.run(wireguardLink, () => this.#restart());
     });
   }
@@ -164,17 +125,12 @@ export class Wireguard {
   }
 
   async #configure(): Promise<void> {
-    const { runDir, mtu } = this.#options;
+    const { mtu } = this.#options;
     const peers = this.#peers;
-    // By a file: the arguments of a process can be read by everyone, and wg can't open a socket as its stdin.
-    const file = join(runDir, 'wireguard.conf');
-    await mkdir(runDir, { recursive: true });
-    try {
-      await writeFile(file, this.#configuration(peers), { mode: 0o600 });
-      await runOk(['wg', 'syncconf', wireguardLink, file]);
-    } finally {
-      await rm(file, { force: true });
-    }
+    // By a pipe: arguments can be read by everyone, files stay when this process is killed, and the standard input that
+    // Node gives to a process is a socket, which wg can't open.
+    const argv = ['sh', '-c', 'cat | wg syncconf "$0" /dev/stdin', wireguardLink] as const;
+    await runOk(argv, { input: this.#configuration(peers) });
     const wanted = new Set(peers.map(({ address }) => address));
     const gone = (await listRoutes()).filter((address) => !wanted.has(address));
     await inBatch([
@@ -208,7 +164,7 @@ export class Wireguard {
 export async function removeWireguard(): Promise<void> {
   if (linkExists(wireguardLink)) {
     if (await isKernelLink()) await runOk(['ip', 'link', 'del', wireguardLink]);
-    else await removeUserspaceLink();
+    else await removeUserspace(wireguardLink);
   }
   const ours = (await listRules()).map(({ priority }) => `rule del priority ${priority}`);
   if (ours.length > 0) await inBatch(ours);
@@ -216,6 +172,8 @@ export async function removeWireguard(): Promise<void> {
 
 interface Rule {
   priority: number;
+  dst?: string;
+  dstlen?: number;
 }
 
 async function listRules(): Promise<Rule[]> {
@@ -233,22 +191,25 @@ async function listRoutes(): Promise<string[]> {
   return routes.filter((route) => route.table === String(table)).map(({ dst }) => dst);
 }
 
-/** Refusal comes first and stays: there is no moment in which traffic goes in clear. */
+/** Refusal comes first and stays: there is no moment in which traffic goes in clear. What is right is left alone. */
 async function ensureRules(trustedSubnets: readonly Cidr[]): Promise<void> {
-  const there = (await listRules()).map(({ priority }) => priority);
+  const there = await listRules();
+  const has = (wanted: number) => there.some(({ priority }) => priority === wanted);
+  const trusted = there
+    .filter(({ priority }) => priority === rules.trusted)
+    .map(({ dst, dstlen }) => `${dst}/${dstlen ?? 32}`);
+  const wanted = trustedSubnets.map(({ subnet }) => String(subnet));
+  const missing = wanted.filter((subnet) => !trusted.includes(subnet));
+  const gone = trusted.filter((subnet) => !wanted.includes(subnet));
   await inBatch([
-    ...(there.includes(rules.refused)
-      ? []
-      : [`rule add priority ${rules.refused} ${sealedTraffic} unreachable`]),
-    ...(there.includes(rules.encrypted)
+    ...(has(rules.refused) ? [] : [`rule add priority ${rules.refused} ${sealedTraffic} unreachable`]),
+    ...(has(rules.encrypted)
       ? []
       : [`rule add priority ${rules.encrypted} ${sealedTraffic} lookup ${table}`]),
-    ...there
-      .filter((priority) => priority === rules.trusted)
-      .map((priority) => `rule del priority ${priority}`),
-    ...trustedSubnets.map(
-      (subnet) => `rule add priority ${rules.trusted} to ${subnet.subnet} ${sealedTraffic} lookup main`,
+    ...missing.map(
+      (subnet) => `rule add priority ${rules.trusted} to ${subnet} ${sealedTraffic} lookup main`,
     ),
+    ...gone.map((subnet) => `rule del priority ${rules.trusted} to ${subnet}`),
   ]);
 }
 
@@ -264,34 +225,4 @@ async function inBatch(lines: readonly string[]): Promise<void> {
 async function isKernelLink(): Promise<boolean> {
   const links = await queryJson<{ ifname: string }>(['ip', 'link', 'show', 'type', 'wireguard']);
   return links.some(({ ifname }) => ifname === wireguardLink);
-}
-
-/** wireguard-go ends when its link goes, and takes its socket with it; a new one must come after that. */
-async function removeUserspaceLink(): Promise<void> {
-  const alive = (await run(['wg', 'show', wireguardLink, 'public-key'])).code === 0;
-  if (linkExists(wireguardLink)) await runOk(['ip', 'link', 'del', wireguardLink]);
-  const end = performance.now() + startTimeout;
-  while (alive && existsSync(userspaceSocket)) {
-    if (performance.now() > end)
-      throw new WeaveError('TOOL_FAILED', 'the former wireguard-go does not end; end it by hand');
-    await delay(10);
-  }
-  await rm(userspaceSocket, { force: true });
-}
-
-/** Keys of a link that a former run has left: with them, the peers' sessions go on. */
-async function keysOfLink(): Promise<KeyPair | undefined> {
-  if (!linkExists(wireguardLink)) return undefined;
-  const [privateKey, publicKey] = await Promise.all(
-    ['private-key', 'public-key'].map((what) => run(['wg', 'show', wireguardLink, what])),
-  );
-  if (privateKey?.code !== 0 || publicKey?.code !== 0) return undefined;
-  const pair = { privateKey: privateKey.stdout.trim(), publicKey: publicKey.stdout.trim() };
-  return pair.publicKey === '(none)' ? undefined : pair;
-}
-
-function makeKeys(): KeyPair {
-  const { d, x } = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' });
-  const base64 = (text = '') => Buffer.from(text, 'base64url').toString('base64');
-  return { privateKey: base64(d), publicKey: base64(x) };
 }

@@ -3,7 +3,7 @@ import { type Etcd3, EtcdLeaseInvalidError, type ITxnRequest, Range } from 'etcd
 import { messageOf, WeaveError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Entry, Store, Watcher, Write } from '../store.ts';
-import { EtcdLease } from './lease.ts';
+import { EtcdLease, leaseSeconds } from './lease.ts';
 import { type CallOptions, type EtcdAccess, EtcdSession } from './session.ts';
 import { EtcdWatch } from './watch.ts';
 
@@ -53,7 +53,7 @@ export class EtcdStore implements Store {
     this.#options = options;
     this.#endpoints = options.endpoints;
     this.#root = options.prefix ?? '/weavets/';
-    this.#lease = new EtcdLease(options.leaseSeconds ?? 10);
+    this.#lease = new EtcdLease(options.leaseSeconds ?? leaseSeconds);
   }
 
   /** Resolves when connected, or `disconnected` after 3 s: it goes on trying then; `reason` tells what is wrong. */

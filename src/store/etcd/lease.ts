@@ -1,8 +1,8 @@
 import { messageOf } from '../../lib/errors.ts';
 import type { EtcdSession } from './session.ts';
 
-/** Writes that one transaction of ours carries when keys are put back; etcd's own limit is 128. */
-const batch = 100;
+/** s after which the leased keys of a host that fell silent are gone, unless it is made otherwise. */
+export const leaseSeconds = 10;
 /** ms for each call while a session starts. */
 const callTimeout = 2_000;
 
@@ -57,12 +57,24 @@ export class EtcdLease {
     }
     await this.#beat(session);
     const missing = [...this.#kept].filter(([key]) => !present?.has(key));
-    for (let i = 0; i < missing.length; i += batch) {
-      const puts = missing.slice(i, i + batch).map(([key, value]) => ({
-        request_put: { key: Buffer.from(key), value: Buffer.from(value), lease: this.#id },
-      }));
-      await session.call((client, options) => client.kv.txn({ success: puts }, options), callTimeout);
+    for (const [key, value] of missing) await this.#putBack(session, Buffer.from(key), value);
+  }
+
+  /** A key that another has put there meanwhile is the other's, and forgotten here. */
+  async #putBack(session: EtcdSession, key: Buffer, value: string): Promise<void> {
+    const put = { key, value: Buffer.from(value), lease: this.#id };
+    // By an earlier lease of ours it may still be there, with what we put.
+    const own = { key, target: 'Value' as const, value: put.value };
+    const absent = { key, target: 'Create' as const, result: 'Equal' as const, create_revision: 0 };
+    for (const compare of [absent, { ...own, result: 'Equal' as const }]) {
+      const request = { compare: [compare], success: [{ request_put: put }] };
+      const { succeeded } = await session.call(
+        (client, options) => client.kv.txn(request, options),
+        callTimeout,
+      );
+      if (succeeded) return;
     }
+    this.#kept.delete(key.toString());
   }
 
   /** Ends the lease, and its keys with it. */

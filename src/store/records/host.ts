@@ -3,6 +3,8 @@ import { ip, peerName, word } from './fields.ts';
 import { RecordKind } from './record-kind.ts';
 
 const host = v.object({
+  /** tells hosts of the same name apart */
+  id: word,
   nickname: word,
   /** in the underlay */
   address: ip,

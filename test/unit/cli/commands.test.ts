@@ -116,7 +116,7 @@ test('peers', async () => {
   await asks(['forget', 'h2'], { forget: { peers: ['h2'] } }, { forget: nothing }, '');
   await asks(
     ['rmpeer', 'h2'],
-    { rmpeer: { peers: ['h2'] } },
+    { rmpeer: { peers: ['h2'], force: false } },
     { rmpeer: () => ({ lines: ['8 IPs'] }) },
     '8 IPs\n',
   );

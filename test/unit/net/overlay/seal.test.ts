@@ -9,15 +9,18 @@ const peer = '0e:1d:12:1a:1a:88';
 const refused = (error: unknown) => hasCode(error, 'CLUSTER_MISMATCH') && /--password/.test(error.message);
 
 test('a key is opened with the same password, by whoever derives it', async () => {
-  const sealed = (await KeySeal.derive('wfvAwt7sj', 'c1')).seal(key, peer);
+  const sealed = (await KeySeal.derive('wfvAwt7sj', 'c2FsdCBvbmU=')).seal(key, peer);
   assert.ok(!sealed.includes(key));
-  assert.equal((await KeySeal.derive('wfvAwt7sj', 'c1')).open(sealed, peer), key);
+  assert.equal((await KeySeal.derive('wfvAwt7sj', 'c2FsdCBvbmU=')).open(sealed, peer), key);
 });
 
 test('a key is refused under another password, cluster or name, and when altered', async () => {
-  const seal = await KeySeal.derive('wfvAwt7sj', 'c1');
+  const seal = await KeySeal.derive('wfvAwt7sj', 'c2FsdCBvbmU=');
   const sealed = seal.seal(key, peer);
-  const others = [await KeySeal.derive('wfvAwt7sk', 'c1'), await KeySeal.derive('wfvAwt7sj', 'c2')];
+  const others = [
+    await KeySeal.derive('wfvAwt7sk', 'c2FsdCBvbmU='),
+    await KeySeal.derive('wfvAwt7sj', 'c2FsdCB0d28='),
+  ];
   for (const other of others) assert.throws(() => other.open(sealed, peer), refused);
   assert.throws(() => seal.open(sealed, '0e:1d:12:1a:1a:89'), refused);
   const bytes = Buffer.from(sealed, 'base64');

@@ -10,7 +10,7 @@ import { silent } from '../../../../src/lib/log.ts';
 import { EtcdStore } from '../../../../src/store/etcd/etcd.ts';
 import type { Store } from '../../../../src/store/store.ts';
 import { Etcd } from '../../../support/etcd.ts';
-import { until } from '../../../support/host.ts';
+import { repository, until } from '../../../support/host.ts';
 
 const connect = (etcd: Etcd, leaseSeconds = 10) =>
   EtcdStore.connect({ endpoints: etcd.endpoints, leaseSeconds, logger: silent });
@@ -197,12 +197,13 @@ test('what a host wanted while it was cut off is what it comes back with, and no
   assert.deepEqual(seen.slice(3).sort(), ['k/changed new', 'k/same old']);
 });
 
-test('a host that is gone without a word loses its leased keys, and only these', async () => {
+test('a host that is gone without a word loses its leased keys, and only these', async (t) => {
   await using etcd = await Etcd.start();
   const b = await connect(etcd, 2);
+  t.after(() => b.close());
   const script = `
-    import { EtcdStore } from '../src/store/etcd.ts';
-    import { silent } from '../src/lib/log.ts';
+    import { EtcdStore } from '${repository}/src/store/etcd/etcd.ts';
+    import { silent } from '${repository}/src/lib/log.ts';
     const store = await EtcdStore.connect({ endpoints: ${JSON.stringify(etcd.endpoints)}, leaseSeconds: 2, logger: silent });
     await store.commit([{ key: 'peer/gone', value: '1', leased: true }, { key: 'block/gone', value: '1' }]);
     process.kill(process.pid, 'SIGKILL');
@@ -212,7 +213,6 @@ test('a host that is gone without a word loses its leased keys, and only these',
   assert.equal(seen.now.get('block/gone'), '1');
   await seen.until('the leased key gone', () => !seen.now.has('peer/gone'));
   assert.equal(seen.now.get('block/gone'), '1');
-  await b.close();
 });
 
 test('one of three members killed: no call fails for longer than 3 s, nothing is lost', async () => {

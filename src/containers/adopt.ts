@@ -1,0 +1,98 @@
+import type { ContainerInfo } from '../docker/types.ts';
+import type { Allocator } from '../ipam/allocator.ts';
+import { messageOf } from '../lib/errors.ts';
+import { eachOf } from '../lib/lock.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Cidr } from '../model/address.ts';
+import { decide, type PolicyOptions } from '../model/policy.ts';
+import { ethweAddresses, linkAddresses } from '../net/addresses.ts';
+import { bridgeName } from '../net/bridge.ts';
+import { listVeths } from '../net/veth.ts';
+import { exposeRecord } from '../store/records/expose.ts';
+import type { Store } from '../store/store.ts';
+import { ContainerProcess } from './container-process.ts';
+import { exposeOwner } from './exposer.ts';
+import type { Overrides } from './overrides.ts';
+
+/** What {@link adoptRunning} needs. */
+export interface AdoptDeps {
+  engine: {
+    inspect(id: string): Promise<ContainerInfo | undefined>;
+    list(options: { all: boolean }): Promise<{ id: string; running: boolean }[]>;
+  };
+  allocator: Pick<Allocator, 'adopt' | 'owned' | 'defaultSubnet'>;
+  overrides: Pick<Overrides, 'get' | 'set'>;
+  store: Store;
+  policy: PolicyOptions;
+  /** records of this host are known to be lost */
+  damaged: boolean;
+  logger: Logger;
+}
+
+/** Containers that are looked at side by side. */
+const width = 8;
+
+/**
+ * Takes over the addresses that running containers and the host have in fact, and this host's records don't have: after a
+ * loss they would be given to others. Runs before anything is given out.
+ */
+export async function adoptRunning(deps: AdoptDeps): Promise<void> {
+  const { engine, allocator, damaged, logger } = deps;
+  if (damaged) await adoptExposed(deps);
+  const attached = new Set(listVeths().map(({ pid }) => pid));
+  if (attached.size === 0) return;
+  const running = await engine.list({ all: false });
+  const unknown = running.filter(({ id }) => damaged || allocator.owned(id).length === 0);
+  await eachOf(unknown, width, async ({ id }) => {
+    try {
+      const info = await engine.inspect(id);
+      if (info?.running && attached.has(info.pid)) await adoptContainer(info, deps);
+    } catch (error) {
+      logger.error(
+        { container: id.slice(0, 12), reason: messageOf(error) },
+        'cannot take over the addresses of a running container',
+      );
+    }
+  });
+}
+
+async function adoptContainer(info: ContainerInfo, deps: AdoptDeps): Promise<void> {
+  const { allocator, overrides, damaged, logger } = deps;
+  const process = ContainerProcess.open(info.pid, info.id);
+  if (process === undefined) return;
+  const cidrs = await ethweAddresses(process).finally(() => process.close());
+  const adopted: Cidr[] = [];
+  for (const cidr of cidrs) if (await allocator.adopt(info.id, cidr)) adopted.push(cidr);
+  if (damaged && cidrs.length > 0 && !overrides.get(info.id) && !wouldGet(info, cidrs, deps)) {
+    await overrides.set(info.id, { cidrs });
+  }
+  if (adopted.length > 0) {
+    logger.warn(
+      { container: info.id.slice(0, 12), cidrs: adopted },
+      'took over the addresses of a running container',
+    );
+  }
+}
+
+/** True when the container would have these addresses without anybody's doing by hand. */
+function wouldGet(info: ContainerInfo, cidrs: readonly Cidr[], { policy, allocator }: AdoptDeps): boolean {
+  if (info.shim === undefined) return false;
+  const decision = decide(info, policy);
+  if (!decision.attach || decision.requests.length !== cidrs.length) return false;
+  return cidrs.every((cidr) =>
+    decision.requests.some((request) => {
+      if (request.kind === 'claim') return request.cidr.equals(cidr);
+      const subnet = request.kind === 'subnet' ? request.subnet : allocator.defaultSubnet;
+      return subnet.prefix === cidr.prefix && subnet.contains(cidr.ip);
+    }),
+  );
+}
+
+/** The host's own addresses; that traffic from them to the outside is masqueraded is what `expose` does unasked. */
+async function adoptExposed({ allocator, store }: AdoptDeps): Promise<void> {
+  for (const cidr of await linkAddresses(bridgeName)) {
+    await allocator.adopt(exposeOwner, cidr);
+    const key = exposeRecord.keyOf(cidr);
+    if (!(await store.get(key))) await store.commit([exposeRecord.write(cidr, { masquerade: true })]);
+  }
+}

@@ -1,0 +1,58 @@
+import type { NameTable } from '../dns/names.ts';
+import { type Cidr, isIp } from '../model/address.ts';
+import { isMac } from '../model/mac.ts';
+import { isHostname } from '../model/names.ts';
+import type { Link } from '../store/records/link.ts';
+import { exposeOwner } from './exposer.ts';
+
+/** What {@link OwnLinks} are read from. */
+export interface OwnLinksDeps {
+  attachments: {
+    get(id: string): { mac: string; cidrs: readonly Cidr[] } | undefined;
+    list(): { info: { id: string } }[];
+  };
+  exposer: { list(): Cidr[] };
+  names: NameTable;
+  /** name of this host */
+  self: string;
+  /** of the bridge, which has the host's own addresses */
+  bridgeMac: string;
+}
+
+/** What this host has that others are told of. */
+export class OwnLinks {
+  readonly #deps: OwnLinksDeps;
+
+  constructor(deps: OwnLinksDeps) {
+    this.#deps = deps;
+  }
+
+  /** The present state of a container, or of the host itself; undefined: nothing of it is left. */
+  linkOf(id: string): Link | undefined {
+    const { attachments, exposer, names, self, bridgeMac } = this.#deps;
+    const attachment = attachments.get(id);
+    const exposed = id === exposeOwner ? exposer.list() : [];
+    const ips = [...(attachment?.cidrs ?? []), ...exposed].map(({ address }) => address);
+    const mac = attachment?.mac ?? (exposed.length > 0 ? bridgeMac : '');
+    // What others would take for malformed must not cost the container its link.
+    const own = names
+      .list({ containerId: id, origin: self })
+      .flatMap(({ hostname, address }) =>
+        isHostname(hostname) && isIp(address) ? [{ hostname, address }] : [],
+      );
+    if (mac === '' && own.length === 0) return undefined;
+    return { mac: isMac(mac) ? mac : null, ips, names: own };
+  }
+
+  /** All of whom there is a link. */
+  owners(): string[] {
+    const { attachments, exposer, names, self } = this.#deps;
+    return [
+      ...new Set([
+        ...attachments.list().map(({ info }) => info.id),
+        ...(exposer.list().length > 0 ? [exposeOwner] : []),
+        ...names.list({ origin: self }).map(({ containerId }) => containerId),
+      ]),
+    ];
+  }
+}

@@ -1,0 +1,26 @@
+import * as v from 'valibot';
+import { cidr, hostname } from './fields.ts';
+import { RecordKind } from './record-kind.ts';
+
+const base64 = v.pipe(v.string(), v.base64());
+
+const settings = v.object({
+  /** null: no host gives addresses yet */
+  range: v.nullable(cidr),
+  /** of the names */
+  domain: hostname,
+  /** sealed with the password; null: the cluster is not encrypted */
+  proof: v.nullable(base64),
+  /** random, of this cluster: what the key is derived with, beside the password */
+  salt: base64,
+});
+
+/** What all hosts of a cluster share. */
+export type Settings = v.InferOutput<typeof settings>;
+
+/** `cluster/settings`: set by the first host, and gone with the last. */
+export const settingsRecord = new RecordKind({
+  prefix: 'cluster/',
+  key: v.literal('settings'),
+  value: settings,
+});
