@@ -7,7 +7,7 @@ import type { Cidr } from '../model/address.ts';
 import { decide, type PolicyOptions } from '../model/policy.ts';
 import { ethweAddresses, linkAddresses } from '../net/addresses.ts';
 import { bridgeName } from '../net/bridge.ts';
-import { listVeths } from '../net/veth.ts';
+import { vethPids } from '../net/veth.ts';
 import { exposeRecord } from '../store/records/expose.ts';
 import type { Store } from '../store/store.ts';
 import { ContainerProcess } from './container-process.ts';
@@ -39,7 +39,7 @@ const width = 8;
 export async function adoptRunning(deps: AdoptDeps): Promise<void> {
   const { engine, allocator, damaged, logger } = deps;
   if (damaged) await adoptExposed(deps);
-  const attached = new Set(listVeths().map(({ pid }) => pid));
+  const attached = new Set(vethPids());
   if (attached.size === 0) return;
   const running = await engine.list({ all: false });
   const unknown = running.filter(({ id }) => damaged || allocator.owned(id).length === 0);
