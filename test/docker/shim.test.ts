@@ -75,7 +75,7 @@ test('`docker exec` waits too; a waiting container stops at once; failures have 
 
   await host.docker('run', '-d', '--name', 'waiting', ...shimmed(shims, 'wait'), 'busybox', 'sleep', '1000');
   const exec = host.run(['docker', 'exec', 'waiting', '/w/w', 'cat', '/sys/class/net/ethwe/operstate']);
-  await until('both wait', async () => (await host.docker('top', 'waiting')).split('\n').length === 3);
+  await until('both wait', async () => (await host.run(['pgrep', '-fc', '^/w/w '])).stdout === '2\n');
   await attach('waiting', 'exec0');
   assert.deepEqual(await exec, { code: 0, stdout: 'up\n', stderr: '' });
   await host.docker('rm', '-f', 'waiting');
