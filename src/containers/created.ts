@@ -5,12 +5,20 @@ import { createdRecord } from '../store/records/created.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 
+/** How many of those that went are remembered. */
+const mostGone = 1_000;
+
+/** As the engine makes a hostname. */
+const shortOf = (id: string) => id.slice(0, 12);
+
 /** What containers were to be, in the local store as long as they exist. What is being written is known already. */
 export class CreatedStore {
   readonly #store: Store;
   readonly #logger: Logger;
   readonly #reader: RecordReader<string, Created>;
   readonly #unwritten = new Map<string, Created>();
+  /** of the last that went: an updater makes a container anew when it has removed it */
+  readonly #gone = new Set<string>();
 
   constructor(store: Store, logger: Logger) {
     this.#store = store;
@@ -41,8 +49,21 @@ export class CreatedStore {
   /** The container is gone. */
   async delete(id: string): Promise<void> {
     this.#unwritten.delete(id);
+    this.#gone.add(shortOf(id));
+    for (const oldest of this.#gone) {
+      if (this.#gone.size <= mostGone) break;
+      this.#gone.delete(oldest);
+    }
     if ((await this.#store.get(createdRecord.keyOf(id))) === undefined) return;
     await this.#store.commit([createdRecord.write(id, null)]);
+  }
+
+  /** True for a hostname that an engine made of the id of one of our containers, and a client has copied. */
+  async isMadeOfId(hostname: string): Promise<boolean> {
+    if (!/^[0-9a-f]{12}$/.test(hostname)) return false;
+    if (this.#gone.has(hostname) || [...this.#unwritten.keys()].some((id) => shortOf(id) === hostname))
+      return true;
+    return (await this.#store.list(`${createdRecord.prefix}${hostname}`)).length > 0;
   }
 
   /** Ids of all containers with a record. */

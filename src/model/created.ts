@@ -37,4 +37,6 @@ export interface CreatedRecords {
   get(id: string): Promise<Created | undefined>;
   /** Remembers at once, and writes by itself: nobody waits for it. */
   put(id: string, created: Created): void;
+  /** True for a hostname that was copied from a container without one of its own. */
+  isMadeOfId(hostname: string): Promise<boolean>;
 }

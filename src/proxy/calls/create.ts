@@ -104,6 +104,8 @@ export function createContainer(
     prefixCommand(config, { command, image, target });
     const source = shimDirectory(provision.stateDir, options.multicastRoute ? 'multicast' : 'wait');
     putShim(host, { source, target });
+    // An updater has it from inspect; nobody asked for it.
+    if (await created.isMadeOfId(asked.hostname)) config.set('Hostname', '');
     const name = call.route.query.get('name') ?? '';
     const { hostname, made, warnings } = nameContainer(config, {
       name,

@@ -24,7 +24,10 @@ test('a record is known at once, kept, and gone with its container', async () =>
       const value = rows.get(key);
       return value === undefined ? undefined : { key, value, revision: 1 };
     },
-    list: async () => [...rows].map(([key, value]) => ({ key, value, revision: 1 })),
+    list: async (prefix: string) =>
+      [...rows]
+        .filter(([key]) => key.startsWith(prefix))
+        .map(([key, value]) => ({ key, value, revision: 1 })),
     commit: async ([{ key, value }]: [{ key: string; value: string | null }]) => {
       await new Promise<void>((resolve) => (write = resolve));
       if (value === null) rows.delete(key);
@@ -39,10 +42,13 @@ test('a record is known at once, kept, and gone with its container', async () =>
   await new Promise(setImmediate);
   assert.deepEqual(await new CreatedStore(store, silent).get(id), created);
   assert.deepEqual(await records.owners(), [id]);
+  assert.equal(await records.isMadeOfId('ab'.repeat(6)), true);
+  assert.equal(await records.isMadeOfId('cd'.repeat(6)), false);
   const deleted = records.delete(id);
   await new Promise(setImmediate);
   write();
   await deleted;
+  assert.equal(await records.isMadeOfId('ab'.repeat(6)), true, 'remembered for who makes it anew');
   assert.equal(await records.get(id), undefined);
   rows.set(`created/${id}`, '{"entrypoint":"x"}');
   assert.equal(await records.get(id), undefined);

@@ -13,7 +13,7 @@ async function commit(body: string, config: object = Config) {
       inspectAnswer: async (name) =>
         name === 'c1' ? { status: 200, body: JSON.stringify(container) } : { status: 404, body: '{}' },
     },
-    created: { get: async () => undefined, put: () => {} },
+    created: { get: async () => undefined, put: () => {}, isMadeOfId: async () => false },
     provision: {
       stateDir: '/var/lib/weave',
       dnsDomain: 'weave.local.',

@@ -56,7 +56,11 @@ async function create(body: unknown, setting: Setting = {}) {
         warnings: () => setting.warnings ?? [],
         keepMade: async (id, hostname) => void setting.made?.set(id, hostname),
       },
-      created: { get: async () => undefined, put: (id, record) => kept.push({ id, ...record }) },
+      created: {
+        get: async () => undefined,
+        put: (id, record) => kept.push({ id, ...record }),
+        isMadeOfId: async (hostname) => hostname === '0123456789ab',
+      },
       provision: {
         stateDir: '/var/lib/weave',
         dnsDomain: 'weave.local.',
@@ -467,4 +471,9 @@ test('an image that is pulled at this moment makes no container without the shim
     assert.deepEqual([last?.Entrypoint, last?.Cmd], [['/w/w'], ['x']]);
     assert.deepEqual(last?.HostConfig.Binds, [bind]);
   }
+});
+
+test('a hostname that a client copied from a container without one is none', async () => {
+  assert.equal((await created({ Image: 'i', Hostname: '0123456789ab' })).Hostname, 'bbox1.weave.local');
+  assert.equal((await created({ Image: 'i', Hostname: 'ab0123456789' })).Hostname, 'ab0123456789');
 });

@@ -27,7 +27,7 @@ function inspect(says: string | (() => string), setting: Setting = {}) {
         settled: setting.settled ?? (async () => {}),
         network: (asked) => (asked !== id ? undefined : 'network' in setting ? setting.network : network),
       },
-      created: { get: async () => setting.created, put: () => {} },
+      created: { get: async () => setting.created, put: () => {}, isMadeOfId: async () => false },
       provision: {
         stateDir: '/var/lib/weave',
         dnsDomain: 'weave.local.',

@@ -74,7 +74,7 @@ function start(setting: Setting) {
         },
         inspect: async () => ({ ...ours, ...setting.container }),
       },
-      created: { get: async () => undefined, put: () => {} },
+      created: { get: async () => undefined, put: () => {}, isMadeOfId: async () => false },
       outcomes: { forget: () => {}, failure: async () => setting.failure },
       provision: {
         stateDir: '/var/lib/weave',
