@@ -39,6 +39,16 @@ export class ContainerProcess {
     return this.#fd !== undefined && netnsOf(this.#path('')) !== undefined;
   }
 
+  /** Path of the program that it runs, in its own root. @throws when the process has ended */
+  get program(): string {
+    return readlinkSync(this.#path('exe')).replace(/ \(deleted\)$/, '');
+  }
+
+  /** The short name that it may give itself. @throws when the process has ended */
+  get title(): string {
+    return readFileSync(this.#path('comm'), 'utf8').trimEnd();
+  }
+
   /** Opens its network namespace. @returns a descriptor, the caller's to close @throws when the process has ended */
   openNetns(): number {
     return openSync(this.#path('ns/net'), constants.O_RDONLY);

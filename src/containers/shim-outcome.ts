@@ -1,4 +1,3 @@
-import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EngineClient } from '../docker/client.ts';
 import { type CommandError, commandError } from '../docker/command-error.ts';
@@ -7,6 +6,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { CreatedRecords } from '../model/created.ts';
 import { parseFinding, type ShimFinding, shimProgram } from '../model/shim.ts';
+import { ContainerProcess } from './container-process.ts';
 
 /** Longest wait for a shim that has not come to look for its command, ms: the machine has other things to do. */
 const patience = 10_000;
@@ -87,33 +87,27 @@ export class ShimOutcomes {
 
 /** Looks once, as a rule: the engine's answer to a start comes long after the shim has looked. */
 async function outcome(id: string, pid: number, program: string): Promise<ShimFinding | 'runnable'> {
-  let folder: number;
+  const process = ContainerProcess.open(pid, id);
+  if (process === undefined) return 'runnable';
   try {
-    folder = openSync(`/proc/${pid}`, constants.O_RDONLY | constants.O_DIRECTORY);
-  } catch {
-    return 'runnable';
-  }
-  try {
-    if (!readFileSync(`/proc/self/fd/${folder}/cgroup`, 'utf8').includes(id)) return 'runnable';
     const end = performance.now() + patience;
     for (let pause = 1; performance.now() < end; pause = Math.min(pause * 2, longestPause)) {
-      const found = look(`/proc/self/fd/${folder}`, program);
+      const found = look(process, program);
       if (found !== undefined) return found;
       await delay(pause);
     }
   } catch {
     // It has ended, which one that could not become its command does not by itself.
   } finally {
-    closeSync(folder);
+    process.close();
   }
   return 'runnable';
 }
 
 /** @returns undefined: the runtime has not come to the shim, or the shim not to its look @throws when it has ended */
-function look(process: string, program: string): ShimFinding | 'runnable' | undefined {
-  const file = readlinkSync(`${process}/exe`).replace(/ \(deleted\)$/, '');
-  const name = readFileSync(`${process}/comm`, 'utf8').trimEnd();
-  if (file === program) return parseFinding(name) ?? (name === 'w' ? undefined : 'runnable');
+function look(process: ContainerProcess, shim: string): ShimFinding | 'runnable' | undefined {
+  const { program, title } = process;
+  if (program === shim) return parseFinding(title) ?? (title === 'w' ? undefined : 'runnable');
   // A runtime's own process, before the shim: `runc:[2:INIT]`.
-  return /^\w+:\[/.test(name) ? undefined : 'runnable';
+  return /^\w+:\[/.test(title) ? undefined : 'runnable';
 }
