@@ -217,3 +217,38 @@ test('a container without the shim is shown as it is', async () => {
     assert.equal(await textOf(await inspect(text, { rewriteInspect: false }).answer), text);
   }
 });
+
+test('a start that failed leaves a container that has not run, as long as it was the last', async () => {
+  const failure = { message: 'exec: "nosuch": not found', exitCode: 127, finishedAt: '2026-01-01T00:00:01Z' };
+  const created: Created = {
+    entrypoint: null,
+    cmd: ['nosuch'],
+    hostname: '',
+    domainname: '',
+    dns: null,
+    dnsSearch: null,
+    binds: null,
+    failure,
+  };
+  const State = {
+    Status: 'exited',
+    Running: false,
+    ExitCode: 143,
+    Error: '',
+    StartedAt: '2026-01-01T00:00:00Z',
+    FinishedAt: failure.finishedAt,
+  };
+  const never = '0001-01-01T00:00:00Z';
+  const seen = async (state: object) =>
+    (await shown(shimmed({ State: state }), { created })) as unknown as { State: object };
+  assert.deepEqual((await seen(State)).State, {
+    Status: 'created',
+    Running: false,
+    ExitCode: 127,
+    Error: failure.message,
+    StartedAt: never,
+    FinishedAt: never,
+  });
+  const later = { ...State, FinishedAt: '2026-01-02T00:00:00Z' };
+  assert.deepEqual((await seen(later)).State, later);
+});
