@@ -27,13 +27,11 @@ export function commandOf(config: JsonObject, image: Image): Command | undefined
 /** Puts the shim, bound at `target`, before the command. */
 export function prefixCommand(
   config: JsonObject,
-  { command, image, target }: { command: Command; image: Image; target: string },
+  { command, target }: { command: Command; target: string },
 ): void {
   config.set('Entrypoint', [shimProgram(target), ...(command.entrypoint ?? [])]);
   // The engine takes nothing from the image for a container with an entrypoint of its own.
-  if (!command.inherited) return;
-  if (command.cmd !== null) config.set('Cmd', command.cmd);
-  if (image.argsEscaped) config.set('ArgsEscaped', true);
+  if (command.inherited && command.cmd !== null) config.set('Cmd', command.cmd);
 }
 
 function effectiveEntrypoint(asked: string[] | undefined, image: Image): readonly string[] | null {

@@ -101,7 +101,7 @@ export function createContainer(
       ...hostAsked(host),
     };
     const target = placeShim({ config, host, image, command, env });
-    prefixCommand(config, { command, image, target });
+    prefixCommand(config, { command, target });
     const source = shimDirectory(provision.stateDir, options.multicastRoute ? 'multicast' : 'wait');
     putShim(host, { source, target });
     // An updater has it from inspect; nobody asked for it.

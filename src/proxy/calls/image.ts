@@ -10,7 +10,6 @@ export interface Image {
   /** paths that are volumes in each of its containers */
   volumes: readonly string[];
   workingDir: string;
-  argsEscaped: boolean;
   /** Config.Entrypoint begins with a shim: a commit past the proxy took it along */
   hasShim: boolean;
 }
@@ -23,7 +22,6 @@ export const noImage: Image = {
   labels: {},
   volumes: [],
   workingDir: '',
-  argsEscaped: false,
   hasShim: false,
 };
 
@@ -36,7 +34,6 @@ interface ImageBody {
     Labels?: Record<string, string> | null;
     Volumes?: Record<string, unknown> | null;
     WorkingDir?: string;
-    ArgsEscaped?: boolean;
   } | null;
 }
 
@@ -52,7 +49,6 @@ export function toImage(body: string): Image {
     labels: config.Labels ?? {},
     volumes: Object.keys(config.Volumes ?? {}),
     workingDir: config.WorkingDir ?? '',
-    argsEscaped: config.ArgsEscaped ?? false,
     hasShim: own.length < given.length,
   };
 }

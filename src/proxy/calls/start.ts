@@ -69,6 +69,8 @@ interface Replacement {
   body: Buffer;
   /** false: on the network that it names the container is none of ours */
   attach: boolean;
+  /** The engine has taken it: the container is as it says from now on. */
+  taken: () => void;
 }
 
 /**
@@ -80,19 +82,23 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
 
   return async (call) => {
     const replacement = call.route.name === 'start' ? await replacedHostConfig(call) : undefined;
-    if (replacement?.attach === false) return call.forward(replacement.body);
+    if (replacement?.attach === false) return take(await call.forward(replacement.body), replacement);
     // Not the client's signal: an engine that was told to start goes on, whoever listens.
     const starting = await attachments.begin(call.route.id, new AbortController().signal);
     if (!starting) return call.forward(replacement?.body);
-    return starts.track(starting.id, () => start(call, starting, replacement?.body));
+    return starts.track(starting.id, () => start(call, starting, replacement));
   };
 
-  async function start(call: Call, starting: Starting, body?: Buffer): Promise<EngineAnswer | ErrorAnswer> {
+  async function start(
+    call: Call,
+    starting: Starting,
+    replacement?: Replacement,
+  ): Promise<EngineAnswer | ErrorAnswer> {
     const container = starting.id.slice(0, 12);
     let started = false;
     outcomes.forget(starting.id);
     try {
-      const answer = await call.forward(body);
+      const answer = take(await call.forward(replacement?.body), replacement);
       // 304: it runs already.
       started = answer.status === 204 || answer.status === 304;
       if (!started) return answer;
@@ -144,15 +150,20 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
       const mode = options.multicastRoute ? 'multicast' : 'wait';
       const source = shimDirectory(provision.stateDir, attach ? mode : 'nowait');
       const kept = await created.get(info.id);
-      if (kept) created.put(info.id, { ...kept, ...hostAsked(host) });
+      const record = kept && { ...kept, ...hostAsked(host) };
       putShim(host, { source, target: shim.target });
       // Without a hostname the engine makes one of the id.
       if (attach) putDns(host, provision, info.id.startsWith(info.hostname) ? '' : info.hostname);
       if (inner) root.set('HostConfig', inner);
-      return { body: root.toBuffer(), attach };
+      return { body: root.toBuffer(), attach, taken: () => record && created.put(info.id, record) };
     } catch (error) {
       if (error instanceof UnexpectedType) return undefined;
       throw error;
     }
   }
+}
+
+function take(answer: EngineAnswer, replacement?: Replacement): EngineAnswer {
+  if (answer.status === 204) replacement?.taken();
+  return answer;
 }

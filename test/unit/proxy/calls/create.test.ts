@@ -281,12 +281,11 @@ test('an image that a shim was committed into runs without it where it is not at
 
 test('what was asked for is kept under the id that the engine gives', async () => {
   const engine: Engine = () => ({ status: 201, body: '{"Id":"12ab","Warnings":[]}' });
-  const image = { Entrypoint: ['/ep'], Cmd: ['c'], ArgsEscaped: true };
+  const image = { Entrypoint: ['/ep'], Cmd: ['c'] };
   const plain = await create({ Image: 'i' }, { image, engine });
   assert.equal(await textOf(plain.answer), '{"Id":"12ab","Warnings":[]}');
   const nothing = { hostname: '', domainname: '', dns: null, dnsSearch: null, binds: null };
   assert.deepEqual(plain.kept, [{ id: '12ab', entrypoint: ['/ep'], cmd: ['c'], ...nothing }]);
-  assert.equal((JSON.parse(sent(plain.call)) as { ArgsEscaped?: boolean }).ArgsEscaped, true);
   const HostConfig = { Dns: ['8.8.8.8'], DnsSearch: [], Binds: ['/a:/a'] };
   const asked = { Image: 'i', Hostname: 'h', Domainname: 'd', Entrypoint: [''], Cmd: ['x'], HostConfig };
   assert.deepEqual((await create(asked, { image, engine })).kept, [
