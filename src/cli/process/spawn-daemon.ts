@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import type { LaunchConfig } from '../../config/config.ts';
 import { secretVariables } from '../../config/secrets.ts';
 import { parseErrorCode, WeaveError } from '../../lib/errors.ts';
+import { daemonFlags } from './node-flags.ts';
 
 /** What {@link spawnDaemon} needs beside the configuration. */
 export interface SpawnOptions {
@@ -24,7 +25,7 @@ export interface SpawnOptions {
  */
 export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Promise<number> {
   const log = openSync(how.log, 'a', 0o640);
-  const child = spawn(process.execPath, [how.file], {
+  const child = spawn(process.execPath, [...daemonFlags, how.file], {
     cwd: '/',
     detached: true,
     env: withoutSecrets(how.env),

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../lib/package-root.ts';
 import { paths } from '../../model/paths.ts';
+import { daemonFlags } from '../process/node-flags.ts';
 import { environmentFile } from './installed.ts';
 
 const socketPath = paths.proxy.replace('unix:///var/run/', '/run/');
@@ -35,7 +36,7 @@ Type=notify
 # Node has no sockets of systemd's kind; systemd-notify speaks for it.
 NotifyAccess=all
 EnvironmentFile=-${environmentFile}
-ExecStart=${quote(realpathSync(process.execPath))} ${quote(program)} launch --foreground -H fd:// $WEAVETS_FLAGS
+ExecStart=${[realpathSync(process.execPath), ...daemonFlags, program].map(quote).join(' ')} launch --foreground -H fd:// $WEAVETS_FLAGS
 Restart=on-failure
 RestartSec=2
 TimeoutStartSec=120
@@ -64,7 +65,7 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET
 # It enters the network namespaces of containers, and no others.
 RestrictNamespaces=net
 SystemCallArchitectures=native
-SystemCallFilter=@system-service
+SystemCallFilter=@system-service @pkey
 SystemCallErrorNumber=EPERM
 
 [Install]

@@ -1,0 +1,5 @@
+/**
+ * Flags of node for the daemon. V8 lets what is young grow to 48 MB before it looks for garbage there, and never gives
+ * them back; the daemon makes little garbage, and is as quick with a few.
+ */
+export const daemonFlags = ['--max-semi-space-size=2'] as const;
