@@ -42,6 +42,7 @@ const server = await DnsServer.listen({
   domain: 'weave.local.',
   ttl: 1,
   names,
+  askers: { of: () => undefined },
   upstream: { forward: async () => null },
   logger: silent,
 });

@@ -30,7 +30,15 @@ export async function nameServerRates(sizes: readonly number[]): Promise<{ names
           .join(''),
       );
       const upstream = { forward: async () => null };
-      const options = { addresses: [address], port, domain: 'weave.local.', ttl: 1, names, upstream };
+      const options = {
+        addresses: [address],
+        port,
+        domain: 'weave.local.',
+        ttl: 1,
+        names,
+        askers: { of: () => undefined },
+        upstream,
+      };
       const server = await DnsServer.listen({ ...options, logger: silent });
       const argv = [
         '-s',

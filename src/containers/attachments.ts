@@ -3,6 +3,7 @@ import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
+import type { DnsRoute } from '../net/dns-link.ts';
 import {
   hostLink,
   linkExists,
@@ -53,6 +54,8 @@ export interface AttachmentsDeps {
   conditions: Conditions;
   /** the folder that the engine keeps its containers in: `/var/lib/docker` */
   engineRoot: () => Promise<string>;
+  /** how a container that was told of these name servers gets to ours */
+  routeToDns: (servers: readonly string[]) => DnsRoute | undefined;
   /** `weave.local.` */
   domain: string;
   /** told how long each took */
@@ -118,6 +121,7 @@ export class Attachments {
         mac,
         cidrs,
         multicast: choice.multicastRoute,
+        dnsRoute: this.#deps.routeToDns(info.dns),
       });
       await this.#setHostname(info, process);
       const prepared = performance.now();

@@ -54,6 +54,17 @@ export class ContainerProcess {
     return openSync(this.#path('ns/net'), constants.O_RDONLY);
   }
 
+  /** IPv4 addresses of its network namespace, loopback aside; none if it has ended. */
+  localAddresses(): string[] {
+    try {
+      const table = readFileSync(this.#path('net/fib_trie'), 'utf8');
+      const found = [...table.matchAll(/\|-- ([\d.]+)\n\s+\/32 host LOCAL/g)].map(([, ip = '']) => ip);
+      return [...new Set(found)].filter((address) => !address.startsWith('127.'));
+    } catch {
+      return [];
+    }
+  }
+
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;

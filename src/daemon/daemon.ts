@@ -35,6 +35,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
         'host network': hostWatch.look,
         firewall: hostWatch.keepRules,
         attachments: () => containers.attachments.sweep(),
+        'name server': async () => dns.server?.follow(),
         datapath: async () => {
           await joined.datapath?.repair();
         },
@@ -46,6 +47,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     let ready = false;
     const follower = {
       connected: async () => {
+        await dns.server?.follow();
         await containers.reconciler.reconcileAll();
         containers.cluster?.completed();
         if (ready) return;

@@ -29,6 +29,7 @@ export function firewallState(config: LaunchConfig, network: HostNetwork): Firew
         ? null
         : { trustedSubnets: config.trustedSubnets.map((subnet) => Cidr.parse(subnet)) },
     dns: null,
+    dnsRedirects: [],
     closedPorts: distinct([...open.map(({ port }) => port), ...(config.store === 'lmdb' ? [] : etcdPorts)]),
     loopbackPorts: distinct(local.map(({ port }) => port)),
     storeMembers: [],

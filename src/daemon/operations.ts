@@ -35,7 +35,7 @@ export interface OperationsDeps {
   cluster: Cluster | undefined;
   targets: Targets;
   /** null: DNS is off */
-  dnsIp: string | null;
+  dnsIp: () => string | null;
   version: string;
   report: () => Report;
   stop: () => void;
@@ -159,9 +159,10 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       return {};
     },
     dnsLookup: async ({ name }) => ({ addresses: names.addresses(qualify(name, config.dnsDomain)) }),
-    dnsArgs: async () => ({
-      args: parts.dnsIp === null ? [] : [`--dns=${parts.dnsIp}`, `--dns-search=${config.dnsDomain}`],
-    }),
+    dnsArgs: async () => {
+      const address = parts.dnsIp();
+      return { args: address === null ? [] : [`--dns=${address}`, `--dns-search=${config.dnsDomain}`] };
+    },
     leave: async () => {
       await parts.cluster?.leave();
       await parts.targets.drop();

@@ -12,6 +12,7 @@ import { silent } from '../lib/log.ts';
 import { paths } from '../model/paths.ts';
 import { shimRoot } from '../model/shim.ts';
 import { removeBridge } from '../net/bridge.ts';
+import { removeRule } from '../net/dns-link.ts';
 import { removeRules } from '../net/firewall.ts';
 import { IpBatch } from '../net/ip.ts';
 import { removeDatapath } from '../net/overlay/datapath.ts';
@@ -35,6 +36,7 @@ export async function resetHost({ env }: ResetOptions): Promise<string[]> {
     () => withStore((store) => removeHostsLines(store, silent)),
     () => withStore((store) => leaveAsKept(store, env)),
     () => removeDatapath(),
+    () => removeRule(ip),
     () => removeBridge(ip),
     () => removeRules(),
     () => removeState(env),

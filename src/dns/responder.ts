@@ -17,6 +17,9 @@ export interface Names {
   hostnames(address: string): string[];
 }
 
+/** True for an address in a subnet that the asker is in. */
+export type IsNear = (address: string) => boolean;
+
 /** Decides what we answer ourselves, and what. */
 export class Responder {
   readonly #domain: string;
@@ -30,15 +33,17 @@ export class Responder {
     this.#names = options.names;
   }
 
-  /** Our own answer to a query, at most `limit` bytes long; null for what is not ours to say. */
-  answer(query: Query, limit: number): Buffer | null {
+  /**
+   * Our own answer to a query, at most `limit` bytes long; null for what is not ours to say.
+   * @param isNear what the asker can reach comes first
+   */
+  answer(query: Query, limit: number, isNear: IsNear = () => false): Buffer | null {
     const { name, type } = query;
     if (query.edns && query.edns.version !== 0) return this.#reply(query, limit, rcodes.BADVERS);
     if (query.class !== 'IN') return this.#reply(query, limit, rcodes.REFUSED);
     const addresses = this.#names.addresses(isSingleLabel(name) ? name + this.#domain : name);
     if (addresses.length > 0) {
-      const asked = type === 'A' || type === 'ANY';
-      return this.#reply(query, limit, rcodes.NOERROR, asked ? shuffle(addresses).map(addressRecord) : []);
+      return this.#addresses(query, limit, nearFirst(shuffle(addresses), isNear));
     }
     if (name === this.#domain) return this.#reply(query, limit, rcodes.NOERROR, []);
     if (name.endsWith(`.${this.#domain}`)) return this.#reply(query, limit, rcodes.NXDOMAIN, []);
@@ -50,11 +55,27 @@ export class Responder {
   }
 
   /**
+   * The answer to a name with dots that the world does not know: a container's, as `web.v1` is, whose asker has no
+   * search domains. null: nor do we know it
+   */
+  nested(query: Query, limit: number, isNear: IsNear = () => false): Buffer | null {
+    if (query.class !== 'IN' || isSingleLabel(query.name)) return null;
+    const addresses = this.#names.addresses(query.name + this.#domain);
+    if (addresses.length === 0) return null;
+    return this.#addresses(query, limit, nearFirst(shuffle(addresses), isNear));
+  }
+
+  /**
    * The answer when no server upstream gave one. A single label that we don't know is a name of our domain too, so it
    * does not exist, rather than that looking it up failed.
    */
   unanswered(query: Query, limit: number): Buffer {
     return this.#reply(query, limit, isSingleLabel(query.name) ? rcodes.NXDOMAIN : rcodes.SERVFAIL);
+  }
+
+  #addresses(query: Query, limit: number, addresses: readonly string[]): Buffer {
+    const asked = query.type === 'A' || query.type === 'ANY';
+    return this.#reply(query, limit, rcodes.NOERROR, asked ? addresses.map(addressRecord) : []);
   }
 
   /** @param answers given: we speak for the name */
@@ -75,6 +96,12 @@ function reverseAddress(name: string): string | null {
   if (!name.endsWith(suffix)) return null;
   const address = name.slice(0, -suffix.length).split('.').reverse().join('.');
   return isIp(address) ? address : null;
+}
+
+function nearFirst(addresses: readonly string[], isNear: IsNear): readonly string[] {
+  if (addresses.length < 2) return addresses;
+  const near = addresses.filter(isNear);
+  return near.length === 0 ? addresses : [...near, ...addresses.filter((address) => !near.includes(address))];
 }
 
 /** In place, every order as likely (Fisher and Yates): clients that take the first spread over all. */

@@ -4,16 +4,26 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { parseIp } from '../model/address.ts';
+import type { Askers } from './askers.ts';
 import { frame, frames } from './frames.ts';
-import { type Names, Responder } from './responder.ts';
-import { encodeRefusal, type Query, readQuery, udpLimit } from './wire.ts';
+import { type IsNear, type Names, Responder } from './responder.ts';
+import { encodeRefusal, type Query, rcodeOf, rcodes, readQuery, udpLimit } from './wire.ts';
 
 export type Transport = 'udp' | 'tcp';
 
 /** Who is asked for what is not ours. */
 export interface Forwarder {
   /** The answer to a query, its id the query's, by the same transport; null if nobody answered. Never throws. */
-  forward(query: Buffer, transport: Transport): Promise<Buffer | null>;
+  forward(query: Buffer, transport: Transport, client: Client): Promise<Buffer | null>;
+}
+
+/** Where a query came from. */
+export interface Client {
+  /** dotted quad */
+  address: string;
+  /** to be asked in place of the host's; empty: those */
+  servers: readonly string[];
 }
 
 export interface DnsServerOptions {
@@ -26,6 +36,7 @@ export interface DnsServerOptions {
   /** seconds that clients may keep an answer */
   ttl: number;
   names: Names;
+  askers: Askers;
   upstream: Forwarder;
   logger: Logger;
 }
@@ -38,8 +49,10 @@ const maxTcpSize = 65_535;
 /** The name server that containers ask, over UDP and TCP. */
 export class DnsServer {
   readonly #responder: Responder;
+  readonly #askers: Askers;
   readonly #upstream: Forwarder;
   readonly #logger: Logger;
+  readonly #listening = new Set<string>();
   readonly #udp: UdpSocket[] = [];
   readonly #tcp: Server[] = [];
   readonly #clients = new Set<Socket>();
@@ -47,6 +60,7 @@ export class DnsServer {
 
   private constructor(options: DnsServerOptions) {
     this.#responder = new Responder(options);
+    this.#askers = options.askers;
     this.#upstream = options.upstream;
     this.#logger = options.logger;
   }
@@ -64,6 +78,11 @@ export class DnsServer {
       throw error;
     }
     return server;
+  }
+
+  /** Listens on one more address, if it does not yet. @throws as {@link listen} */
+  async listenAlso(address: string, port: number): Promise<void> {
+    if (!this.#listening.has(address)) await this.#listenOn(address, port);
   }
 
   /** `ip:port` of the first address. */
@@ -95,6 +114,7 @@ export class DnsServer {
       tcp.listen({ host: address, port: udp.address().port, exclusive: true });
       await once(tcp, 'listening');
       this.#tcp.push(tcp);
+      this.#listening.add(address);
       // No file descriptor for the next client: those that are served go on.
       tcp.on('error', (error) => this.#logger.warn({ err: error }, 'cannot take a DNS client over TCP'));
     } catch (error) {
@@ -103,7 +123,7 @@ export class DnsServer {
   }
 
   #onPacket(udp: UdpSocket, packet: Buffer, peer: RemoteInfo): void {
-    const reply = this.#answer(packet, 'udp');
+    const reply = this.#answer(packet, 'udp', peer.address);
     if (reply instanceof Promise) void reply.then((late) => this.#send(udp, late, peer));
     else this.#send(udp, reply, peer);
   }
@@ -131,7 +151,8 @@ export class DnsServer {
     client.on('close', () => this.#clients.delete(client));
     const idle = setTimeout(() => client.destroy(), tcpIdle);
     try {
-      await pipeline(client, (stream) => this.#replies(stream, idle), client);
+      const address = client.remoteAddress ?? '';
+      await pipeline(client, (stream) => this.#replies(stream, idle, address), client);
     } catch (error) {
       this.#logger.debug({ err: error }, 'a DNS client broke off');
     } finally {
@@ -140,27 +161,51 @@ export class DnsServer {
   }
 
   /** Queries of one connection one after the other: so a client makes us hold one answer at most. */
-  async *#replies(stream: AsyncIterable<Buffer>, idle: NodeJS.Timeout): AsyncGenerator<Buffer> {
+  async *#replies(
+    stream: AsyncIterable<Buffer>,
+    idle: NodeJS.Timeout,
+    address: string,
+  ): AsyncGenerator<Buffer> {
     for await (const packet of frames(stream)) {
-      const reply = await this.#answer(packet, 'tcp');
+      const reply = await this.#answer(packet, 'tcp', address);
       idle.refresh();
       if (reply) yield frame(reply);
     }
   }
 
   /** The reply to a packet; null for none. Not a promise when the answer is our own: most are, and must be quick. */
-  #answer(packet: Buffer, transport: Transport): Buffer | null | Promise<Buffer | null> {
+  #answer(packet: Buffer, transport: Transport, address: string): Buffer | null | Promise<Buffer | null> {
     const query = readQuery(packet);
     if (query === null) return null;
     if (typeof query === 'number') return encodeRefusal(packet, query);
     const limit = transport === 'udp' ? udpLimit(query) : maxTcpSize;
-    return this.#responder.answer(query, limit) ?? this.#forward(query, transport, limit);
+    const isNear = (of: string) => this.#isNear(address, of);
+    const own = this.#responder.answer(query, limit, isNear);
+    return own ?? this.#forward(query, { transport, limit, address, isNear });
   }
 
-  async #forward(query: Query, transport: Transport, limit: number): Promise<Buffer> {
-    const reply = await this.#upstream.forward(query.packet, transport);
-    return reply ?? this.#responder.unanswered(query, limit);
+  async #forward(query: Query, { transport, limit, address, isNear }: Received): Promise<Buffer> {
+    const servers = this.#askers.of(address)?.servers ?? [];
+    const reply = await this.#upstream.forward(query.packet, transport, { address, servers });
+    const isKnown = reply !== null && rcodeOf(reply) !== rcodes.NXDOMAIN;
+    if (isKnown) return reply;
+    return this.#responder.nested(query, limit, isNear) ?? reply ?? this.#responder.unanswered(query, limit);
   }
+
+  #isNear(asker: string, address: string): boolean {
+    const ip = parseIp(address);
+    return this.#askers.of(asker)?.subnets.some((subnet) => subnet.contains(ip)) ?? false;
+  }
+}
+
+/** How a query came. */
+interface Received {
+  transport: Transport;
+  /** bytes that the reply may have */
+  limit: number;
+  /** of the asker */
+  address: string;
+  isNear: IsNear;
 }
 
 /** Room for a burst: the kernel drops what does not fit, and the client waits for its timeout. */

@@ -2,20 +2,22 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { isIPv6, Socket } from 'node:net';
+import { isIPv4, isIPv6, Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import dns from 'dns-packet';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { frame, frames } from './frames.ts';
 import { parseResolvConf } from './resolv-conf.ts';
-import type { Forwarder, Transport } from './server.ts';
+import type { Client, Forwarder, Transport } from './server.ts';
+import { Shares } from './shares.ts';
 import { endOfQuestion, isResponse, rcodeOf, rcodes } from './wire.ts';
 
 export interface UpstreamOptions {
   /** default /etc/resolv.conf */
   resolvConf?: string;
   /** `ip:port` where we listen ourselves; such servers are left out */
-  own: readonly string[];
+  own: () => readonly string[];
   /** of the servers; default 53 */
   port?: number;
   /** ms that one server has for one answer; default 2,000 */
@@ -26,6 +28,8 @@ export interface UpstreamOptions {
 /** As many as the C libraries look at. */
 const maxServers = 3;
 const maxInFlight = 1_000;
+/** queries a second that one asker may have passed on, and as many at once after a pause: each costs a socket */
+const maxRate = 1_000;
 /** ms for which the file's content is taken as read */
 const freshness = 1_000;
 /** ms for which a server that did not answer is asked last */
@@ -35,7 +39,7 @@ const unhelpful = new Set<number>([rcodes.SERVFAIL, rcodes.NOTIMP, rcodes.REFUSE
 /** The host's own name servers: those of its resolv.conf, in its order. */
 export class UpstreamDns implements Forwarder {
   readonly #resolvConf: string;
-  readonly #own: readonly string[];
+  readonly #own: () => readonly string[];
   readonly #port: number;
   readonly #timeout: number;
   readonly #logger: Logger;
@@ -44,7 +48,8 @@ export class UpstreamDns implements Forwarder {
   #servers: string[] = [];
   #search: string[] = [];
   #readAt = Number.NEGATIVE_INFINITY;
-  #inFlight = 0;
+  readonly #shares = new Shares({ places: maxInFlight, rate: maxRate });
+  readonly #probing = new Set<string>();
 
   constructor(options: UpstreamOptions) {
     this.#resolvConf = options.resolvConf ?? '/etc/resolv.conf';
@@ -82,20 +87,26 @@ export class UpstreamDns implements Forwarder {
     return this.#search;
   }
 
+  /** A server that others than this host can ask; undefined: none. */
+  beyondHost(): string | undefined {
+    const isBeyond = (server: string) => isIPv4(server) && !server.startsWith('127.') && !isLocal(server);
+    return this.servers.find(isBeyond) ?? resolvedServers().find(isBeyond);
+  }
+
   /** Asks one server after the other. The query and the answer pass as they are, so every type of record survives. */
-  async forward(query: Buffer, transport: Transport): Promise<Buffer | null> {
-    if (this.#inFlight >= maxInFlight) return null;
-    this.#inFlight++;
+  async forward(query: Buffer, transport: Transport, client: Client): Promise<Buffer | null> {
+    const share = this.#shares.take(client.address);
+    if (share === undefined) return null;
     try {
       let last: Buffer | null = null;
-      for (const server of this.#inOrder()) {
+      for (const server of this.#inOrder(this.#serversFor(client))) {
         const reply = await this.#ask(server, query, transport);
         if (reply && !unhelpful.has(rcodeOf(reply))) return reply;
         last = reply ?? last;
       }
       return last;
     } finally {
-      this.#inFlight--;
+      share.giveBack();
     }
   }
 
@@ -106,18 +117,22 @@ export class UpstreamDns implements Forwarder {
 
   #isOwn(server: string): boolean {
     const loopback = server.startsWith('127.') || server === '0.0.0.0';
-    return this.#own.some(
+    return this.#own().some(
       (own) =>
         own === `${server}:${this.#port}` ||
         (own === `0.0.0.0:${this.#port}` && (loopback || isLocal(server))),
     );
   }
 
+  #serversFor(client: Client): readonly string[] {
+    const given = client.servers.filter((server) => !this.#isOwn(server));
+    return given.length > 0 ? given : this.servers;
+  }
+
   /** Those that failed of late come last: else every lookup would wait for a dead first server. */
-  #inOrder(): string[] {
+  #inOrder(servers: readonly string[]): string[] {
     const since = performance.now() - penalty;
     const isSilent = (server: string) => (this.#silentSince.get(server) ?? Number.NEGATIVE_INFINITY) > since;
-    const servers = this.servers;
     return [...servers.filter((s) => !isSilent(s)), ...servers.filter(isSilent)];
   }
 
@@ -127,27 +142,52 @@ export class UpstreamDns implements Forwarder {
     const request = Buffer.from(query);
     request.writeUInt16BE(randomInt(0x10000));
     const ask = transport === 'udp' ? askUdp : askTcp;
+    // Is it this name that takes long, or the server that is dead? That is known when the time is up.
+    const asking = setTimeout(() => void this.#probe(server), this.#timeout / 3);
     try {
-      const reply = await ask(request, {
-        server,
-        port: this.#port,
-        timeout: this.#timeout,
-        signal: this.#closing.signal,
-      });
+      const reply = await ask(request, this.#exchange(server, this.#timeout));
       query.copy(reply, 0, 0, 2);
       this.#silentSince.delete(server);
       return reply;
     } catch (error) {
-      if (!this.#closing.signal.aborted) {
-        const level = this.#silentSince.has(server) ? 'debug' : 'warn';
-        this.#logger[level](
-          { server, transport, reason: messageOf(error) },
-          'a DNS server upstream does not answer',
-        );
-        this.#silentSince.set(server, performance.now());
-      }
+      if (!(error instanceof NoAnswer)) this.#isSilent(server, error);
       return null;
+    } finally {
+      clearTimeout(asking);
     }
+  }
+
+  #exchange(server: string, timeout: number): Exchange {
+    return { server, port: this.#port, timeout, signal: this.#closing.signal };
+  }
+
+  /** Asks for what every server answers at once, be it by a refusal. */
+  async #probe(server: string): Promise<void> {
+    if (this.#probing.has(server) || this.#closing.signal.aborted) return;
+    this.#probing.add(server);
+    try {
+      const probe = dns.encode({ id: randomInt(0x10000), questions: [{ type: 'NS', name: '.' }] });
+      await askUdp(probe, this.#exchange(server, this.#timeout / 2));
+      this.#silentSince.delete(server);
+    } catch (error) {
+      this.#isSilent(server, error);
+    } finally {
+      this.#probing.delete(server);
+    }
+  }
+
+  #isSilent(server: string, error: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    const level = this.#silentSince.has(server) ? 'debug' : 'warn';
+    this.#logger[level]({ server, reason: messageOf(error) }, 'a DNS server upstream does not answer');
+    this.#silentSince.set(server, performance.now());
+  }
+}
+
+/** The time for one answer is over, and nothing else is known to be wrong. */
+class NoAnswer extends Error {
+  constructor(timeout: number) {
+    super(`no answer in ${timeout} ms`);
   }
 }
 
@@ -167,7 +207,7 @@ async function askUdp(request: Buffer, { server, port, timeout, signal }: Exchan
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Buffer>((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer in ${timeout} ms`)), timeout);
+      timer = setTimeout(() => reject(new NoAnswer(timeout)), timeout);
       socket.on('error', reject);
       socket.on('close', () => reject(new Error('closed')));
       socket.on('connect', () => socket.send(request));
@@ -185,7 +225,7 @@ async function askUdp(request: Buffer, { server, port, timeout, signal }: Exchan
 
 async function askTcp(request: Buffer, { server, port, timeout, signal }: Exchange): Promise<Buffer> {
   const socket = new Socket({ signal }).connect(port, server);
-  const timer = setTimeout(() => socket.destroy(new Error(`no answer in ${timeout} ms`)), timeout);
+  const timer = setTimeout(() => socket.destroy(new NoAnswer(timeout)), timeout);
   try {
     socket.write(frame(request));
     for await (const reply of frames(socket)) if (isAnswer(reply, request)) return reply;
@@ -207,6 +247,15 @@ function isAnswer(reply: Buffer, request: Buffer): boolean {
 /** The question's bytes, case aside. */
 function questionOf(packet: Buffer): string {
   return packet.toString('latin1', 12, endOfQuestion(packet) ?? packet.length).toLowerCase();
+}
+
+/** Those that systemd-resolved asks, where the host's programs ask that. */
+function resolvedServers(): string[] {
+  try {
+    return parseResolvConf(readFileSync('/run/systemd/resolve/resolv.conf', 'utf8')).servers;
+  } catch {
+    return [];
+  }
 }
 
 function isLocal(address: string): boolean {

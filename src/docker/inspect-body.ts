@@ -7,6 +7,7 @@ export interface InspectBody {
   Args?: string[];
   Name: string;
   HostsPath: string;
+  ResolvConfPath: string;
   State: { Pid: number; Running: boolean };
   Config: {
     Hostname: string;
@@ -14,7 +15,13 @@ export interface InspectBody {
     Env: string[] | null;
     Labels: Record<string, string> | null;
   };
-  HostConfig: { NetworkMode: string; ExtraHosts: string[] | null; AutoRemove?: boolean; UTSMode?: string };
+  HostConfig: {
+    NetworkMode: string;
+    ExtraHosts: string[] | null;
+    AutoRemove?: boolean;
+    UTSMode?: string;
+    Dns?: string[] | null;
+  };
   Mounts?: { Source?: string; Destination: string }[];
 }
 
@@ -35,10 +42,13 @@ export function toContainerInfo(body: InspectBody): ContainerInfo {
     hostUts: HostConfig.UTSMode === 'host',
     env: Config.Env ?? [],
     labels: Config.Labels ?? {},
+    dns: HostConfig.Dns ?? [],
     extraHosts: HostConfig.ExtraHosts ?? [],
     shim: findShim(mounts),
     args: body.Args ?? [],
     hostsPath: body.HostsPath,
+    resolvConfPath: body.ResolvConfPath,
     ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
+    ownResolvConf: mounts.some((mount) => mount.Destination === '/etc/resolv.conf'),
   };
 }

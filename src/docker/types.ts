@@ -21,6 +21,8 @@ export interface ContainerInfo {
   hostUts: boolean;
   env: string[];
   labels: Record<string, string>;
+  /** HostConfig.Dns, ours among them */
+  dns: string[];
   /** HostConfig.ExtraHosts: `name:ip` */
   extraHosts: string[];
   /** the shim's folder, where it is bound; undefined: created past the proxy, or not to be attached */
@@ -29,6 +31,10 @@ export interface ContainerInfo {
   args: readonly string[];
   /** the engine's file behind /etc/hosts, on the engine's host; empty until the first start */
   hostsPath: string;
+  /** the engine's file behind /etc/resolv.conf, likewise */
+  resolvConfPath: string;
+  /** the user mounted a file of their own at /etc/resolv.conf */
+  ownResolvConf: boolean;
   /** the user mounted a file of their own at /etc/hosts */
   ownHosts: boolean;
 }

@@ -29,6 +29,8 @@ export interface FirewallState {
   encryption: { trustedSubnets: readonly Cidr[] } | null;
   /** where the name server listens; null: there is none */
   dns: { addresses: readonly string[]; port: number; openToOutside: boolean } | null;
+  /** addresses at which containers ask for names, and the servers that answer them there */
+  dnsRedirects: readonly { from: string; to: string }[];
   /** TCP ports of ours on the host that containers may not reach */
   closedPorts: readonly number[];
   /** TCP ports of ours that are for this host alone, on 127.0.0.0/8 */
@@ -68,8 +70,9 @@ export function tablesOf(state: FirewallState): Table[] {
     },
     {
       name: 'nat',
-      jumps: { POSTROUTING: '-j WEAVE' },
+      jumps: { PREROUTING: '-j WEAVE-DNS', POSTROUTING: '-j WEAVE' },
       chains: {
+        'WEAVE-DNS': redirectRules(state),
         WEAVE: state.exposed
           .filter(({ masquerade }) => masquerade)
           .flatMap(({ subnet }) => [
@@ -140,6 +143,17 @@ function dnsRules(dns: NonNullable<FirewallState['dns']>, ...parts: string[]): s
   return dns.addresses.flatMap((address) =>
     either.map((of) => `-d ${address}/32 ${from}${of(`${dns.port}`)} ${target}`),
   );
+}
+
+/** Containers ask at an address that the host no longer has, or has nobody listen on. */
+function redirectRules({ outside, dnsRedirects }: FirewallState): string[] {
+  if (dnsRedirects.length === 0) return [];
+  return [
+    ...outside.map((link) => `-i ${link} -j RETURN`),
+    ...dnsRedirects.flatMap(({ from, to }) =>
+      either.map((of) => `-d ${from}/32 ${of('53')} -j DNAT --to-destination ${to}`),
+    ),
+  ];
 }
 
 function forwardRules({ outside, storeMembers, closedPorts }: FirewallState): string[] {

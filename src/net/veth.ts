@@ -5,6 +5,7 @@ import { runOk } from '../lib/exec.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Mac } from '../model/mac.ts';
 import { bridgeName } from './bridge.ts';
+import type { DnsRoute } from './dns-link.ts';
 import { Inside } from './inside.ts';
 import { batchText, type IpBatch } from './ip.ts';
 
@@ -47,6 +48,8 @@ export interface VethSpec {
   cidrs: readonly Cidr[];
   /** 224.0.0.0/4 by ethwe, and only from the container's own subnets */
   multicast: boolean;
+  /** the way to our name server, if there is no other */
+  dnsRoute?: DnsRoute | undefined;
 }
 
 /** A link that has all but its `up`. */
@@ -222,11 +225,17 @@ function multicastRules({ cidrs }: VethSpec, isNew: boolean): string {
 }
 
 /** What the shim waits for: up, and the route. With arp_notify on, `up` announces every IP by a gratuitous ARP. */
-function lastLines({ mac, multicast }: VethSpec, isNew: boolean): string[] {
+function lastLines({ mac, multicast, dnsRoute }: VethSpec, isNew: boolean): string[] {
   return [
     `link set ${containerLink} up`,
     // It was up already: setting its address announces it anew.
     ...(isNew ? [] : [`link set ${containerLink} address ${mac}`]),
+    ...(dnsRoute
+      ? [
+          `neigh replace ${dnsRoute.address} lladdr ${dnsRoute.mac} dev ${containerLink} nud permanent`,
+          `route replace ${dnsRoute.address} dev ${containerLink} scope link`,
+        ]
+      : []),
     ...(multicast ? [`route replace 224.0.0.0/4 dev ${containerLink} scope link`] : []),
   ];
 }

@@ -25,6 +25,7 @@ const firewall = new Firewall({
   encryption: trustedSubnets === null ? null : { trustedSubnets: trustedSubnets.map(Cidr.parse) },
   dns: { addresses: [options.address], port: 53, openToOutside: false },
   closedPorts: [2379],
+  dnsRedirects: [],
   loopbackPorts: [6782],
   storeMembers: [{ address: '10.250.0.254', port: 2379 }],
   exposed: [],

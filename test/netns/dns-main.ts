@@ -12,13 +12,14 @@ for (const pair of pairs) {
   names.add({ hostname: qualify(name, domain), address: ip, containerId: name, origin: 'here' });
 }
 const logger = createLogger();
-const upstream = new UpstreamDns({ own: [`${address}:53`], logger });
+const upstream = new UpstreamDns({ own: () => [`${address}:53`], logger });
 const server = await DnsServer.listen({
   addresses: [address],
   port: 53,
   domain,
   ttl: 1,
   names,
+  askers: { of: () => undefined },
   upstream,
   logger,
 });

@@ -70,10 +70,12 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     hosts: await HostsFiles.load(store, logger),
     conditions,
     engineRoot: () => engine.rootFolder(),
+    routeToDns: (servers) => dns.server?.routeFor(servers),
     domain: config.dnsDomain,
     onAttached,
     logger,
   });
+  dns.askers.follow({ attachments, isOurs: (address) => dns.server?.isOurs(address) ?? false });
   const created = new CreatedStore(store, logger);
   const lock = new KeyedLock();
   const byHand = new ByHand({ engine, allocator, attachments, overrides, lock });

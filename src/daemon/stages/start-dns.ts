@@ -1,7 +1,6 @@
+import { ContainerAskers } from '../../containers/container-askers.ts';
+import { NameServer } from '../../containers/name-server.ts';
 import { NameTable } from '../../dns/names.ts';
-import { DnsServer } from '../../dns/server.ts';
-import { UpstreamDns } from '../../dns/upstream.ts';
-import { dockerBridgeAddress } from '../../doctor/preflight.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { isOutside } from '../../net/host.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
@@ -10,46 +9,31 @@ import type { PreparedHost } from './prepare-host.ts';
 /** The names, and who answers for them. */
 export interface StartedDns {
   names: NameTable;
-  /** `ip:port`; null: DNS is off */
-  address: string | null;
-  /** null: DNS is off */
-  ip: string | null;
-  /** the servers that get the rest of the questions */
-  upstream: () => readonly string[];
-  /** the domains that the host itself searches */
-  searchDomains: () => readonly string[];
+  /** told of the containers once those are there */
+  askers: ContainerAskers;
+  /** undefined: DNS is off */
+  server: NameServer | undefined;
 }
 
-/** Starts the name server on the docker bridge, or where it was told to. */
+/** Starts the name server on the docker bridge, or where it was told to, and on our own bridge. */
 export async function startDns(
-  { host, logger }: Pick<DaemonDeps, 'logger'> & { host: PreparedHost },
+  { host, logger, conditions }: Pick<DaemonDeps, 'logger' | 'conditions'> & { host: PreparedHost },
   undo: UndoStack,
 ): Promise<StartedDns> {
-  const { config } = host;
+  const { config, ip, firewall, store } = host;
   const names = new NameTable();
-  if (!config.dns) return { names, address: null, ip: null, upstream: () => [], searchDomains: () => [] };
-  const [ip = '', port = '53'] = (
-    config.dnsListenAddress ?? (await dockerBridgeAddress(config.dockerBridge))
-  ).split(':');
-  const upstream = new UpstreamDns({ own: [`${ip}:${port}`], logger });
-  undo.push(() => upstream.close());
-  const server = await DnsServer.listen({
-    addresses: [ip],
-    port: Number(port),
+  const askers = new ContainerAskers();
+  if (!config.dns) return { names, askers, server: undefined };
+  const options = {
     domain: config.dnsDomain,
     ttl: config.dnsTtl,
-    names,
-    upstream,
-    logger,
-  });
-  undo.push(() => server.close());
-  const openToOutside = config.dnsListenAddress !== null && isOutside(ip, host.network, host.rules.outside);
-  await host.firewall.set({ dns: { addresses: [ip], port: Number(port), openToOutside } });
-  return {
-    names,
-    address: server.address,
-    ip,
-    upstream: () => upstream.servers,
-    searchDomains: () => upstream.search,
+    listen: config.dnsListenAddress,
+    dockerBridge: config.dockerBridge,
+    mac: host.bridge.address,
+    isOutside: (address: string) => isOutside(address, host.network, host.rules.outside),
   };
+  const deps = { ip, firewall, store, names, askers, conditions, logger };
+  const server = await NameServer.start(options, deps);
+  undo.push(() => server.close());
+  return { names, askers, server };
 }

@@ -48,7 +48,7 @@ export async function startServers(deps: Deps, undo: UndoStack) {
     report,
     stop,
     version,
-    dnsIp: dns.ip,
+    dnsIp: () => dns.server?.ip ?? null,
     blocks: joined.blocks,
     cluster: containers.cluster,
     targets: joined.targets,
@@ -58,7 +58,7 @@ export async function startServers(deps: Deps, undo: UndoStack) {
     report,
     metrics,
     dnsDomain: config.dnsDomain,
-    dnsIp: dns.ip,
+    dnsIp: () => dns.server?.ip ?? null,
     addresses: joined.allocator,
     containers: engine,
     names: naming,
@@ -75,7 +75,7 @@ export async function startServers(deps: Deps, undo: UndoStack) {
       state.ready = true;
       const { proxyAddresses: proxy } = state;
       const { mtu } = host;
-      logger.info({ version, peer, bridge: bridgeName, mtu, proxy, dns: dns.address }, 'ready');
+      logger.info({ version, peer, bridge: bridgeName, mtu, proxy, dns: dns.server?.address }, 'ready');
     },
   };
 }
@@ -98,8 +98,8 @@ function reportSources(
     peers: cluster?.peers() ?? [],
     nicknames: cluster?.nicknames ?? new Map<string, string>(),
     states: datapath?.state().filter(({ peer }) => cluster?.isAlive(peer.name)) ?? [],
-    upstream: dns.upstream(),
-    dnsAddress: dns.address,
+    upstream: dns.server?.upstream.servers ?? [],
+    dnsAddress: dns.server?.address ?? null,
     proxyAddresses,
     conditions: conditions.list(),
   };
@@ -124,7 +124,7 @@ async function startProxy(
 ): Promise<readonly string[]> {
   const { config, engine } = host;
   const { reconciler, attachments, naming, made, created, outcomes } = containers;
-  const dnsAddress = config.dnsForContainers ? dns.ip : null;
+  const told = config.dnsForContainers ? dns.server : undefined;
   const handlers = createHandlers(config, {
     images: engine,
     containers: engine,
@@ -133,8 +133,9 @@ async function startProxy(
     provision: {
       stateDir: paths.state,
       dnsDomain: config.dnsDomain,
-      dnsAddress,
-      searchDomains: dns.searchDomains,
+      dnsServers: (networkMode) => told?.serversFor(networkMode) ?? [],
+      isOurDns: (server) => told?.isOurs(server) ?? false,
+      searchDomains: () => told?.upstream.search ?? [],
     },
     namings: {
       warnings: (called) => naming.warnings({ ...called, id: '', hostUts: false }),

@@ -25,7 +25,7 @@ export interface ApiDeps extends ReadDeps {
   /** `weave.local.` */
   dnsDomain: string;
   /** null: DNS is off */
-  dnsIp: string | null;
+  dnsIp: () => string | null;
 }
 
 /** The API as the control socket serves it, beside its operations. */
@@ -71,7 +71,12 @@ function apiRoutes(parts: ApiDeps): Routes {
       },
     },
     '/domain': { GET: () => ({ text: dnsDomain }) },
-    '/dns-address': { GET: () => (dnsIp === null ? notFound('DNS is off') : { text: dnsIp }) },
+    '/dns-address': {
+      GET: () => {
+        const address = dnsIp();
+        return address === null ? notFound('DNS is off') : { text: address };
+      },
+    },
   };
 }
 

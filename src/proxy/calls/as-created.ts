@@ -76,7 +76,7 @@ function guess(
     cmd: config.command('Cmd') ?? null,
     hostname: named ? '' : hostname,
     domainname: config.string('Domainname'),
-    dns: dns[0] === provision.dnsAddress ? dns.slice(1) : dns,
+    dns: dns.filter((server) => !provision.isOurDns(server)),
     dnsSearch: ours ? [] : search,
     binds: binds.length > 0 ? binds : null,
   };

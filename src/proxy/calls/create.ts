@@ -164,7 +164,7 @@ export function createContainer(
     const asked = config.string('Hostname');
     const domainname = config.string('Domainname');
     const warningsOf = (hostname: string) =>
-      provision.dnsAddress === null ? [] : namings.warnings({ name, hostname, domainname, labels });
+      provision.dnsServers('').length === 0 ? [] : namings.warnings({ name, hostname, domainname, labels });
     // With the host's hostname the engine takes no other.
     if (asked !== '' || hostUts) return { hostname: asked, made: '', warnings: warningsOf(asked) };
     const hostname = hostnames.of(name, labels);

@@ -10,8 +10,10 @@ export interface Provision {
   stateDir: string;
   /** `weave.local.` */
   dnsDomain: string;
-  /** server that containers ask first; null: they are not told of it, and get no name in its domain */
-  dnsAddress: string | null;
+  /** our name server, for containers made on a network; none: they are not told of it */
+  dnsServers(networkMode: string): readonly string[];
+  /** true for an address that containers were told of by us */
+  isOurDns(server: string): boolean;
   /** the host's own search domains, as they are now */
   searchDomains(): readonly string[];
 }
@@ -38,10 +40,11 @@ export function putShim(host: JsonObject, { source, target }: ShimBind): void {
  * @param hostname of the container; `''` if the engine makes it up
  */
 export function putDns(host: JsonObject, provision: Provision, hostname: string): void {
-  const { dnsAddress, dnsDomain } = provision;
-  if (dnsAddress === null) return;
-  const others = (host.strings('Dns') ?? []).filter((server) => server !== dnsAddress);
-  host.set('Dns', [dnsAddress, ...others]);
+  const { dnsDomain } = provision;
+  const ours = provision.dnsServers(host.string('NetworkMode'));
+  if (ours.length === 0) return;
+  const others = (host.strings('Dns') ?? []).filter((server) => !provision.isOurDns(server));
+  host.set('Dns', [...ours, ...others]);
   if ((host.strings('DnsSearch') ?? []).length > 0) return;
   const hosts = provision.searchDomains().filter((domain) => !isSame(domain, dnsDomain));
   // The C library makes a domain of the hostname by itself: the right one if that is one label and ours. Then the root

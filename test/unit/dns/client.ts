@@ -30,6 +30,7 @@ export async function serve(options: Partial<DnsServerOptions> = {}): Promise<Ru
     domain: 'weave.local.',
     ttl: 1,
     names,
+    askers: { of: () => undefined },
     upstream: nowhere,
     logger: silent,
     ...options,

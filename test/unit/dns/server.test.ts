@@ -6,8 +6,20 @@ import { connect, createServer } from 'node:net';
 import test from 'node:test';
 import dns from 'dns-packet';
 import { hasCode } from '../../../src/lib/errors.ts';
+import { Cidr } from '../../../src/model/address.ts';
 import { until } from '../../support/host.ts';
-import { ask, conversation, data, edns, exchange, framed, question, record, serve } from './client.ts';
+import {
+  ask,
+  conversation,
+  data,
+  edns,
+  exchange,
+  framed,
+  nowhere,
+  question,
+  record,
+  serve,
+} from './client.ts';
 
 /** Takes what is forwarded, and answers it with REFUSED, which we never say of such names ourselves. */
 function recorder() {
@@ -153,6 +165,43 @@ test('gives addresses in random order, each first as often', async () => {
   // 500 expected, standard deviation 19: six of them, so that chance fails one run in a hundred million.
   for (const address of addresses)
     assert.ok(Math.abs((first.get(address) ?? 0) - 500) < 117, JSON.stringify([...first]));
+});
+
+test('what the asker can reach comes first, the rest behind it, each part in random order', async () => {
+  const askers = { of: () => ({ subnets: [Cidr.parse('10.2.1.0/24')], servers: [] }) };
+  await using running = await serve({ askers });
+  for (const address of ['10.32.0.1', '10.32.0.2', '10.2.1.1', '10.2.1.2'])
+    running.names.add(record('a', address));
+  const orders = new Set<string>();
+  for (let i = 0; i < 200; i++) {
+    const { answers } = await ask(running.at, question('a.weave.local'));
+    const got = answers.map((answer) => String('data' in answer && answer.data));
+    assert.deepEqual(got.slice(0, 2).sort(), ['10.2.1.1', '10.2.1.2']);
+    assert.deepEqual(got.slice(2).sort(), ['10.32.0.1', '10.32.0.2']);
+    orders.add(got.join());
+  }
+  assert.equal(orders.size, 4);
+});
+
+test('a name with dots is a container’s where the world does not know it, and the world’s where it does', async () => {
+  const forward = async (query: Buffer) => {
+    const reply = Buffer.from(query);
+    const name = dns.decode(query).questions?.[0]?.name;
+    reply.writeUInt16BE(name === 'example.com' ? 0x8180 : 0x8183, 2);
+    return reply;
+  };
+  for (const upstream of [{ forward }, nowhere]) {
+    await using running = await serve({ upstream });
+    running.names.add(record('web.v1', '10.32.0.1'));
+    running.names.add(record('example.com', '10.32.0.2'));
+    assert.deepEqual(data(await ask(running.at, question('web.v1'))), ['10.32.0.1']);
+    const aaaa = await ask(running.at, question('web.v1', 'AAAA'));
+    assert.equal(aaaa.rcode, 'NOERROR');
+    assert.deepEqual(data(aaaa), []);
+    const known = data(await ask(running.at, question('example.com')));
+    assert.deepEqual(known, upstream === nowhere ? ['10.32.0.2'] : []);
+    assert.notEqual((await ask(running.at, question('web.v2'))).rcode, 'NOERROR');
+  }
 });
 
 test('200 addresses: what fits into UDP, marked as truncated; all of them over TCP and to standard resolvers', async () => {

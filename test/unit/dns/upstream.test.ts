@@ -14,6 +14,7 @@ import { until } from '../../support/host.ts';
 import { ask, data, edns, exchange, question, record, serve } from './client.ts';
 
 const port = 5354;
+const client = { address: '172.17.0.2', servers: [] };
 const names = [
   ...['--host-record=www.example.com,192.0.2.1,2001:db8::1', '--cname=alias.example.com,www.example.com'],
   ...[
@@ -88,7 +89,14 @@ async function resolvConf(...servers: string[]) {
 }
 
 function upstream(path: string, options: Partial<UpstreamOptions> = {}) {
-  const made = new UpstreamDns({ resolvConf: path, own: [], port, timeout: 300, logger: silent, ...options });
+  const made = new UpstreamDns({
+    resolvConf: path,
+    own: () => [],
+    port,
+    timeout: 300,
+    logger: silent,
+    ...options,
+  });
   return Object.assign(made, { [Symbol.dispose]: () => made.close() });
 }
 
@@ -180,12 +188,12 @@ test('takes the first three servers that are not ourselves, as the C library rea
       'options ndots:2',
     ].join('\n'),
   );
-  using ours = upstream(conf.path, { own: ['172.17.0.1:53'], port: 53 });
+  using ours = upstream(conf.path, { own: () => ['172.17.0.1:53'], port: 53 });
   assert.deepEqual(ours.servers, ['127.0.0.53', 'fe80::1%eth0', '2001:db8::53']);
   // On another port we are not the one that the file names.
-  using moved = upstream(conf.path, { own: ['172.17.0.1:5353'], port: 53 });
+  using moved = upstream(conf.path, { own: () => ['172.17.0.1:5353'], port: 53 });
   assert.equal(moved.servers[0], '172.17.0.1');
-  using everywhere = upstream(conf.path, { own: ['0.0.0.0:53'], port: 53 });
+  using everywhere = upstream(conf.path, { own: () => ['0.0.0.0:53'], port: 53 });
   assert.deepEqual(everywhere.servers, ['172.17.0.1', 'fe80::1%eth0', '2001:db8::53']);
 });
 
@@ -201,7 +209,54 @@ test('a dead first server: the second answers, and at once from then on', async 
       await ask(running.at, question('www.example.com'), transport);
     }
   }
-  assert.equal(mute.queries.length, 1);
+  const asked = mute.queries.map(({ packet }) => dns.decode(packet).questions?.[0]?.name);
+  assert.equal(asked.filter((name) => name === 'www.example.com').length, 1);
+});
+
+test('one name that takes long turns nobody away from a server that answers all others', async () => {
+  await using second = await dnsmasq(1, '--host-record=www.example.com,192.0.2.99');
+  using first = await stub('127.0.54.2', (query, send) => {
+    const name = dns.decode(query).questions?.[0]?.name;
+    if (name !== 'slow.example.com') send(replyTo(query, 0x8183));
+  });
+  await using conf = await resolvConf(first.address, second.address);
+  using forwarder = upstream(conf.path, { timeout: 300 });
+  for (let i = 0; i < 3; i++) await forwarder.forward(question('slow.example.com'), 'udp', client);
+  const reply = await forwarder.forward(question('www.example.com'), 'udp', client);
+  assert.equal((reply?.[3] ?? 0) & 15, 3, 'it is the first server that answered');
+});
+
+test('one asker that floods leaves places for the others', async () => {
+  using mute = await stub('127.0.54.2', () => {});
+  await using conf = await resolvConf(mute.address);
+  using forwarder = upstream(conf.path, { timeout: 60_000 });
+  const outcomes = (address: string, count: number) => {
+    const refused: number[] = [];
+    const asked = { address, servers: [] };
+    for (let i = 0; i < count; i++) {
+      void forwarder
+        .forward(question('www.example.com'), 'udp', asked)
+        .then((reply) => reply === null && refused.push(i));
+    }
+    return refused;
+  };
+  const flood = outcomes('172.17.0.2', 2_000);
+  const second = outcomes('172.17.0.3', 2_000);
+  const good = outcomes('172.17.0.4', 100);
+  await new Promise(setImmediate);
+  assert.equal(flood.length, 1_500);
+  assert.equal(second.length, 1_750);
+  assert.equal(good.length, 0);
+});
+
+test('what an asker’s own servers know is asked of them', async () => {
+  await using host = await dnsmasq(1, '--host-record=www.example.com,192.0.2.1');
+  await using own = await dnsmasq(2, '--host-record=www.example.com,192.0.2.2');
+  await using conf = await resolvConf(host.address);
+  using forwarder = upstream(conf.path);
+  const askers = { of: () => ({ subnets: [], servers: [own.address] }) };
+  await using running = await serve({ upstream: forwarder, askers });
+  assert.deepEqual(data(await ask(running.at, question('www.example.com'))), ['192.0.2.2']);
 });
 
 test('a server that refuses or fails: the next one may know; if none does, its refusal is the answer', async () => {
@@ -211,15 +266,15 @@ test('a server that refuses or fails: the next one may know; if none does, its r
   await using alone = await resolvConf(refusing.address);
   using first = upstream(both.path);
   using second = upstream(alone.path);
-  const good = await first.forward(question('www.example.com'), 'udp');
+  const good = await first.forward(question('www.example.com'), 'udp', client);
   assert.equal(dns.decode(good as Buffer).answers?.length, 1);
-  const refused = await second.forward(question('www.example.com'), 'udp');
+  const refused = await second.forward(question('www.example.com'), 'udp', client);
   assert.equal((refused?.[3] ?? 0) & 15, 5);
   // NXDOMAIN is an answer: the next one is not asked.
   using denying = await stub('127.0.54.3', (query, send) => send(replyTo(query, 0x8183)));
   await using third = await resolvConf(denying.address, real.address);
   using last = upstream(third.path);
-  const denied = await last.forward(question('www.example.com'), 'udp');
+  const denied = await last.forward(question('www.example.com'), 'udp', client);
   assert.equal((denied?.[3] ?? 0) & 15, 3);
 });
 
@@ -240,7 +295,7 @@ test('believes only the answer to its very question', async () => {
   });
   await using conf = await resolvConf(forger.address);
   using forwarder = upstream(conf.path);
-  const reply = await forwarder.forward(question('www.example.com'), 'udp');
+  const reply = await forwarder.forward(question('www.example.com'), 'udp', client);
   // Only the right one says NXDOMAIN; its question differs in case, which servers may do.
   assert.equal((reply?.[3] ?? 0) & 15, 3);
   assert.equal(reply?.readUInt16BE(0), 4711);
@@ -251,7 +306,7 @@ test('asks with another id and from another port each time', async () => {
   await using conf = await resolvConf(real.address);
   using forwarder = upstream(conf.path);
   for (let i = 0; i < 50; i++) {
-    const reply = await forwarder.forward(question('www.example.com'), 'udp');
+    const reply = await forwarder.forward(question('www.example.com'), 'udp', client);
     assert.equal(reply?.readUInt16BE(0), 4711);
   }
   // Chance gives two of 50 the same id once in 54 runs, and the same port more often; but not five of them.
@@ -264,7 +319,7 @@ test('asks servers with IPv6 addresses', async () => {
   using real = await stub('::1', (query, send) => send(replyTo(query)));
   await using conf = await resolvConf(real.address);
   using forwarder = upstream(conf.path);
-  assert.notEqual(await forwarder.forward(question('www.example.com'), 'udp'), null);
+  assert.notEqual(await forwarder.forward(question('www.example.com'), 'udp', client), null);
 });
 
 test('without servers there is no answer at once; with mute ones, after each has had its time', async () => {
@@ -277,22 +332,24 @@ test('without servers there is no answer at once; with mute ones, after each has
   assert.ok(performance.now() - start < 2_000, 'waited for nobody');
   using forwarder = upstream(one.path);
   for (const transport of ['udp', 'tcp'] as const) {
-    assert.equal(await forwarder.forward(question('www.example.com'), transport), null);
+    assert.equal(await forwarder.forward(question('www.example.com'), transport, client), null);
   }
   using missing = upstream(join(one.directory, 'missing'));
   assert.deepEqual(missing.servers, []);
 });
 
-test('no more than 1,000 queries wait at once; what is beyond fails at once, and closing ends them all', async () => {
+test('no more than 500 queries of one asker wait at once; what is beyond fails at once, and closing ends them all', async () => {
   using mute = await stub('127.0.54.2', () => {});
   await using conf = await resolvConf(mute.address);
   using forwarder = upstream(conf.path, { timeout: 60_000 });
-  const waiting = Array.from({ length: 1_000 }, () => forwarder.forward(question('www.example.com'), 'udp'));
-  assert.equal(await forwarder.forward(question('www.example.com'), 'udp'), null);
+  const waiting = Array.from({ length: 500 }, () =>
+    forwarder.forward(question('www.example.com'), 'udp', client),
+  );
+  assert.equal(await forwarder.forward(question('www.example.com'), 'udp', client), null);
   const tcp = upstream(conf.path, { timeout: 60_000 });
-  const late = tcp.forward(question('www.example.com'), 'tcp');
+  const late = tcp.forward(question('www.example.com'), 'tcp', client);
   forwarder.close();
   tcp.close();
   assert.deepEqual(new Set(await Promise.all([...waiting, late])), new Set([null]));
-  assert.equal(await forwarder.forward(question('www.example.com'), 'udp'), null);
+  assert.equal(await forwarder.forward(question('www.example.com'), 'udp', client), null);
 });

@@ -17,7 +17,8 @@ async function commit(body: string, config: object = Config) {
     provision: {
       stateDir: '/var/lib/weave',
       dnsDomain: 'weave.local.',
-      dnsAddress: null,
+      dnsServers: () => [],
+      isOurDns: () => false,
       searchDomains: () => [],
     },
   });

@@ -22,7 +22,7 @@ interface Setting {
   /** Config of the image; a list of them for one look after another; undefined: no such image */
   image?: object | null | (object | undefined)[];
   options?: Partial<CreateOptions>;
-  dnsAddress?: string | null;
+  dnsServers?: string[];
   target?: string;
   engine?: Engine;
   /** of the host */
@@ -64,7 +64,8 @@ async function create(body: unknown, setting: Setting = {}) {
       provision: {
         stateDir: '/var/lib/weave',
         dnsDomain: 'weave.local.',
-        dnsAddress: setting.dnsAddress === undefined ? dnsAddress : setting.dnsAddress,
+        dnsServers: () => setting.dnsServers ?? [dnsAddress],
+        isOurDns: (server) => server === dnsAddress,
         searchDomains: () => setting.searchDomains ?? [],
       },
       logger: silent,
@@ -412,7 +413,7 @@ test('our DNS server comes first, the user’s search stays', async () => {
   const { HostConfig } = await created({ Image: 'i', HostConfig: { Dns, DnsSearch: ['example.com'] } });
   assert.deepEqual(HostConfig.Dns, [dnsAddress, '8.8.8.8', '1.1.1.1']);
   assert.deepEqual(HostConfig.DnsSearch, ['example.com']);
-  const without = await created({ Image: 'i', HostConfig: { Dns: ['8.8.8.8'] } }, { dnsAddress: null });
+  const without = await created({ Image: 'i', HostConfig: { Dns: ['8.8.8.8'] } }, { dnsServers: [] });
   assert.deepEqual(without.HostConfig, { Dns: ['8.8.8.8'], Binds: [bind] });
 });
 

@@ -31,7 +31,8 @@ function inspect(says: string | (() => string), setting: Setting = {}) {
       provision: {
         stateDir: '/var/lib/weave',
         dnsDomain: 'weave.local.',
-        dnsAddress: '172.17.0.1',
+        dnsServers: () => ['172.17.0.1'],
+        isOurDns: (server) => server === '172.17.0.1',
         searchDomains: () => [],
       },
     },

@@ -1,0 +1,33 @@
+import { bridgeName } from './bridge.ts';
+import type { IpBatch } from './ip.ts';
+
+/** Where our name server is for containers that have no way to the host but ethwe. Link-local, and on every host. */
+export const dnsLinkAddress = '169.254.77.53';
+
+/** Number of the routing table, and of the rule that leads there. */
+const table = 7753;
+
+/** What a container needs to reach it. */
+export interface DnsRoute {
+  address: string;
+  /** of this host's bridge: the other hosts would answer for the address, too */
+  mac: string;
+}
+
+/**
+ * Puts the address on the bridge. What it answers goes back over the bridge, whatever subnet the asker is in: the host
+ * itself has no route there.
+ */
+export async function ensureDnsLink(ip: IpBatch): Promise<void> {
+  await removeRule(ip);
+  await ip.runOk([
+    `addr replace ${dnsLinkAddress}/32 scope link dev ${bridgeName}`,
+    `route replace default dev ${bridgeName} scope link table ${table}`,
+    `rule add from ${dnsLinkAddress} lookup ${table} pref ${table}`,
+  ]);
+}
+
+/** Takes the rule away; address and route go with the bridge. */
+export async function removeRule(ip: IpBatch): Promise<void> {
+  await ip.run([`rule del from ${dnsLinkAddress} lookup ${table} pref ${table}`]);
+}

@@ -1,0 +1,10 @@
+import * as v from 'valibot';
+import { ip } from './fields.ts';
+import { RecordKind } from './record-kind.ts';
+
+/** `dns/<ip>`: where containers were told that our name server is. */
+export const dnsAddressRecord = new RecordKind({
+  prefix: 'dns/',
+  key: ip as v.GenericSchema<string, v.InferOutput<typeof ip>>,
+  value: v.object({}),
+});
