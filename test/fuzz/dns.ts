@@ -112,7 +112,7 @@ export async function fuzzUpstream(options: FuzzOptions): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'weavets-'));
   const resolvConf = join(dir, 'resolv.conf');
   await writeFile(resolvConf, `nameserver ${address}\n`);
-  const upstream = new Upstream({ resolvConf, own: () => [], port, timeout: 60_000, logger: silent });
+  const upstream = new UpstreamDns({ resolvConf, own: () => [], port, timeout: 60_000, logger: silent });
   // Each has a share of its own.
   let count = 0;
   try {
