@@ -3,6 +3,7 @@ import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
+import { isUserNetwork } from '../model/policy.ts';
 import type { DnsRoute } from '../net/dns-link.ts';
 import {
   hostLink,
@@ -14,9 +15,11 @@ import {
   vethPids,
 } from '../net/veth.ts';
 import { ContainerProcess } from './container-process.ts';
+import { rewriteEngineFile } from './engine-file.ts';
 import { setHostname } from './hostname.ts';
 import type { HostsFiles } from './hosts-files.ts';
 import type { Naming } from './naming.ts';
+import { forwardable, pastOurs, throughOurs } from './resolv-conf.ts';
 
 /** A container that is on the network. */
 export interface Attachment {
@@ -54,6 +57,8 @@ export interface AttachmentsDeps {
   conditions: Conditions;
   /** the folder that the engine keeps its containers in: `/var/lib/docker` */
   engineRoot: () => Promise<string>;
+  /** true for an address of our name server */
+  isOurDns: (server: string) => boolean;
   /** how a container that was told of these name servers gets to ours */
   routeToDns: (servers: readonly string[]) => DnsRoute | undefined;
   /** `weave.local.` */
@@ -128,6 +133,7 @@ export class Attachments {
       await wish.begun;
       const resumed = performance.now();
       await this.writeHosts(id);
+      await this.#writeResolvConf(id, throughOurs);
       await veth.up();
       before?.process.close();
       const ms = prepared - began + performance.now() - resumed;
@@ -160,7 +166,7 @@ export class Attachments {
       addHosts: choice.addHosts,
     };
     try {
-      const path = info.hostsPath || `${await this.#deps.engineRoot()}/containers/${id}/hosts`;
+      const path = info.hostsPath || (await this.#engineFile(id, 'hosts'));
       hosts.ensure(id, path, wish);
       conditions.clear('HOSTS_FILE', id.slice(0, 12));
     } catch (error) {
@@ -168,6 +174,34 @@ export class Attachments {
       const text = `container ${info.name} does not find its weave address in /etc/hosts: ${messageOf(error)}`;
       conditions.set('HOSTS_FILE', text, id.slice(0, 12));
     }
+  }
+
+  /** Containers ask their own servers from here on, as we shall not: the daemon ends, and they go on. */
+  async handOver(): Promise<void> {
+    for (const id of this.#attached.keys()) await this.#writeResolvConf(id, pastOurs);
+  }
+
+  async #writeResolvConf(id: string, edit: typeof throughOurs): Promise<void> {
+    const { isOurDns, conditions } = this.#deps;
+    const { info, cidrs } = this.#attached.get(id) ?? {};
+    // On a network of the user Docker's own server is in that file, and asks ours first.
+    if (!info || !cidrs || info.ownResolvConf || isUserNetwork(info.networkMode)) return;
+    const subnets = cidrs.map((cidr) => cidr.subnet);
+    const forwarded = forwardable(info.dns, subnets, isOurDns);
+    if (forwarded.length === 0) return;
+    try {
+      const path = info.resolvConfPath || (await this.#engineFile(id, 'resolv.conf'));
+      rewriteEngineFile(id, path, (text) => edit(text, { isOurs: isOurDns, forwarded }));
+      conditions.clear('RESOLV_CONF', id.slice(0, 12));
+    } catch (error) {
+      const text = `container ${info.name} may ask its own DNS servers before ours: ${messageOf(error)}`;
+      conditions.set('RESOLV_CONF', text, id.slice(0, 12));
+    }
+  }
+
+  /** Where it is before the engine tells: not until the container's first start. */
+  async #engineFile(id: string, name: string): Promise<string> {
+    return `${await this.#deps.engineRoot()}/containers/${id}/${name}`;
   }
 
   /** The container is looked at again, in the same run. It may be called otherwise by now. */
@@ -210,6 +244,7 @@ export class Attachments {
     if (attachment === undefined) return;
     const { info, process } = attachment;
     conditions.clear('HOSTS_FILE', info.id.slice(0, 12));
+    conditions.clear('RESOLV_CONF', info.id.slice(0, 12));
     logger.info({ container: id.slice(0, 12), name: info.name }, 'detached');
     const { alive } = process;
     process.close();

@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import type { Asker, Askers } from '../dns/askers.ts';
-import { Cidr } from '../model/address.ts';
 import type { Attachment, Attachments } from './attachments.ts';
+import { forwardable } from './resolv-conf.ts';
 
 /** What {@link ContainerAskers} looks into. */
 export interface ContainerAskersDeps {
@@ -81,22 +80,4 @@ export class ContainerAskers implements Askers {
     for (const id of this.#scans.keys()) if (!alive.has(id)) this.#scans.delete(id);
     for (const [address, id] of this.#ids) if (!alive.has(id)) this.#ids.delete(address);
   }
-}
-
-/**
- * Those of a container's servers that we ask in its place: none that is ourselves, and none on our own network, which
- * only containers reach.
- */
-export function forwardable(
-  servers: readonly string[],
-  subnets: readonly Cidr[],
-  isOurs: (server: string) => boolean,
-): string[] {
-  const others = servers.filter((server) => isIP(server) !== 0 && !isOurs(server));
-  const isInside = (server: string) => {
-    if (isIP(server) !== 4) return false;
-    const { ip } = Cidr.parse(`${server}/32`);
-    return subnets.some((subnet) => subnet.contains(ip));
-  };
-  return others.some(isInside) ? [] : others;
 }

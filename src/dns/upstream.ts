@@ -89,7 +89,7 @@ export class UpstreamDns implements Forwarder {
 
   /** A server that others than this host can ask; undefined: none. */
   beyondHost(): string | undefined {
-    const isBeyond = (server: string) => isIPv4(server) && !server.startsWith('127.') && !isLocal(server);
+    const isBeyond = (server: string) => isIPv4(server) && !server.startsWith('127.') && server !== '0.0.0.0';
     return this.servers.find(isBeyond) ?? resolvedServers().find(isBeyond);
   }
 

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
+import { runOk } from '../../src/lib/exec.ts';
 import { type Host, until } from '../support/host.ts';
 import { forEachEngine, useHost } from '../support/use-host.ts';
 
@@ -75,6 +80,51 @@ forEachEngine(({ suite }) => {
     }
   });
 
+  test("a user's server is asked for what is not ours, and never before us, by musl too", async () => {
+    await using server = await nameServer(host, '10.250.0.1');
+    await run('web');
+    await run('guest', '--dns', server.address);
+    await copyResolver(host, 'guest');
+    for (let i = 0; i < 50; i++) {
+      const { stdout } = await host.run(['docker', 'exec', 'guest', '/resolve', 'web.weave.local']);
+      assert.equal(stdout.trim(), '10.32.0.1', `lookup ${i}`);
+    }
+    assert.equal(
+      (await host.run(['docker', 'exec', 'guest', '/resolve', 'www.corp.test'])).stdout,
+      '192.0.2.7\n',
+    );
+    // It is the host's servers that the others ask.
+    await copyResolver(host, 'web');
+    assert.equal((await host.run(['docker', 'exec', 'web', '/resolve', 'www.corp.test'])).stdout, '');
+    const shown = JSON.parse(await host.proxied('inspect', '-f', '{{json .HostConfig.Dns}}', 'guest'));
+    assert.deepEqual(shown, [server.address]);
+  });
+
+  test('when weavets has stopped, names of the world are found on', async () => {
+    await using server = await nameServer(host, '10.250.0.1');
+    const before = await host.runOk(['cat', '/etc/resolv.conf']);
+    await host.shell(`echo 'nameserver ${server.address}' > /etc/resolv.conf`);
+    await host.runOk(['docker', 'network', 'create', 'mine']);
+    try {
+      await run('plain');
+      await run('guest', '--dns', server.address);
+      await run('user', '--net', 'mine', '-e', 'WEAVE_CIDR=net:default');
+      await host.weavets('stop');
+      for (const container of ['plain', 'guest', 'user']) {
+        assert.equal(await finds(container, 'www.corp.test'), '192.0.2.7', container);
+      }
+      await host.launch();
+      for (const container of ['plain', 'guest', 'user']) {
+        assert.equal(await finds(container, 'plain'), '10.32.0.1', container);
+        assert.equal(await finds(container, 'www.corp.test'), '192.0.2.7', container);
+      }
+    } finally {
+      await host.shell('cat > /etc/resolv.conf', { input: before });
+      await host.removeContainers();
+      await host.runOk(['docker', 'network', 'rm', 'mine']);
+    }
+  });
+
   test('when docker0 has got another address, new containers ask there, and old ones are answered where they ask', async () => {
     await run('web');
     await run('old');
@@ -104,3 +154,51 @@ async function lookUp(host: Host, container: string, name: string): Promise<stri
   const { stdout } = await host.run(['docker', 'exec', container, 'ping', '-c', '1', '-W', '5', name]);
   return /^PING \S+ \(([\d.]+)\)/.exec(stdout)?.[1];
 }
+
+/** A server on the host that knows one name of corp.test, and says at once that all others do not exist. */
+async function nameServer(host: Host, address: string): Promise<AsyncDisposable & { address: string }> {
+  const child = host.spawn([
+    ...[
+      'dnsmasq',
+      '--keep-in-foreground',
+      '--conf-file=/dev/null',
+      '--no-resolv',
+      '--no-hosts',
+      '--pid-file=/run/dnsmasq-test.pid',
+    ],
+    ...[`--listen-address=${address}`, '--bind-interfaces', '--user=root', '--local=/#/'],
+    '--host-record=www.corp.test,192.0.2.7',
+  ]);
+  const ended = once(child, 'exit');
+  await until('dnsmasq answers', async () => {
+    assert.equal(child.exitCode, null, 'dnsmasq has ended');
+    return (
+      (await host.run(['dig', '+short', '+time=1', '+tries=1', `@${address}`, 'www.corp.test'])).stdout !== ''
+    );
+  });
+  const dispose = async () => {
+    await host.shell('kill $(cat /run/dnsmasq-test.pid)');
+    await ended;
+  };
+  return { address, [Symbol.asyncDispose]: dispose };
+}
+
+/** A program linked with musl, as Alpine's are, that prints what it finds for a name. */
+async function copyResolver(host: Host, container: string): Promise<void> {
+  const program = join(host.dir, 'resolve');
+  if (!existsSync(program)) {
+    await writeFile(`${program}.c`, resolver);
+    await runOk(['musl-gcc', '-static', '-o', program, `${program}.c`]);
+  }
+  await host.docker('cp', program, `${container}:/resolve`);
+}
+
+const resolver = `
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+int main(int argc, char **argv) {
+  struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *list;
+  if (getaddrinfo(argv[1], 0, &hints, &list)) return 1;
+  puts(inet_ntoa(((struct sockaddr_in *)list->ai_addr)->sin_addr));
+}`;

@@ -70,6 +70,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     hosts: await HostsFiles.load(store, logger),
     conditions,
     engineRoot: () => engine.rootFolder(),
+    isOurDns: (address) => dns.server?.isOurs(address) ?? false,
     routeToDns: (servers) => dns.server?.routeFor(servers),
     domain: config.dnsDomain,
     onAttached,
@@ -92,6 +93,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     options: { ...config, shimRoot: shimRoot(paths.state) },
     logger,
   });
+  undo.push(() => attachments.handOver());
   undo.push(() => reconciler.close());
 
   const outcomes = new ShimOutcomes({ attachments, engine, created, logger });
