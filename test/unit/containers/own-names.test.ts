@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { OwnNames } from '../../../src/containers/own-names.ts';
+
+const options = {
+  hostnameFromLabel: null,
+  hostnameMatch: '(.*)',
+  hostnameReplacement: '$1',
+  dnsDomain: 'weave.local.',
+};
+const made = new Map<string, string>();
+const names = new OwnNames(options, made);
+const container = { id: 'c', name: 'web', hostname: 'c0ffee', domainname: '', labels: {}, hostUts: false };
+const of = (fields: Partial<typeof container>) => names.of({ ...container, ...fields });
+
+test('a container is called by its hostname and by its name', () => {
+  for (const [fields, ...hostnames] of [
+    [{}, 'c0ffee', 'web'],
+    [{ hostname: 'web.weave.local' }, 'web'],
+    [{ hostname: 'Web.Weave.Local', name: 'WEB' }, 'web'],
+    [{ hostname: 'xx', domainname: '' }, 'xx', 'web'],
+    [{ hostname: 'xx.example.test', domainname: 'example.test' }, 'xx.example.test', 'xx', 'web'],
+    [{ hostname: 'web.v1.weave.local', name: 'web.v1' }, 'web.v1'],
+    [{ hostname: 'host1', hostUts: true }, 'web'],
+    [{ hostname: '', name: 'n'.repeat(63) }, 'n'.repeat(63)],
+  ] as const) {
+    const wanted = hostnames.map((name) => `${name}.weave.local.`);
+    assert.deepEqual(of(fields), { hostnames: wanted, renamed: undefined, problems: [] });
+  }
+});
+
+test('a hostname that was made of the name follows it; one that was asked for stays', () => {
+  made.set('c', 'old.weave.local');
+  const { hostnames, renamed } = of({ hostname: 'old.weave.local' });
+  assert.deepEqual(hostnames, ['web.weave.local.']);
+  assert.equal(renamed, 'web.weave.local');
+  assert.equal(of({ hostname: 'old.weave.local', name: 'old' }).renamed, undefined);
+  made.clear();
+  assert.deepEqual(of({ hostname: 'old.weave.local' }).hostnames, ['old.weave.local.', 'web.weave.local.']);
+});
+
+test('says of a name that it can be none in DNS', () => {
+  for (const name of ['n'.repeat(64), 'a..b']) {
+    const { hostnames, problems } = of({ hostname: '', name });
+    assert.deepEqual(hostnames, []);
+    assert.match(problems.join(), new RegExp(`^${name} can't be a name in DNS`));
+  }
+});
