@@ -40,7 +40,6 @@ export interface NameServerDeps {
 }
 
 const port53 = 53;
-const unlistened = 'DNS_ADDRESS';
 
 /**
  * Our name server, where containers reach it: on the docker bridge's address, at its former ones, which the containers
@@ -139,9 +138,9 @@ export class NameServer {
     const { conditions, logger } = this.#deps;
     try {
       await this.#server.listenAlso(now, this.#port);
-      conditions.update(unlistened, undefined);
+      conditions.update('DNS_ADDRESS', undefined);
     } catch (error) {
-      return conditions.update(unlistened, messageOf(error));
+      return conditions.update('DNS_ADDRESS', messageOf(error));
     }
     logger.info({ from: this.#address, to: now }, 'the docker bridge has another address; DNS is there, too');
     if (this.#address !== null) this.#former.add(this.#address);
