@@ -23,6 +23,8 @@ export interface NameServerOptions {
   /** `ip` or `ip:port`; null: the docker bridge's address, wherever that moves */
   listen: string | null;
   dockerBridge: string;
+  /** the host's; undefined: where it is on hosts */
+  resolvConf: string | undefined;
   /** of our bridge */
   mac: string;
   /** true for an address by which other hosts reach this one */
@@ -92,7 +94,9 @@ export class NameServer {
     const link = port === port53 && address !== '0.0.0.0' ? [dnsLinkAddress] : [];
     const addresses = [...(address === null ? [] : [address]), ...link];
     const own = new Set([...addresses, ...former]);
-    const upstream = new UpstreamDns({ own: () => [...own].map((each) => `${each}:${port}`), logger });
+    const { resolvConf } = options;
+    const listening = () => [...own].map((each) => `${each}:${port}`);
+    const upstream = new UpstreamDns({ resolvConf, own: listening, logger });
     const { domain, ttl } = options;
     const server = await DnsServer.listen({ addresses, port, domain, ttl, names, askers, upstream, logger });
     const started = new NameServer({ options, deps }, { upstream, server, port, address, former, own });

@@ -1,3 +1,4 @@
+import { readFileSync, readlinkSync } from 'node:fs';
 import { isIP } from 'node:net';
 
 /** What a resolv.conf says, in its order. */
@@ -19,4 +20,29 @@ export function parseResolvConf(text: string): ResolvConf {
   // The root means: none.
   conf.search = conf.search.filter((domain) => domain !== '.');
   return conf;
+}
+
+const place = '/etc/resolv.conf';
+
+/**
+ * Its text. A link in another root, as in /host/etc, leads to a path of that root; where that is not to be had, our own
+ * copy serves.
+ */
+export function readResolvConf(path: string): string {
+  const root = path.endsWith(place) ? path.slice(0, -place.length) : '';
+  if (root === '') return readFileSync(path, 'utf8');
+  try {
+    const target = linkTarget(path);
+    return readFileSync(target?.startsWith('/') ? `${root}${target}` : path, 'utf8');
+  } catch {
+    return readFileSync(place, 'utf8');
+  }
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }

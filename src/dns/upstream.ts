@@ -8,14 +8,14 @@ import dns from 'dns-packet';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { frame, frames } from './frames.ts';
-import { parseResolvConf } from './resolv-conf.ts';
+import { parseResolvConf, readResolvConf } from './resolv-conf.ts';
 import type { Client, Forwarder, Transport } from './server.ts';
 import { Shares } from './shares.ts';
 import { endOfQuestion, isResponse, rcodeOf, rcodes } from './wire.ts';
 
 export interface UpstreamOptions {
   /** default /etc/resolv.conf */
-  resolvConf?: string;
+  resolvConf?: string | undefined;
   /** `ip:port` where we listen ourselves; such servers are left out */
   own: () => readonly string[];
   /** of the servers; default 53 */
@@ -69,7 +69,7 @@ export class UpstreamDns implements Forwarder {
     if (now - this.#readAt < freshness) return this.#servers;
     this.#readAt = now;
     try {
-      const { servers: listed, search } = parseResolvConf(readFileSync(this.#resolvConf, 'utf8'));
+      const { servers: listed, search } = parseResolvConf(readResolvConf(this.#resolvConf));
       this.#search = search;
       const servers = listed.filter((server) => !this.#isOwn(server)).slice(0, maxServers);
       if (servers.join() !== this.#servers.join()) this.#logger.info({ servers }, 'DNS servers upstream');

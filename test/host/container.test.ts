@@ -33,6 +33,12 @@ test('the daemon as a container, by the compose file, without privileges beyond 
   // From outside, by the same socket, with the same command line.
   assert.equal((await host.weavets('ps')).stdout.trim().split('\n').length, 3);
 
+  // The host's name servers, when their list is replaced as network managers do.
+  await host.shell(`echo 'nameserver 10.250.0.77' > /etc/new.conf && mv /etc/new.conf /etc/resolv.conf`);
+  await until('the daemon asks the server that the host asks now', async () =>
+    (await host.weavets('status')).stdout.includes('Upstream: 10.250.0.77'),
+  );
+
   await host.docker('restart', '-t', '5', 'weave');
   await until('it is back', async () => (await host.weavets('status')).code === 0);
   assert.match(await host.docker('exec', 'two', 'ping', '-c', '1', 'one'), / 0% packet loss/);

@@ -29,6 +29,7 @@ export async function startDns(
     ttl: config.dnsTtl,
     listen: config.dnsListenAddress,
     dockerBridge: config.dockerBridge,
+    resolvConf: process.env.WEAVE_RESOLV_CONF,
     mac: host.bridge.address,
     isOutside: (address: string) => isOutside(address, host.network, host.rules.outside),
   };
