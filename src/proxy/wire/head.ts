@@ -9,8 +9,8 @@ const lf = 10;
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Field values: no control characters; those that Go refuses too. */
 const text = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** What Go's server takes as Host; anything else it refuses. */
-const hostText = /^[!$%&'()*+,\-.0-9:;=A-Z[\]_a-z~]*$/;
+/** What Go's server takes as Host; anything else it refuses. Old clients give the socket's path: the engine may judge. */
+const hostText = /^\/[\x21-\x7e]*$|^[!$%&'()*+,\-.0-9:;=A-Z[\]_a-z~]*$/;
 const requestLine = /^([^ ]+) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 /** What an HTTP/2 connection with prior knowledge starts with. */
 const preface = 'PRI * HTTP/2.0';
