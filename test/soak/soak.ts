@@ -1,4 +1,4 @@
-import type { Host } from '../support/host.ts';
+import { type Host, until } from '../support/host.ts';
 import { Clients } from './clients.ts';
 import { call, type Sample, Watch } from './watch.ts';
 
@@ -31,6 +31,8 @@ export async function soak(host: Host, pid: string, options: SoakOptions): Promi
     samples.push(sample);
     onSample(sample);
   };
+  // The kernel has them connected before the daemon takes them.
+  await until('the daemon has taken all clients', async () => (await watch.descriptors()) >= 2 * count);
   await look(0);
   const parts = 10;
   for (let part = 1; part <= parts; part++) {

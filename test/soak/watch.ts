@@ -28,6 +28,10 @@ export class Watch {
     this.#proc = host.path(`/proc/${pid}`);
   }
 
+  async descriptors(): Promise<number> {
+    return (await readdir(`${this.#proc}/fd`)).length;
+  }
+
   async sample(starts: number, clients: number): Promise<Sample> {
     const status = await readFile(`${this.#proc}/status`, 'utf8');
     const metrics = await this.#host.runOk(['curl', '-s', '127.0.0.1:6782/metrics']);
@@ -36,7 +40,7 @@ export class Watch {
       starts,
       rss: Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024),
       heap: Math.round(Number(/^nodejs_heap_size_used_bytes (\d+)/m.exec(metrics)?.[1]) / 2 ** 20),
-      descriptors: (await readdir(`${this.#proc}/fd`)).length - clients,
+      descriptors: (await this.descriptors()) - clients,
       warnings: Number(log.stdout),
       proxied: await timed(() => get(this.#host.socketPath('proxy'), '/_ping')),
       status: await timed(() => get(this.#host.path('/run/weave/control.sock'), '/status')),

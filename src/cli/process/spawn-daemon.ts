@@ -24,7 +24,7 @@ export interface SpawnOptions {
  * @throws WeaveError what the daemon says that keeps it from starting, else LAUNCH_FAILED
  */
 export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Promise<number> {
-  const log = openSync(how.log, 'a', 0o640);
+  const log = openLog(how.log);
   const child = spawn(process.execPath, [...daemonFlags, how.file], {
     cwd: '/',
     detached: true,
@@ -34,7 +34,7 @@ export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Prom
   // Through a pipe: there may be a password in it, and arguments and environment can be read as long as it runs.
   child.stdin?.on('error', () => {});
   child.stdin?.end(JSON.stringify(config));
-  closeSync(log);
+  if (log !== 'ignore') closeSync(log);
   // The daemon is in a session of its own, so Ctrl-C reaches only us.
   const interrupted = () => child.kill('SIGTERM');
   process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
@@ -47,6 +47,15 @@ export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Prom
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
     child.unref();
     child.stdio[3]?.destroy();
+  }
+}
+
+/** For what the daemon does not log itself, such as node's last words; a launch does not fail for want of it. */
+function openLog(path: string): number | 'ignore' {
+  try {
+    return openSync(path, 'a', 0o640);
+  } catch {
+    return 'ignore';
   }
 }
 

@@ -65,6 +65,12 @@ test('launch gives the pid of a daemon that is ready', async (t) => {
   assert.match(await readFile(how.log, 'utf8'), /^password s3cret$/m);
 });
 
+test('a log that can’t be opened keeps no daemon from its launch', async (t) => {
+  const how = await host(t, 'serve');
+  const pid = await spawnDaemon(config, { ...how, log: '/nowhere/log' });
+  assert.equal((await how.control.call('ping', {})).pid, pid);
+});
+
 test('a daemon that refuses: its own code and words', async (t) => {
   const how = await host(t, 'refuse');
   await assert.rejects(spawnDaemon(config, how), {
