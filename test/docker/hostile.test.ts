@@ -20,7 +20,8 @@ const traps: Record<string, { options?: string[]; script: string }> = {
     script: 'echo theirs >/mine; mount --bind /mine /etc/hosts; exec sleep 100000',
   },
   'a name that reads like fields of /proc': {
-    script: 'printf "x) R 1 1" >/proc/self/comm; exec sleep 100000',
+    // The shell stays: a new program would have its own name.
+    script: 'printf "x) R 1 1" >/proc/self/comm; sleep 100000; true',
   },
   'a hosts file of 3 MiB': {
     script: 'dd if=/dev/zero bs=1M count=3 2>/dev/null | tr "\\0" "\\n" >>/etc/hosts; exec sleep 100000',
@@ -55,7 +56,7 @@ test('what a container lays out for the daemon is never opened, and disturbs nob
     await host.proxied('run', '-d', '--name', name, ...options, 'busybox', 'sh', '-c', script);
     await until(`${trap} is laid`, async () => {
       const { stdout } = await host.tryDocker('top', name, '-o', 'pid,args');
-      return stdout.includes('sleep 100000') && !stdout.includes('sh -c');
+      return /^ *\d+ +(\/bin\/busybox )?sleep 100000$/m.test(stdout);
     });
   }
 
@@ -95,7 +96,9 @@ test('what a container lays out for the daemon is never opened, and disturbs nob
   await t.test('the good container lost no packet, and has its file and its name', async () => {
     await host.docker('exec', 'good', 'killall', '-INT', 'ping');
     await ended;
-    assert.match(shown, / 0% packet loss/);
+    const [, sent, answered] = /(\d+) packets transmitted, (\d+) packets received/.exec(shown) ?? [];
+    // The last one may have been on its way.
+    assert.ok(Number(answered) > 10 && Number(answered) >= Number(sent) - 1, shown);
     const self = await host.docker('exec', 'good', 'hostname', '-i');
     assert.match(await host.docker('exec', 'friend', 'ping', '-c', '1', 'good'), new RegExp(`\\(${self}\\)`));
   });
