@@ -2,12 +2,13 @@ import { setMaxListeners } from 'node:events';
 import { closeSync, readFileSync, writeSync } from 'node:fs';
 import type { LaunchConfig } from '../config/config.ts';
 import { secretVariables } from '../config/secrets.ts';
-import { codeOf, messageOf, WeaveError } from '../lib/errors.ts';
-import { createLogger, type Logger } from '../lib/log.ts';
+import { codeOf, WeaveError } from '../lib/errors.ts';
+import { createLogger } from '../lib/log.ts';
 import { LogFile } from '../lib/log-file.ts';
 import { Conditions } from '../model/conditions.ts';
 import { paths } from '../model/paths.ts';
 import { runParts } from './daemon.ts';
+import { surviveFaults } from './faults.ts';
 import { notifyReady } from './notify.ts';
 
 /**
@@ -39,20 +40,6 @@ export async function runDaemon(
   };
   await runParts({ config, logger, conditions, signal: ending.signal, stop, onReady });
   logger.info('stopped');
-}
-
-/** The network of many containers hangs on this process: what nobody caught is logged, and it goes on. */
-function surviveFaults(logger: Logger, conditions: Conditions): void {
-  const survive = (error: unknown) => {
-    logger.error({ err: error }, 'nobody caught an error (a bug in weavets)');
-    // What the system refused, descriptors or space, is no lasting fault.
-    if (error instanceof Error && 'syscall' in error) return;
-    conditions.set(
-      'FAULT',
-      `a fault of weavets: ${messageOf(error)}; please report it, with the log's lines of that time`,
-    );
-  };
-  process.on('unhandledRejection', survive).on('uncaughtException', survive);
 }
 
 /** File descriptor on which `launch` writes what it was asked for. */
