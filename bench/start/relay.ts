@@ -45,7 +45,9 @@ export class Relay implements AsyncDisposable {
     }
     let asked: string | undefined;
     client.on('data', (bytes: Buffer) => {
-      const [, target = ''] = /^[A-Z]+ (\S+) HTTP\/1\.1\r\n/.exec(bytes.toString('latin1')) ?? [];
+      const [, target] = /^[A-Z]+ (\S+) HTTP\/1\.1\r\n/.exec(bytes.toString('latin1')) ?? [];
+      // A body, in a packet of its own.
+      if (target === undefined) return;
       asked = /\/(_ping|create|attach|wait|start)(\?|$)/.exec(target)?.[1]?.replace('_', '');
       if (asked !== undefined) this.#note(`${asked} sent`);
     });
