@@ -10,7 +10,7 @@ import { forEachEngine, useHost } from '../support/use-host.ts';
 
 const sleeper = ['busybox', 'sleep', 'inf'];
 
-forEachEngine(({ suite }) => {
+forEachEngine(({ suite, api }) => {
   const host = useHost({ suite, launch: [] });
   afterEach(() => host.removeContainers());
   const run = (name: string, ...args: string[]) =>
@@ -62,6 +62,24 @@ forEachEngine(({ suite }) => {
       ]);
       await host.removeContainers();
       await host.runOk(['docker', 'network', 'rm', 'mine']);
+    }
+  });
+
+  test('on an internal network, where the engine passes questions on; else it is said', async () => {
+    await host.runOk(['docker', 'network', 'create', '--internal', 'inner']);
+    try {
+      await run('web');
+      const { stderr } = await host.tryProxied(
+        ...['run', '-d', '--name', 'guest', '--net', 'inner', '-e', 'WEAVE_CIDR=net:default', ...sleeper],
+      );
+      const isSilent = Number(api.split('.')[1]) >= 45;
+      const said = /on the internal network inner the engine passes no DNS question on/;
+      assert.equal(said.test(stderr), isSilent, stderr);
+      assert.equal(said.test((await host.weavets('ps', '--why')).stdout), isSilent);
+      assert.equal(await finds('guest', 'web'), isSilent ? undefined : '10.32.0.1');
+    } finally {
+      await host.removeContainers();
+      await host.runOk(['docker', 'network', 'rm', 'inner']);
     }
   });
 
@@ -147,11 +165,22 @@ forEachEngine(({ suite }) => {
     assert.equal(await finds('old', 'web'), web);
     assert.equal(await finds('new', 'web'), web);
   });
+
+  test('without a docker0, all containers ask over the weave bridge', async () => {
+    await host.weavets('stop');
+    await host.stopEngine();
+    await host.run(['ip', 'link', 'del', 'docker0']);
+    await host.startEngine(['--bridge=none']);
+    await host.launch();
+    await run('web');
+    await run('other');
+    assert.equal(await finds('other', 'web'), '10.32.0.1');
+  });
 });
 
 /** Address that a container's own resolver finds; undefined: none. */
 async function lookUp(host: Host, container: string, name: string): Promise<string | undefined> {
-  const { stdout } = await host.run(['docker', 'exec', container, 'ping', '-c', '1', '-W', '5', name]);
+  const { stdout } = await host.run(['docker', 'exec', container, 'ping', '-c', '1', '-W', '1', name]);
   return /^PING \S+ \(([\d.]+)\)/.exec(stdout)?.[1];
 }
 
