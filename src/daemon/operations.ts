@@ -3,7 +3,6 @@ import type { Cluster } from '../cluster/registration.ts';
 import type { LaunchConfig } from '../config/config.ts';
 import type { Attachments } from '../containers/attachments.ts';
 import type { ByHand } from '../containers/by-hand.ts';
-import { dnsObstacles } from '../containers/dns-obstacles.ts';
 import { type Exposer, exposeOwner } from '../containers/exposer.ts';
 import type { Naming } from '../containers/naming.ts';
 import type { Reconciler } from '../containers/reconciler.ts';
@@ -85,9 +84,7 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       const reason = reconciler.reason(info);
       const attached = reason === undefined;
       const cidrs = attachments.get(id)?.cidrs.join(' ') ?? '';
-      const isNamed = attached && config.dns;
-      const obstacles = isNamed ? await dnsObstacles(engine, info.networkMode) : [];
-      const warnings = isNamed ? [...naming.warnings(info), ...obstacles] : [];
+      const warnings = attached && config.dns ? naming.warnings(info) : [];
       return [{ id, name: info.name, attached, reason: reason ?? cidrs, warnings }];
     } catch (error) {
       // One that hangs the engine must not hide the others.

@@ -193,8 +193,10 @@ export class DnsServer {
   }
 
   #isNear(asker: string, address: string): boolean {
+    const known = this.#askers.of(asker);
+    if (known === undefined) return false;
     const ip = parseIp(address);
-    return this.#askers.of(asker)?.subnets.some((subnet) => subnet.contains(ip)) ?? false;
+    return known.subnets.some((subnet) => subnet.contains(ip));
   }
 }
 

@@ -1,4 +1,3 @@
-import { dnsObstacles } from '../../containers/dns-obstacles.ts';
 import { ExecGate } from '../../containers/exec-gate.ts';
 import { ControlServer } from '../../control/server.ts';
 import { type ApiDeps, apiListener, startApiServer } from '../../http/routes/weave.ts';
@@ -140,8 +139,6 @@ async function startProxy(
     },
     namings: {
       warnings: (called) => naming.warnings({ ...called, id: '', hostUts: false }),
-      // A container that is made is worth more than a warning that can't be had.
-      obstacles: (networkMode) => dnsObstacles(engine, networkMode).catch(() => []),
       keepMade: (id, hostname) => made.keep(id, hostname),
     },
     attachments: reconciler,

@@ -36,8 +36,6 @@ export interface Called {
 export interface Namings {
   /** Why a container that is called so will not be found by it, or not alone; for people. */
   warnings(called: Called): string[];
-  /** Why a container on this network can't ask for names; for people. */
-  obstacles(networkMode: string): Promise<string[]>;
   /** A container's hostname was made of its name: nobody asked for it. */
   keepMade(id: string, hostname: string): Promise<void>;
 }
@@ -117,10 +115,7 @@ export function createContainer(
     });
     putDns(host, provision, hostname);
     config.set('HostConfig', host);
-    const answer = await call.forward(config.toBuffer());
-    const isTold = answer.status === 201 && provision.dnsServers(networkMode).length > 0;
-    const obstacles = isTold ? await namings.obstacles(networkMode) : [];
-    return remember(answer, { asked, made, warnings: [...warnings, ...obstacles] });
+    return remember(await call.forward(config.toBuffer()), { asked, made, warnings });
   }
 
   /** Keeps what was asked for and what was made of it, under the id that the engine gives; tells of the warnings. */

@@ -54,7 +54,6 @@ async function create(body: unknown, setting: Setting = {}) {
       },
       namings: {
         warnings: () => setting.warnings ?? [],
-        obstacles: async (networkMode) => (networkMode === 'inner' ? ['no names there'] : []),
         keepMade: async (id, hostname) => void setting.made?.set(id, hostname),
       },
       created: {
@@ -377,18 +376,6 @@ test('what to know of the name is told beside what the engine warns of', async (
   const target = `/containers/create?name=${'n'.repeat(60)}`;
   const [tooLong] = (await warned(none, { target })) ?? [];
   assert.match(tooLong ?? '', /^n+\.weave\.local\. is longer than the 64 bytes of a hostname.*--hostname$/);
-});
-
-test('that names can’t be asked for on a network is told', async () => {
-  const Env = ['WEAVE_CIDR='];
-  const engine = () => ({ status: 201, body: '{"Id":"c1","Warnings":null}' });
-  for (const [NetworkMode, warnings] of [
-    ['inner', ['no names there']],
-    ['other', null],
-  ] as const) {
-    const { answer } = await create({ Image: 'i', Env, HostConfig: { NetworkMode } }, { engine });
-    assert.deepEqual(JSON.parse(await textOf(answer)).Warnings, warnings);
-  }
 });
 
 test('with the host’s UTS namespace there is no hostname to set', async () => {
