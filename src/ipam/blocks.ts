@@ -97,9 +97,11 @@ export class Blocks implements Space {
     try {
       if (own.has(ip)) return;
       const owner = await this.#takeOne(ip);
+      this.#ledger.checkNotSuspended();
       if (own.has(ip)) return;
       await this.#wants.ask(owner, { first: ip, last: ip });
       await this.#ledger.settle(cellOf(ip));
+      this.#ledger.checkNotSuspended();
       if (own.has(ip)) return;
       throw new WeaveError(
         'IPAM_CONFLICT',

@@ -210,3 +210,22 @@ test('a link of an earlier daemon stays until its containers were looked at; the
   await until('the stale one is gone', async () => (await shared.list('link/')).length === 1);
   assert.equal((await shared.get(kept.key))?.revision, revision, 'what is right is not written again');
 });
+
+test('a start is one message to the others, an end is one, and nothing is kept of it', async (t) => {
+  const { cluster, shared, own } = makeCluster(t);
+  cluster.completed();
+  await until('this host is registered', async () => (await shared.list('host/')).length === 1);
+  const before = (await shared.get(hostRecord.keyOf(here)))?.revision ?? 0;
+  own.set(id('1'), linkOf('1', '10.32.0.1'));
+  cluster.changed(id('1'));
+  await until('it is told', async () => (await shared.list('link/')).length === 1);
+  cluster.changed(id('1'));
+  own.delete(id('1'));
+  // Ended, and then removed.
+  cluster.changed(id('1'));
+  await until('it is gone', async () => (await shared.list('link/')).length === 0);
+  cluster.changed(id('1'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await shared.commit([{ key: 'mark', value: '' }]);
+  assert.equal((await shared.get('mark'))?.revision, before + 3);
+});
