@@ -109,7 +109,8 @@ function inputRules({ outside, encryption, dns, closedPorts, loopbackPorts }: Fi
   return [
     // First, for their number: the frames of other hosts. Accepted here, as the host's own policy may be to drop.
     ...overlayRules(outside, encryption),
-    `-i lo ${udp(overlayPorts)} -j ACCEPT`,
+    // Both, as Weave Net's API over HTTP is at 6784/tcp of loopback.
+    ...either.map((of) => `-i lo ${of(overlayPorts)} -j ACCEPT`),
     ...either.map((of) => `${of(overlayPorts)} -j DROP`),
     ...(dns ? dnsRules(dns, '-i lo', '-j ACCEPT') : []),
     '-i lo -j RETURN',
