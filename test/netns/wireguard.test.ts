@@ -148,8 +148,10 @@ test('the encrypted datapath', async (t) => {
 
   await t.test('removes all of it', async () => {
     await one.call('stop');
-    assert.equal((await one.host.shell('pgrep -xc wireguard-go')).stdout.trim(), '0');
     await one.call('remove');
+    await until('wireguard-go has ended', async () => {
+      return (await one.host.shell('pgrep -xc wireguard-go')).stdout.trim() === '0';
+    });
     assert.doesNotMatch(await one.host.runOk(['ip', '-o', 'link']), /vxlan|weave-wg/);
     assert.doesNotMatch(await one.host.runOk(['ip', 'rule']), /6784/);
   });
