@@ -1,18 +1,22 @@
 /** Commands that can't be run, beside the engine alone. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { rm } from 'node:fs/promises';
+import { after, test } from 'node:test';
 import { until } from '../support/host.ts';
 import { forEachEngine, useHost } from '../support/use-host.ts';
 
 forEachEngine(({ suite, name: engine }) => {
   const host = useHost({ suite, launch: [], prepare });
-  const files = ['-v', '/tmp/files:/files'];
+  // Hosts share /tmp with the machine.
+  const folder = `/tmp/no-command-${process.pid}-${engine}`;
+  const files = ['-v', `${folder}:/files`];
+  after(() => rm(folder, { recursive: true, force: true }));
 
   async function prepare(): Promise<void> {
     await host.runOk([
       'sh',
       '-c',
-      `mkdir -p /tmp/files; cd /tmp/files; echo echo >plain; echo garbage >odd; printf '#!/none\\n' >orphan
+      `mkdir -p ${folder}; cd ${folder}; echo echo >plain; echo garbage >odd; printf '#!/none\\n' >orphan
        chmod +x odd orphan; ln -s loop loop`,
     ]);
   }
