@@ -8,16 +8,22 @@ version: "2.4"
 services:
   web:
     image: busybox
+    # Podman's containers may not ping without it.
+    cap_add: [NET_RAW]
     command: sleep 1000
     labels:
       weavets.cidr: "net:default"
   db:
     image: busybox
+    # Podman's containers may not ping without it.
+    cap_add: [NET_RAW]
     command: sleep 1000
     environment:
       WEAVE_CIDR: 10.32.77.7/12
   plain:
     image: busybox
+    # Podman's containers may not ping without it.
+    cap_add: [NET_RAW]
     command: sleep 1000
 `;
 
@@ -27,10 +33,14 @@ version: "2.4"
 services:
   one:
     image: busybox
+    # Podman's containers may not ping without it.
+    cap_add: [NET_RAW]
     command: sleep 1000
     network_mode: bridge
   two:
     image: busybox
+    # Podman's containers may not ping without it.
+    cap_add: [NET_RAW]
     command: sleep 1000
     network_mode: bridge
 `;
