@@ -7,6 +7,7 @@ import type { Cidr } from '../model/address.ts';
 import { decide, type PolicyOptions } from '../model/policy.ts';
 import { ethweAddresses, linkAddresses } from '../net/addresses.ts';
 import { bridgeName } from '../net/bridge.ts';
+import { dnsLinkAddress } from '../net/dns-link.ts';
 import { vethPids } from '../net/veth.ts';
 import { exposeRecord } from '../store/records/expose.ts';
 import type { Store } from '../store/store.ts';
@@ -91,6 +92,8 @@ function wouldGet(info: ContainerInfo, cidrs: readonly Cidr[], { policy, allocat
 /** The host's own addresses; that traffic from them to the outside is masqueraded is what `expose` does unasked. */
 async function adoptExposed({ allocator, store }: AdoptDeps): Promise<void> {
   for (const cidr of await linkAddresses(bridgeName)) {
+    // Our name server's, which nobody exposed.
+    if (cidr.address === dnsLinkAddress) continue;
     await allocator.adopt(exposeOwner, cidr);
     const key = exposeRecord.keyOf(cidr);
     if (!(await store.get(key))) await store.commit([exposeRecord.write(cidr, { masquerade: true })]);

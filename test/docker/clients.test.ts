@@ -28,7 +28,7 @@ test('dockerode: a container’s whole life', async () => {
   const container = await docker.createContainer({
     name: 'whole',
     Image: 'busybox',
-    Cmd: ['sh', '-c', 'read line; echo "got $line"; echo err >&2; exit 4'],
+    Cmd: ['sh', '-c', 'read line; echo "$(hostname) got $line"; echo err >&2; exit 4'],
     OpenStdin: true,
     StdinOnce: true,
   });
@@ -47,9 +47,10 @@ test('dockerode: a container’s whole life', async () => {
   stream.end('typed\n');
   assert.equal((await waited).StatusCode, 4);
   await ended;
-  assert.deepEqual([out.text(), err.text()], ['got typed\n', 'err\n']);
-  assert.equal(((await container.logs({ stdout: true })) as Buffer).subarray(8).toString(), 'got typed\n');
-  assert.equal((await container.inspect()).Config.Hostname, 'whole.weave.local');
+  assert.deepEqual([out.text(), err.text()], ['whole.weave.local got typed\n', 'err\n']);
+  assert.equal(((await container.logs({ stdout: true })) as Buffer).subarray(8).toString(), 'whole.weave.local got typed\n');
+  // Nobody asked for a hostname: inspect shows what the engine makes of that.
+  assert.equal((await container.inspect()).Config.Hostname, container.id.slice(0, 12));
   await container.remove();
   await removed;
   (events as unknown as { destroy(): void }).destroy();

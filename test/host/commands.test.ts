@@ -120,7 +120,7 @@ test('the flags of attach hold when the daemon and the container start again', a
   const asAsked = async () => {
     assert.match(
       await inside('c3', 'cat', '/etc/hosts'),
-      /^10\.32\.5\.1\tc3\.weave\.local c3\n10\.9\.9\.9\tdb$/m,
+      /^10\.9\.9\.9\tdb\n10\.32\.5\.1\tc3\.weave\.local c3$/m,
     );
     const routes = await inside('c3', 'ip', 'route');
     assert.match(routes, /10\.32\.5\.0\/24 dev ethwe/);
