@@ -48,7 +48,10 @@ test('dockerode: a container’s whole life', async () => {
   assert.equal((await waited).StatusCode, 4);
   await ended;
   assert.deepEqual([out.text(), err.text()], ['whole.weave.local got typed\n', 'err\n']);
-  assert.equal(((await container.logs({ stdout: true })) as Buffer).subarray(8).toString(), 'whole.weave.local got typed\n');
+  assert.equal(
+    ((await container.logs({ stdout: true })) as Buffer).subarray(8).toString(),
+    'whole.weave.local got typed\n',
+  );
   // Nobody asked for a hostname: inspect shows what the engine makes of that.
   assert.equal((await container.inspect()).Config.Hostname, container.id.slice(0, 12));
   await container.remove();
