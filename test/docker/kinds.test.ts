@@ -110,7 +110,7 @@ test('a command that ends at once is no failure, and leaves nothing', async () =
   assert.equal(await host.docker('ps', '-aq', '--filter', 'name=base'), '');
 });
 
-test('/etc/hosts names the container by its weave address, then what --add-host asked', async () => {
+test('/etc/hosts has what --add-host asked, then names the container by its weave address before that of the engine', async () => {
   const { stdout } = await run(
     '--name',
     'hosted',
@@ -122,6 +122,6 @@ test('/etc/hosts names the container by its weave address, then what --add-host 
   );
   assert.match(
     stdout,
-    /^10\.32\.0\.\d+\thosted\.weave\.local hosted\n10\.9\.9\.9\tdb\n127\.0\.0\.1\tlocalhost\n/,
+    /^127\.0\.0\.1\tlocalhost\n[\s\S]*\n10\.9\.9\.9\tdb\n10\.32\.0\.\d+\thosted\.weave\.local hosted\n172\.17\.0\.\d+\thosted\.weave\.local hosted\n$/,
   );
 });

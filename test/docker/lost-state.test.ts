@@ -40,7 +40,8 @@ describe('what is on disk is damaged while no daemon runs', () => {
 
   for (const [what, harm] of Object.entries({
     'a truncated file': `truncate -s 12288 ${file}`,
-    'six garbage pages': `for page in 2 4 5 7 8 9; do yes garbage | head -c 4096 | dd of=${file} bs=4096 seek=$page conv=notrunc status=none; done`,
+    // All but the two that say where the others are: which of those are in use depends on what was written before.
+    'garbage pages': `end=$(($(stat -c %s ${file}) / 4096)); yes garbage | dd of=${file} bs=4096 seek=2 count=$((end - 2)) iflag=fullblock conv=notrunc status=none`,
     'an empty file': `: >${file}`,
     'nothing left of it': `rm -rf ${store}`,
   })) {
