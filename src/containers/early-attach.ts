@@ -13,12 +13,15 @@ export interface EarlyAttach {
 /**
  * Attaches a container as soon as it has a network namespace, up to what waits for the engine's last files.
  * @param info of the container as it was before
+ * @param connected resolves when the engine has made its own network for the container: two that make links at the
+ * same time wait for the kernel's one lock, and the engine's start would be the later by that
  * @param attach does it; `begun` resolves when the engine has written the container's files. What it throws is left to
  * the attempt that follows the engine's answer
  */
 export function attachEarly(
   info: ContainerInfo,
   watch: StartWatch,
+  connected: Promise<unknown>,
   attach: (running: ContainerInfo, begun: Promise<unknown>) => Promise<void>,
 ): EarlyAttach {
   const answered = new AbortController();
@@ -33,6 +36,7 @@ export function attachEarly(
       .then<unknown>((known) => known ?? started);
     begun.catch(() => {});
     try {
+      await Promise.race([connected, begun]);
       await attach({ ...info, pid: process.pid, running: true }, begun);
       return true;
     } catch {

@@ -56,6 +56,8 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #logger: Logger;
   readonly #lock: KeyedLock;
+  /** Containers that the engine is starting: to be called when it has connected one to a network. */
+  readonly #connecting = new Map<string, () => void>();
   readonly #retries = new Retries({ task: (id) => this.reconcile(id), pauses: retryPauses });
 
   constructor(fields: {
@@ -101,15 +103,18 @@ export class Reconciler {
       if (info.autoRemove && !info.running) await this.#engine.remove(id).catch(() => {});
       throw error;
     }
-    const early = attachEarly(info, this.#startWatch, (running, begun) =>
+    const connected = new Promise<void>((resolve) => this.#connecting.set(id, resolve));
+    const early = attachEarly(info, this.#startWatch, connected, (running, begun) =>
       this.#lock.run(id, () => this.#attach(running, begun)),
     );
     return {
       id,
       complete: async () => {
+        this.#connecting.delete(id);
         if (!(await early.complete())) await this.reconcile(id);
       },
       abandon: async () => {
+        this.#connecting.delete(id);
         await early.abandon();
         await this.reconcile(id);
       },
@@ -164,6 +169,7 @@ export class Reconciler {
 
   /** What an event of the engine tells is met; what fails is tried again. */
   noticed({ action, id }: ContainerEvent): void {
+    if (action === 'network') this.#connecting.get(id)?.();
     this.#notice(action, id).catch(() => {});
   }
 
