@@ -1,7 +1,11 @@
 import { hasCode, messageOf, WeaveError } from '../../lib/errors.ts';
 import type { Context } from '../command.ts';
 import { importReset } from './daemon.ts';
+import { runningPid } from './running.ts';
 import { stopDaemon } from './stop-daemon.ts';
+
+/** Longest wait for the other hosts to be told, ms. */
+const leavePatience = 10_000;
 
 /**
  * Ends the daemon and takes away all that it made on this host.
@@ -13,7 +17,7 @@ export async function resetAll(context: Context, force: boolean): Promise<void> 
     throw new WeaveError('NOT_ROOT', 'this changes the network of the host; run it as root or with sudo');
   }
   try {
-    await leave(context);
+    if ((await runningPid(context.control)) !== undefined) await leave(context);
     await stopDaemon(context);
   } catch (error) {
     if (!force) throw error;
@@ -25,7 +29,7 @@ export async function resetAll(context: Context, force: boolean): Promise<void> 
 
 /** The other hosts are told while there is a daemon that can. */
 async function leave({ control, err }: Context): Promise<void> {
-  await control.call('leave', {}).catch((error: unknown) => {
+  await control.call('leave', {}, { timeoutMs: leavePatience }).catch((error: unknown) => {
     if (!hasCode(error, 'NOT_RUNNING')) err(`warning: ${messageOf(error)}`);
   });
 }
