@@ -98,7 +98,7 @@ const rows: Record<string, { typed?: string; shows: (stdout: string) => unknown 
     shows: (stdout) => assert.match(stdout, /^10\.32\.0\.\d+\n[\s\S]* 0% packet loss/),
   },
   'weavets hide': {
-    typed: 'weavets hide; ip -4 addr show weave',
+    typed: 'weavets hide; ip -4 addr show weave scope global',
     shows: (stdout) => assert.match(stdout, /^10\.32\.0\.\d+\n$/),
   },
   'weavets dns-add C -h NAME': {
@@ -149,7 +149,10 @@ const rows: Record<string, { typed?: string; shows: (stdout: string) => unknown 
   'weavets uninstall': {
     typed: 'weavets uninstall --force; ls /etc/systemd/system/weavets.* || true',
     shows: (stdout) =>
-      assert.match(stdout, /^removed \/etc\/systemd\/system\/weavets\.socket\nremoved [^\n]*service\n$/),
+      assert.match(
+        stdout,
+        /^removed \/etc\/systemd\/system\/weavets\.socket\nremoved [^\n]*service\nremoved \/etc\/default\/weavets\n$/,
+      ),
   },
   'weavets help': {
     typed: 'weavets help; weavets help addresses; weavets help --man',

@@ -47,8 +47,7 @@ test('a daemon that cannot start says why, and is gone', async () => {
 
 test('launch that is interrupted leaves no daemon', async () => {
   // It waits for an engine that hangs: it has not launched when it is interrupted.
-  const engine = (await host.runOk(['cat', '/run/docker.pid'])).trim();
-  await host.runOk(['kill', '-STOP', engine]);
+  await host.pauseEngine();
   try {
     const launching = host.spawn([weavets, 'launch']);
     const ended = new Promise((resolve) => launching.once('close', resolve));
@@ -58,7 +57,7 @@ test('launch that is interrupted leaves no daemon', async () => {
     await ended;
     await until('no daemon is left', async () => (await daemons()).length === 0);
   } finally {
-    await host.runOk(['kill', '-CONT', engine]);
+    await host.resumeEngine();
   }
 });
 

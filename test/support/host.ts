@@ -208,6 +208,22 @@ export class Host implements AsyncDisposable {
     this.#engine = undefined;
   }
 
+  /** The engine hangs until {@link resumeEngine}. */
+  async pauseEngine(): Promise<void> {
+    await this.#signalEngine('STOP');
+  }
+
+  async resumeEngine(): Promise<void> {
+    await this.#signalEngine('CONT');
+    // nsenter stops itself when what it runs is stopped, and would never learn of its end.
+    this.#engine?.kill('SIGCONT');
+  }
+
+  async #signalEngine(signal: 'STOP' | 'CONT'): Promise<void> {
+    const pid = (await readFile(this.path(this.#program.pidFile), 'utf8')).trim();
+    await this.runOk(['kill', `-${signal}`, pid]);
+  }
+
   /** The image `busybox`, made from Debian's busybox-static, `CMD ["sh"]`. */
   async importBusybox(): Promise<void> {
     await this.runOk(['sh', join(repository, 'scripts/import-busybox.sh'), this.engineSocket]);
