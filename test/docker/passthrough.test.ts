@@ -120,9 +120,11 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
   });
 
   test('cp both ways, build, save and load', async () => {
+    // Hosts share /tmp with the machine, and two may play at the same time.
+    const file = `/tmp/passthrough-${process.pid}`;
     assert.equal(
       await sh(
-        'echo content >/tmp/f$$ && docker cp /tmp/f$$ long:/f && docker cp long:/f - | tar -xO; rm /tmp/f$$',
+        `echo content >${file} && docker cp ${file} long:/f && docker cp long:/f - | tar -xO; rm ${file}`,
       ),
       'content\n',
     );
@@ -130,7 +132,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
       "printf 'FROM busybox\\nRUN echo built >/built\\n' | docker build -t built - && docker run --rm built cat /built | grep built",
     );
     await sh(
-      'dd if=/dev/urandom of=/tmp/big$$ bs=1M count=30 2>/dev/null; tar -c -C /tmp big$$ | docker import - big >/dev/null; rm /tmp/big$$',
+      `dd if=/dev/urandom of=${file} bs=1M count=30 2>/dev/null; tar -c -C /tmp $(basename ${file}) | docker import - big >/dev/null; rm ${file}`,
     );
     // The order of files in the archive, and their times, are new each time.
     const saved =
@@ -138,9 +140,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
     const direct = await host.shell(saved);
     assert.equal(await sh(saved), direct.stdout);
     assert.match(
-      await sh(
-        'docker save -o /tmp/big$$ big; docker rmi big >/dev/null; docker load -i /tmp/big$$; rm /tmp/big$$',
-      ),
+      await sh(`docker save -o ${file} big; docker rmi big >/dev/null; docker load -i ${file}; rm ${file}`),
       /Loaded image: big/,
     );
   });

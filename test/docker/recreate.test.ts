@@ -111,19 +111,13 @@ forEachEngine(({ suite }) => {
   });
 
   test('Compose 2 leaves alone what is as its file says', async () => {
+    // Hosts share /tmp with the machine, and two may play at the same time.
+    const file = `/tmp/recreate-${process.pid}.yml`;
     await writeFile(
-      host.path('/tmp/compose.yml'),
+      host.path(file),
       'services:\n  one:\n    image: busybox\n    command: sleep 1000\n    network_mode: bridge\n',
     );
-    const up = await inSuite(suite ?? 'sid', [
-      'docker-compose',
-      '-f',
-      '/tmp/compose.yml',
-      '-p',
-      'p',
-      'up',
-      '-d',
-    ]);
+    const up = await inSuite(suite ?? 'sid', ['docker-compose', '-f', file, '-p', 'p', 'up', '-d']);
     const env = { DOCKER_HOST: host.proxySocket };
     const ids: string[] = [];
     for (let time = 0; time < 2; time++) {

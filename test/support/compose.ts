@@ -50,8 +50,10 @@ services:
  * @param command argv that runs it with further arguments @param joint what joins a container's name: `_` or `-`
  */
 export async function playCompose(host: Host, command: readonly string[], joint: '_' | '-'): Promise<void> {
+  // Hosts share /tmp with the machine, and two may play at the same time.
+  const file = `/tmp/weavets-compose-${process.pid}.yml`;
   const compose = async (...args: string[]) => {
-    const files = ['-p', 'cp', '-f', '/tmp/weavets-compose.yml'];
+    const files = ['-p', 'cp', '-f', file];
     const out = await host.run([...command, ...files, ...args], { env: { DOCKER_HOST: host.proxySocket } });
     assert.equal(out.code, 0, `${args.join(' ')}: ${out.stdout}${out.stderr}`);
     return out.stdout;
@@ -59,7 +61,7 @@ export async function playCompose(host: Host, command: readonly string[], joint:
   const named = (service: string) => `cp${joint}${service}${joint}1`;
   const exec = (service: string, ...argv: string[]) => compose('exec', '-T', service, ...argv);
 
-  await writeFile(host.path('/tmp/weavets-compose.yml'), onOwnNetwork);
+  await writeFile(host.path(file), onOwnNetwork);
   await compose('up', '-d');
   assert.match(await exec('web', 'ip', '-4', 'addr', 'show', 'ethwe'), /inet 10\.32\.\d+\.\d+\/12 /);
   assert.match(await exec('db', 'ip', '-4', 'addr', 'show', 'ethwe'), /inet 10\.32\.77\.7\/12 /);
@@ -73,7 +75,7 @@ export async function playCompose(host: Host, command: readonly string[], joint:
   assert.match(await exec('web', 'ping', '-c', '1', `${named('db')}.weave.local`), /\(10\.32\.77\.7\)/);
   await compose('down', '-t', '0');
 
-  await writeFile(host.path('/tmp/weavets-compose.yml'), onBridge);
+  await writeFile(host.path(file), onBridge);
   await compose('up', '-d');
   assert.match(
     await exec('one', 'ping', '-c', '1', named('two')),
