@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { connect } from 'node:net';
+import { acceptsConnections } from '../lib/accepts.ts';
 import { codeOf, messageOf, statusOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { readBody } from '../lib/read-body.ts';
@@ -125,21 +125,10 @@ async function removeStale(path: string): Promise<void> {
   if (!before.isSocket()) {
     throw new WeaveError('LAUNCH_FAILED', `${path} is in the way and is not a socket; remove it`);
   }
-  if (await answers(path)) throw new WeaveError('ALREADY_RUNNING', 'weavets is already running');
+  if (await acceptsConnections(path)) throw new WeaveError('ALREADY_RUNNING', 'weavets is already running');
   // Another daemon may have replaced it meanwhile: that one is alive.
   const now = lstatSync(path, { throwIfNoEntry: false });
   if (now?.ino === before.ino) unlinkSync(path);
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {

@@ -7,7 +7,7 @@ import { runOk } from '../lib/exec.ts';
 import { howToInstall, neededTools } from '../lib/tools.ts';
 import { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
-import { addressOf, type HostNetwork, overlappingRoute } from '../net/host.ts';
+import { type HostNetwork, overlappingRoute } from '../net/host.ts';
 
 /** Every tool that attachment runs is there: found out at launch, not at the first container. */
 export async function checkTools(): Promise<void> {
@@ -61,14 +61,4 @@ export function overlapText(config: LaunchConfig, network: HostNetwork): string 
   const route = overlappingRoute(Cidr.parse(config.ipallocRange), network);
   if (route === undefined) return undefined;
   return `the host's route ${route} lies over the address range ${config.ipallocRange}; addresses of that route are out of reach from containers, and theirs from the host: remove the route (a Docker network: docker network rm), or launch all hosts anew with another --ipalloc-range`;
-}
-
-/** The address that containers on the engine's default bridge reach the host by. */
-export async function dockerBridgeAddress(dockerBridge: string): Promise<string> {
-  const address = await addressOf(dockerBridge);
-  if (address !== undefined) return address;
-  throw new WeaveError(
-    'LAUNCH_FAILED',
-    `the interface ${dockerBridge} is not there or has no IPv4 address; start the engine with its default bridge, or name another interface in DOCKER_BRIDGE`,
-  );
 }

@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { acceptsConnections } from '../../lib/accepts.ts';
 import { hasCode, WeaveError } from '../../lib/errors.ts';
 import { paths } from '../../model/paths.ts';
 import type { Context } from '../command.ts';
@@ -20,19 +20,8 @@ export async function proxyEndpoints(control: Context['control']): Promise<[stri
     }
     return [first, ...others];
   } catch (error) {
-    if (hasCode(error, 'NOT_ROOT') && (await opens(paths.proxy.slice('unix://'.length))))
+    if (hasCode(error, 'NOT_ROOT') && (await acceptsConnections(paths.proxy.slice('unix://'.length))))
       return [paths.proxy];
     throw error;
   }
-}
-
-function opens(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
