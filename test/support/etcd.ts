@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, runOk } from '../../src/lib/exec.ts';
+import { until } from './until.ts';
 
 interface Pem {
   ca: string;
@@ -117,12 +118,13 @@ export class Etcd implements AsyncDisposable {
     this.#user = 'root:secret';
   }
 
-  /** Sends a signal; of SIGKILL it waits for the end. */
+  /** Sends a signal; of SIGKILL it waits for the end, of SIGSTOP until no thread runs any more. */
   async kill(signal: NodeJS.Signals, index = 0): Promise<void> {
     const child = (this.#members[index] as Member).process;
     if (!child) return;
     const ended = once(child, 'exit');
     child.kill(signal);
+    if (signal === 'SIGSTOP') await until('etcd has stopped', () => hasStopped(child.pid as number));
     if (signal !== 'SIGKILL') return;
     await ended;
     (this.#members[index] as Member).process = undefined;
@@ -219,4 +221,17 @@ async function signedToken(folder: string, seconds: number): Promise<string> {
   await runOk(['openssl', 'genrsa', '-out', key, '2048']);
   await runOk(['openssl', 'rsa', '-in', key, '-pubout', '-out', pub]);
   return `jwt,priv-key=${key},pub-key=${pub},sign-method=RS256,ttl=${seconds}s`;
+}
+
+/** True when each thread of a process is stopped: the kernel takes one after the other. */
+function hasStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  try {
+    return readdirSync(tasks).every((task) =>
+      /^State:\tT/m.test(readFileSync(`${tasks}/${task}/status`, 'utf8')),
+    );
+  } catch {
+    // One has just ended.
+    return false;
+  }
 }
