@@ -5,6 +5,7 @@ import type { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
 import { isUserNetwork } from '../model/policy.ts';
 import type { DnsRoute } from '../net/dns-link.ts';
+import type { Inside } from '../net/inside.ts';
 import {
   hostLink,
   linkExists,
@@ -47,6 +48,8 @@ export interface AttachWish {
   choice: AttachChoice;
   /** resolves when the engine has written the container's files for this start; rejects when it does not start */
   begun?: Promise<unknown>;
+  /** begun beforehand; it ends with this */
+  inside?: Inside | undefined;
 }
 
 /** What {@link Attachments} works with. */
@@ -127,6 +130,7 @@ export class Attachments {
         cidrs,
         multicast: choice.multicastRoute,
         dnsRoute: this.#deps.routeToDns(info.dns),
+        inside: wish.inside,
       });
       await this.#setHostname(info, process);
       const prepared = performance.now();

@@ -1,14 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { WeaveError } from '../lib/errors.ts';
 import { hasControls, hung, spawnError, toolDeadline } from '../lib/exec.ts';
 
+/** Waits to be told of a network namespace and what to do there, and goes on in it. Nothing of it comes from outside. */
+const waiting = `read -r netns how jump || exit 0
+exec nsenter "--net=$netns" -- sh -c "$0" weavets "$how" "$jump"
+`;
+
 /**
- * Run by one process for all that there is to do in a container's network namespace. It waits until told that the link
- * is there, sets what only the namespace's own /proc/sys can, and becomes `ip`. Nothing of it comes from outside.
- * $1: `rules`: iptables-restore's input is on descriptor 4; `again`: and the jump $2 to them may be there already.
+ * Run by one process for all that there is to do in a container's network namespace. It makes the rules, for which the
+ * link need not be there, waits until told that it is, sets what only the namespace's own /proc/sys can, and becomes
+ * `ip`. $1: `rules`: iptables-restore's input is on descriptor 3; `again`: and the jump $2 to them may be there already.
  */
-const script = `read -r made || exit 0
+const script = `if [ "$1" ]; then
+  iptables-restore --noflush --wait <&3 || exit
+  if [ "$1" = again ]; then
+    iptables --wait -C INPUT $2 2>/dev/null || iptables --wait -A INPUT $2 || exit
+  fi
+fi
+read -r made || exit 0
 cd /proc/sys/net || exit
 for setting in conf/ethwe/arp_notify conf/ethwe/promote_secondaries neigh/ethwe/ucast_solicit; do
   echo 1 >ipv4/$setting
@@ -18,12 +30,6 @@ echo 2 >ipv4/neigh/ethwe/delay_first_probe_time
 if [ -d ipv6 ]; then
   echo 0 >ipv6/conf/ethwe/accept_ra
   echo 1 >ipv6/conf/ethwe/disable_ipv6
-fi
-if [ "$1" ]; then
-  iptables-restore --noflush --wait <&4 || exit
-  if [ "$1" = again ]; then
-    iptables --wait -C INPUT $2 2>/dev/null || iptables --wait -A INPUT $2 || exit
-  fi
 fi
 exec ip -batch -
 `;
@@ -38,30 +44,38 @@ export interface InsideRules {
   again: boolean;
 }
 
-/** A batch of `ip` in a container's network namespace, which is begun before its link is there. */
+/**
+ * A batch of `ip` in a container's network namespace, which is begun before its link is there, and its process before
+ * there is a namespace: to fork the daemon takes some 4 ms, which nobody waits for while the engine still starts the
+ * container.
+ */
 export class Inside {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
 
-  /**
-   * @param netns descriptor of the namespace; the caller's to close
-   */
-  constructor(netns: number, rules: InsideRules | undefined) {
-    const how = rules === undefined ? [] : rules.again ? ['again', rules.jump] : ['rules'];
-    const argv = ['--net=/proc/self/fd/3', '--', 'sh', '-c', script, 'weavets', ...how];
-    this.#child = spawn('nsenter', argv, {
-      stdio: ['pipe', 'ignore', 'pipe', netns, rules === undefined ? 'ignore' : 'pipe'],
-    });
+  constructor() {
+    this.#child = spawn('sh', ['-c', waiting, script], { stdio: ['pipe', 'ignore', 'pipe', 'pipe'] });
     this.#ended = ended(this.#child);
     this.#ended.catch(() => {}); // met in `end`
     // Without descriptors left there are none; that it could not be started is told by `end`.
     for (const pipe of this.#child.stdio ?? []) pipe?.on('error', () => {});
-    (this.#child.stdio?.[4] as Writable | null | undefined)?.end(rules?.input);
+  }
+
+  /**
+   * Goes into a network namespace.
+   * @param netns descriptor of it, closed when this has ended
+   */
+  enter(netns: number, rules: InsideRules | undefined): void {
+    const close = () => closeSync(netns);
+    this.#ended.then(close, close);
+    const how = rules === undefined ? '' : rules.again ? `again ${rules.jump}` : 'rules';
+    this.write([`/proc/${process.pid}/fd/${netns} ${how}`]);
+    (this.#child.stdio?.[3] as Writable | null | undefined)?.end(rules?.input);
   }
 
   /** The link is there. */
   begin(): void {
-    this.#child.stdin?.write('made\n');
+    this.write(['made']);
   }
 
   /** Runs lines of ip's batch language; the first that fails ends it. */
@@ -100,7 +114,7 @@ function ended(child: ChildProcess): Promise<void> {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said += text;
     });
-    child.on('error', (error) => reject(spawnError('nsenter', error)));
+    child.on('error', (error) => reject(spawnError('sh', error)));
     child.on('close', (code, signal) => {
       const why = said.trim() || `exit ${code ?? signal}`;
       if (code === 0) resolve();

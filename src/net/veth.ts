@@ -50,6 +50,8 @@ export interface VethSpec {
   multicast: boolean;
   /** the way to our name server, if there is no other */
   dnsRoute?: DnsRoute | undefined;
+  /** begun beforehand; it ends with this */
+  inside?: Inside | undefined;
 }
 
 /** A link that has all but its `up`. */
@@ -203,12 +205,9 @@ const jump = `-d 224.0.0.0/4 -i ${containerLink} -j ${chain}`;
 
 function enter(spec: VethSpec, isNew: boolean): Inside {
   const rules = spec.multicast ? { input: multicastRules(spec, isNew), jump, again: !isNew } : undefined;
-  const netns = spec.process.openNetns();
-  try {
-    return new Inside(netns, rules);
-  } finally {
-    closeSync(netns);
-  }
+  const inside = spec.inside ?? new Inside();
+  inside.enter(spec.process.openNetns(), rules);
+  return inside;
 }
 
 /** Multicast on ethwe is let in only from the subnets that the container is in. */
