@@ -197,7 +197,7 @@ test('containers of another host do not reach the store either', async () => {
   assert.deepEqual(await reached(await Promise.all(sources), ['2379/tcp']), [[], []]);
 });
 
-test('a host that lets nothing in: frames between hosts pass, and names are answered on every bridge', async () => {
+test('a host that accepts nothing: frames between hosts pass, and names resolve on every bridge', async () => {
   await two.shell(`
     iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
     iptables -A INPUT -i lo -j ACCEPT; iptables -P INPUT DROP`);
@@ -215,7 +215,7 @@ test('a host that lets nothing in: frames between hosts pass, and names are answ
   await two.shell('iptables -P INPUT ACCEPT');
 });
 
-test('a network that is made over the range is a warning as long as it is there', async () => {
+test('a network that overlaps the range causes a warning while it exists', async () => {
   const warns = async () =>
     /Warning: .*10\.40\.0\.0\/16 .*over the address range/.test((await one.weavets('status')).stdout);
   assert.equal(await warns(), false);
@@ -227,7 +227,7 @@ test('a network that is made over the range is a warning as long as it is there'
   await until('the warning is gone', async () => !(await warns()));
 });
 
-test("a host's address or MTU that changes while it runs is a warning until it is what it was", async () => {
+test("a change of a host's address or MTU causes a warning until it is reverted", async () => {
   const status = async () => (await two.weavets('status')).stdout;
   const ip = (...args: string[]) => two.runOk(['ip', ...args]);
   await ip('link', 'set', 'eth0', 'mtu', '1300');
@@ -248,7 +248,7 @@ test("a host's address or MTU that changes while it runs is a warning until it i
   await until('all is well again', async () => !/Warning/.test(await status()));
 });
 
-test("another program's firewall that stops containers' frames is named, with the line that lets them through", async () => {
+test("a foreign firewall that drops containers' frames is named, with the line that fixes it", async () => {
   const rules = `table inet mine {\n chain forward {\n type filter hook forward priority 10; policy drop;
     iifname "docker0" accept\n oifname "docker0" accept\n }\n}\n`;
   await one.runOk(['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1']);

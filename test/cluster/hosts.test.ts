@@ -62,7 +62,7 @@ test('containers on different hosts reach each other by name; names come and go 
   await known([host(1)], 'bbox2', two);
 });
 
-test('thirty containers on each host: all distinct, all named everywhere, all reach each other', async (t) => {
+test('thirty containers on each host: all distinct, named everywhere, and reachable', async (t) => {
   const restore = await manyNeighbours();
   t.after(restore);
   const names = [1, 2, 3].map((number) => Array.from({ length: 30 }, (_, i) => `m${number}-${i}`));
@@ -117,7 +117,7 @@ test('multicast crosses hosts', async () => {
   await hearsMulticast({ on: host(1), from: 'bbox1' }, { on: host(2), to: 'bbox2' });
 });
 
-test('status tells of the other hosts, and of the members of etcd', async () => {
+test("status shows the other hosts and etcd's members", async () => {
   const members = store.slice('etcd://'.length).split(',');
   for (const on of lab.hosts) {
     await until(`all connections of ${on.name} are established`, async () => {
@@ -152,7 +152,7 @@ test('status tells of the other hosts, and of the members of etcd', async () => 
   await done('connect', first);
 });
 
-test('a subnet that is otherwise full: what another host has free is used, and then no more', async () => {
+test('a full subnet: addresses free on another host are used, then no more', async () => {
   const small = ['-e', 'WEAVE_CIDR=net:10.40.0.0/30'];
   const taken = [await start(host(1), 'full-1', ...small), await start(host(1), 'full-2', ...small)];
   assert.deepEqual(taken, ['10.40.0.1', '10.40.0.2']);
@@ -161,7 +161,7 @@ test('a subnet that is otherwise full: what another host has free is used, and t
   await assert.rejects(start(host(3), 'full-4', ...small), /no free address in 10\.40\.0\.0\/30/);
 });
 
-test('one of three members of etcd killed: names still flow', async () => {
+test('one of three etcd members killed: names still spread', async () => {
   const leader = await etcd.leader();
   await etcd.kill('SIGKILL', leader);
   for (const on of lab.hosts) {
@@ -172,7 +172,7 @@ test('one of three members of etcd killed: names still flow', async () => {
   await etcd.healthy();
 });
 
-test('etcd down for longer than a lease: containers start all the same, and are known once it is back', async () => {
+test('etcd down for longer than a lease: containers still start, and are known once it is back', async () => {
   for (const member of [0, 1, 2]) await etcd.kill('SIGKILL', member);
   const address = await start(host(2), 'meanwhile');
   // Longer than a lease (10 s), and than any deadline of a call and pause between two tries.
@@ -185,7 +185,7 @@ test('etcd down for longer than a lease: containers start all the same, and are 
   assert.notEqual(await lookup(host(3), 'bbox1'), '');
 });
 
-test('a host cut off: both sides go on, and are one again without a double address or a stale name', async (t) => {
+test('a host cut off: both sides keep working, and rejoin without a double address or a stale name', async (t) => {
   const here = await start(host(3), 'cut-before');
   await known([host(1)], 'cut-before', here);
   await cable(lab, 3, 'down');
@@ -207,7 +207,7 @@ test('a host cut off: both sides go on, and are one again without a double addre
   await reaches(host(3), 'cut-3', 'far-2');
 });
 
-test('a host that is stopped takes its names along; its addresses stay its own', async () => {
+test("a stopped host's names go; its addresses stay reserved", async () => {
   const address = await start(host(3), 'lonely');
   await known([host(1)], 'lonely', address);
   assert.equal((await host(3).weavets('stop')).code, 0);
@@ -217,7 +217,7 @@ test('a host that is stopped takes its names along; its addresses stay its own',
   await known([host(1)], 'lonely', address);
 });
 
-test('a daemon that is killed: its containers go on, and it takes up where it was', async () => {
+test('a killed daemon: its containers keep working, and it resumes where it was', async () => {
   const address = await lookup(host(1), 'lonely');
   await crash(host(3));
   await reaches(host(1), 'bbox1', 'lonely');
@@ -227,7 +227,7 @@ test('a daemon that is killed: its containers go on, and it takes up where it wa
   await known(lab.hosts, 'cut-1', '');
 });
 
-test('what does not fit the cluster is refused, with the way out', async () => {
+test('a host that does not fit the cluster is refused, with advice', async () => {
   await host(3).weavets('stop');
   const refused = async (message: RegExp, ...flags: string[]) => {
     const { code, stderr } = await host(3).weavets('launch', '--store', store, ...flags);
@@ -246,7 +246,7 @@ test('what does not fit the cluster is refused, with the way out', async () => {
   await launch(host(3), '--store', store);
 });
 
-test('a machine that is lost, and one in its place: the names go, the addresses stay until rmpeer', async () => {
+test('a lost machine and its replacement: the names go, the addresses stay until rmpeer', async () => {
   const address = await lookup(host(1), 'lonely');
   const remove = await host(1).weavets('rmpeer', 'host3');
   assert.match(remove.stderr, /host3 is up/);
@@ -273,7 +273,7 @@ test('a machine that is lost, and one in its place: the names go, the addresses 
   assert.equal(await start(host(1), 'heir', '-e', `WEAVE_CIDR=${address}/12`), address);
 });
 
-test('a machine that comes back empty under its name has its addresses again, and none twice', async () => {
+test('a machine that comes back empty under its name gets its addresses again, and none twice', async () => {
   const fresh = host(3);
   const before = await lookup(host(1), 'newcomer');
   await crash(fresh);

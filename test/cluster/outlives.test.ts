@@ -82,7 +82,7 @@ const warnings = async (on: Host) =>
 
 const seconds = (count: number) => new Promise((resolve) => setTimeout(resolve, count * 1000));
 
-test('stop, kill -9, launch again and an etcd away longer than a lease cost no packet between hosts', async (t) => {
+test('stop, kill -9, launch again and losing etcd longer than a lease cost no packet between hosts', async (t) => {
   const one = await start(host(1), 'one');
   const two = await start(host(2), 'two');
   await known(hosts, 'one', one);
@@ -128,7 +128,7 @@ test('stop, kill -9, launch again and an etcd away longer than a lease cost no p
   for (const on of hosts) assert.equal(await warnings(on), '', 'warnings of Node in the log');
 });
 
-test('rmpeer says when it will work, and --force does it now; the others drop what the host had', async () => {
+test("rmpeer says when it will work, and --force does it now; the others drop the host's entries", async () => {
   const two = await lookup(host(1), 'two');
   await crash(host(2));
   const refused = await host(1).weavets('rmpeer', 'host2');
@@ -145,7 +145,7 @@ test('rmpeer says when it will work, and --force does it now; the others drop wh
   await until('it is reached again', () => pings(host(1), 'one', 'two'));
 });
 
-test('a host that is reset leaves; the settings of a cluster leave with its last host', async () => {
+test("reset makes a host leave; the last one removes the cluster's settings", async () => {
   const range = ['--store', store, '--ipalloc-range', '10.128.0.0/12'];
   assert.equal((await host(2).weavets('reset')).code, 0);
   await until('the other has dropped it', async () => (await entries(host(1))).length === 0);

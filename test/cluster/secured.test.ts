@@ -73,7 +73,7 @@ async function established(on: Host): Promise<boolean> {
   return connections.length === 2 && connections.every(({ State }) => State === 'established');
 }
 
-test('an etcd with TLS and users lets in whom it should, and nobody else', async () => {
+test('an etcd with TLS and users admits the right clients only', async () => {
   const [, , , ...tls] = access();
   await refused(host(1), ['--store', storeOf(secured)], /STORE_UNAVAILABLE|etcd does not serve/);
   await refused(host(1), ['--store', storeOf(secured), ...tls.slice(1)], /permission denied/);
@@ -131,7 +131,7 @@ test('encrypted between hosts, plain to trusted subnets', async () => {
   assert.doesNotMatch((await host(1).weavets('report')).stdout, /pass:word|correct horse/);
 });
 
-test('a daemon that is launched again without password elsewhere leaves nothing of WireGuard', async () => {
+test('a daemon launched again without a password, elsewhere, leaves nothing of WireGuard', async () => {
   plain = await etcdOn(lab.underlay);
   for (const on of lab.hosts) assert.equal((await on.weavets('stop')).code, 0);
   for (const on of lab.hosts) {
@@ -168,7 +168,7 @@ test("Open vSwitch: Weave Net's topology, all reach each other, multicast too", 
   await until('connections are established', () => established(host(1)));
 });
 
-test('WEAVE_MTU, --host, and peers in place of a store', async () => {
+test('WEAVE_MTU, --host, and peers instead of a store', async () => {
   await host(1).weavets('stop');
   const { host: member } = new URL(plain.endpoints[0] as string);
   await refused(host(1), [member, '--host', '10.250.0.77'], /--host: no interface of this host/);

@@ -125,7 +125,7 @@ forEachEngine(({ suite, api }) => {
     });
   }
 
-  test('an image made of a container has nothing of ours, and runs on the engine alone', async () => {
+  test('an image made from a container has nothing of ours, and runs on the engine alone', async () => {
     await host.proxied('run', '-d', '--name', 'c1', 'busybox', 'sh', '-c', 'exec sleep 10000');
     await host.docker('run', '-d', '--name', 'd1', 'busybox', 'sh', '-c', 'exec sleep 10000');
     const changes: string[][] = [
@@ -155,7 +155,7 @@ forEachEngine(({ suite, api }) => {
       assert.equal(await host.proxied('run', '--rm', '--net', network, 'i3', 'echo', network), network);
   });
 
-  test('a command in a container is not held, nor changed, whatever became of ethwe', async () => {
+  test('exec is neither held nor changed, whatever happened to ethwe', async () => {
     await host.proxied('run', '-d', '--name', 'admin', '--cap-add', 'NET_ADMIN', 'busybox', 'sleep', '10000');
     await host.proxied('exec', 'admin', 'ip', 'route', 'del', '224.0.0.0/4', 'dev', 'ethwe');
     assert.equal(await host.proxied('exec', 'admin', 'echo', 'ran'), 'ran');
@@ -165,7 +165,7 @@ forEachEngine(({ suite, api }) => {
     assert.equal(await host.proxied('exec', 'foreign', 'echo', 'ran'), 'ran');
   });
 
-  test('what the user has at /w or below is theirs', async () => {
+  test('anything the user has at /w or below stays theirs', async () => {
     const run = (...args: string[]) => host.proxied('run', '--rm', ...args);
     assert.equal(await run('-w', '/w/app', 'busybox', 'pwd'), '/w/app');
     assert.equal(await run('--tmpfs', '/w', 'busybox', 'sh', '-c', 'echo a >/w/f; cat /w/f; ls /w'), 'a\nf');

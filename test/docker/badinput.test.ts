@@ -17,7 +17,7 @@ async function nothingHalfDone(): Promise<void> {
   assert.doesNotMatch((await host.shell('ip -o link')).stdout, /vethwepl/);
 }
 
-test('an address that another container has', async () => {
+test('an address already in use', async () => {
   await host.launch();
   await run('--name', 'first', '-e', 'WEAVE_CIDR=10.32.5.5/24');
   const { code, stderr } = await run('--name', 'second', '-e', 'WEAVE_CIDR=10.32.5.5/24');
@@ -69,7 +69,7 @@ test('an image without a command', async () => {
   assert.match(ours.stderr, /[Nn]o command specified/);
 });
 
-test('a dead engine: launch says so, and a running daemon answers clients and comes back', async () => {
+test('a dead engine: launch says so, and a running daemon answers clients and recovers', async () => {
   await host.launch();
   await host.stopEngine();
   const { code, stderr } = await run();
@@ -134,7 +134,7 @@ test('a range that overlaps a route of the host', async () => {
   await host.runOk(['ip', 'route', 'del', '10.40.0.0/16', 'dev', 'eth0']);
 });
 
-test('flags that make no sense name themselves, and nothing starts', async () => {
+test('bad flags are named, and nothing starts', async () => {
   for (const [flags, expected] of [
     [['--ipalloc-range', '10.32.0.0'], /ipalloc-range/],
     [['--ipalloc-range', 'ten'], /ipalloc-range/],
@@ -153,7 +153,7 @@ test('flags that make no sense name themselves, and nothing starts', async () =>
   assert.equal((await host.shell('pgrep -f daemon/main.js')).stdout, '');
 });
 
-test('a second launch says that it is running already', async () => {
+test('a second launch says that weavets is already running', async () => {
   await host.launch();
   const { code, stderr } = await host.weavets('launch');
   assert.equal(code, 1);

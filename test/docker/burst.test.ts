@@ -13,7 +13,7 @@ async function traces(): Promise<string> {
   return stdout;
 }
 
-test('fifty at once: all attached, all distinct, all named; afterwards nothing is left', async () => {
+test('fifty at once: all attached, distinct and named; nothing is left afterwards', async () => {
   const count = 50;
   await host.launch();
   const names = Array.from({ length: count }, (_, i) => `c${i}`);

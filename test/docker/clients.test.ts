@@ -14,7 +14,7 @@ const host = useHost({
   },
 });
 
-test('Compose of old, written in Python', () => playCompose(host, ['docker-compose'], '_'));
+test('Compose 1, written in Python', () => playCompose(host, ['docker-compose'], '_'));
 
 test('dockerode: a container’s whole life', async () => {
   const events = await docker.getEvents({ filters: { type: ['container'], container: ['whole'] } });
@@ -99,7 +99,7 @@ test('dockerode: build, with its progress, and run', async () => {
   });
 });
 
-test('testcontainers: networks, aliases, files, logs that are waited for, exec', async (t) => {
+test('testcontainers: networks, aliases, files, waiting for logs, exec', async (t) => {
   t.after(() => {
     delete process.env.DOCKER_HOST;
   });
@@ -159,7 +159,7 @@ function collector() {
   };
 }
 
-test('networks of the user: what asks is attached, and has names of both DNS servers', async () => {
+test('user-defined networks: containers that ask are attached, and resolve names of both DNS servers', async () => {
   await host.docker('network', 'create', 'mine');
   const run = (name: string, ...args: string[]) =>
     host.proxied('run', '-d', '--name', name, ...args, 'busybox', 'sleep', '1000');
@@ -193,7 +193,7 @@ test('networks of the user: what asks is attached, and has names of both DNS ser
   await host.docker('rm', '-f', ...ids);
 });
 
-test('--attach-user-networks: all of them are attached', async () => {
+test('--attach-user-networks attaches all of them', async () => {
   await host.weavets('stop');
   const { code, stderr } = await host.weavets('launch', '--attach-user-networks');
   assert.equal(code, 0, stderr);

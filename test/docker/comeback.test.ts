@@ -38,7 +38,7 @@ test('docker restart keeps address and name', async () => {
   await isBack('restarted', address);
 });
 
-test('a restart past the proxy is noticed', async () => {
+test('a restart without the proxy is noticed', async () => {
   const address = await start('aside');
   await host.docker('restart', '-t', '0', 'aside');
   await isBack('aside', address);
@@ -52,7 +52,7 @@ test('stopped for a while and started again: the same address', async () => {
   await isBack('paused-a-while', address);
 });
 
-test('killed from outside and restarted by policy', async () => {
+test('killed by a signal and restarted by policy', async () => {
   const address = await start('phoenix', '--restart', 'always');
   const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'phoenix');
   await host.run(['kill', '-9', pid]);
@@ -64,7 +64,7 @@ test('killed from outside and restarted by policy', async () => {
   await isBack('phoenix', address);
 });
 
-test('a dead container’s name is gone, and its address comes free when it is removed', async () => {
+test('a dead container’s name is gone, its address is freed on removal', async () => {
   const address = await start('mortal');
   const lookup = async () => (await host.weavets('dns-lookup', 'mortal')).stdout.trim();
   assert.equal(`${await lookup()}/12`, address);
@@ -86,7 +86,7 @@ test('the daemon stopped, a container started meanwhile, the daemon launched aga
   await isBack('steady', address);
 });
 
-test('the daemon killed in the midst of ten starts: launch finds and mends what is there', async () => {
+test('the daemon killed during ten starts: launch repairs what it finds', async () => {
   const names = Array.from({ length: 10 }, (_, i) => `mid${i}`);
   const runs = names.map((name) =>
     host.tryProxied('run', '-d', '--name', name, '--restart', 'always', 'busybox', 'sleep', '100000'),
@@ -114,7 +114,7 @@ test('the engine restarted: policy containers are attached again', async () => {
   await isBack('survivor', address);
 });
 
-test('the engine killed: the same', async () => {
+test('the engine killed: likewise', async () => {
   const address = await start('hardy', '--restart', 'always');
   await host.stopEngine('SIGKILL');
   await host.startEngine();
@@ -133,7 +133,7 @@ test('flushed firewall rules come back by themselves', async () => {
   });
 });
 
-test('what ran before a start that fails goes on, and is attached once it can be', async () => {
+test('a container that ran before a failed start keeps running, and is attached when possible', async () => {
   await host.proxied(
     'create',
     '--rm',
@@ -157,7 +157,7 @@ test('what ran before a start that fails goes on, and is attached once it can be
   await isBack('denied', '10.32.77.7/12');
 });
 
-test('a second attach that fails leaves what the container had, now and after a restart', async () => {
+test("a failed second attach leaves the container's addresses, now and after a restart", async () => {
   const address = await start('twice', '--cap-add', 'NET_ADMIN');
   const rename = async (from: string, to: string) => {
     const script = `ip link set ${from} down; ip link set ${from} name ${to}; ip link set ${to} up`;
@@ -175,7 +175,7 @@ test('a second attach that fails leaves what the container had, now and after a 
   assert.equal((await host.weavets('ps', 'twice')).stdout.trim().split(' ').slice(2).join(' '), address);
 });
 
-test('a link whose pid is another process by now goes, whatever that process is', async () => {
+test('a link whose pid was reused by another process is removed', async () => {
   const gone = 'f'.repeat(64);
   // Pid 1 is alive, and no container's.
   await host.runOk(['ip', 'link', 'add', 'vethwepl1', 'type', 'veth', 'peer', 'name', 'stray0']);

@@ -4,4 +4,4 @@ import { useHost } from '../support/use-host.ts';
 
 const host = useHost({ launch: [] });
 
-test('every call answers through the proxy as it does directly', (t) => compare(host, t));
+test('every call gets the same answer through the proxy as directly', (t) => compare(host, t));

@@ -27,7 +27,7 @@ forEachEngine(({ suite }) => {
     assert.equal(await finds('far', 'web'), '10.32.0.1');
   });
 
-  test('on a bridge of the user, behind a firewall that lets nothing in', async () => {
+  test('on a user-defined bridge, behind a firewall that accepts nothing', async () => {
     await host.runOk(['docker', 'network', 'create', 'mine']);
     await host.runOk(['iptables', '-P', 'INPUT', 'DROP']);
     await host.runOk([
@@ -65,7 +65,7 @@ forEachEngine(({ suite }) => {
     }
   });
 
-  test('a name with addresses in two subnets: that which the asker can reach comes first', async () => {
+  test('a name with addresses in two subnets: the reachable one comes first', async () => {
     await run('one', '-h', 'both.weave.local');
     await run('two', '-h', 'both.weave.local', '-e', 'WEAVE_CIDR=10.77.1.1/24');
     await run('here');
@@ -80,7 +80,7 @@ forEachEngine(({ suite }) => {
     }
   });
 
-  test("a user's server is asked for what is not ours, and never before us, by musl too", async () => {
+  test("a --dns server answers only queries that are not ours, even with musl", async () => {
     await using server = await nameServer(host, '10.250.0.1');
     await run('web');
     await run('guest', '--dns', server.address);
@@ -100,7 +100,7 @@ forEachEngine(({ suite }) => {
     assert.deepEqual(shown, [server.address]);
   });
 
-  test('when weavets has stopped, names of the world are found on', async () => {
+  test('public names still resolve after weavets stop', async () => {
     await using server = await nameServer(host, '10.250.0.1');
     const before = await host.runOk(['cat', '/etc/resolv.conf']);
     await host.shell(`echo 'nameserver ${server.address}' > /etc/resolv.conf`);
@@ -125,7 +125,7 @@ forEachEngine(({ suite }) => {
     }
   });
 
-  test('when docker0 has got another address, new containers ask there, and old ones are answered where they ask', async () => {
+  test("when docker0's address changes, new containers use it, and old ones are answered at the old one", async () => {
     await run('web');
     await run('old');
     await host.stopEngine();
@@ -148,7 +148,7 @@ forEachEngine(({ suite }) => {
     assert.equal(await finds('new', 'web'), web);
   });
 
-  test('without a docker0, all containers ask over the weave bridge', async () => {
+  test('without docker0, all containers ask over the weave bridge', async () => {
     await host.weavets('stop');
     await host.stopEngine();
     await host.run(['ip', 'link', 'del', 'docker0']);

@@ -19,7 +19,7 @@ forEachEngine(({ suite }) => {
   const withoutEngines = (text: string) =>
     text.replace(/172\.\d+\.\d+\.\d+(?=\t\S+\.weave\.local)/g, 'engine');
 
-  test('a container finds its weave address under its own name from the first moment, 15 of 15', async () => {
+  test('a container finds its weave address under its own name from the start, 15 of 15', async () => {
     const look =
       'hostname -i; ip -4 -o addr show ethwe | grep -o "inet [0-9.]*"; ping -c 1 -W 5 $(hostname) | head -1; cat /etc/hosts';
     for (let i = 1; i <= 15; i++) {
@@ -31,7 +31,7 @@ forEachEngine(({ suite }) => {
     }
   });
 
-  test('the rest of the file is what the engine writes, --add-host with host-gateway too', async () => {
+  test("the rest of the file is the engine's, including --add-host with host-gateway", async () => {
     const command = [
       '--add-host',
       'x.int:host-gateway',
@@ -49,7 +49,7 @@ forEachEngine(({ suite }) => {
     assert.equal(withoutEngines(proxied.replace(line, '')), withoutEngines(direct));
   });
 
-  test('what others wrote stays to the byte; ours come back when the engine takes them away', async () => {
+  test('other lines stay byte for byte; ours come back when the engine removes them', async () => {
     await start('kept');
     const line = await lineOf('kept');
     await host.docker('exec', 'kept', 'sh', '-c', 'printf "5.6.7.8 mine # a note\\n\\n#end" >>/etc/hosts');
@@ -72,7 +72,7 @@ forEachEngine(({ suite }) => {
     assert.ok(after.indexOf(line) < after.search(/^172\.17\.\S+\tkept/m), after);
   });
 
-  test('restarted, by the proxy and past it: the same address under its name, once', async () => {
+  test('restarted with and without the proxy: the same address under its name, once', async () => {
     await start('again');
     const line = await lineOf('again');
     await host.proxied('restart', '-t', '0', 'again');
@@ -82,7 +82,7 @@ forEachEngine(({ suite }) => {
     assert.deepEqual((await hostsOf('again')).match(ours), [`${line}\n`]);
   });
 
-  test('a name that the user gave by --add-host stays the user’s', async () => {
+  test('a name given by --add-host stays the user’s', async () => {
     const look = [
       'busybox',
       'sh',
@@ -97,7 +97,7 @@ forEachEngine(({ suite }) => {
     assert.match(stdout, /^10\.32\.0\.\d+\town\n/m);
   });
 
-  test('addresses that are added and taken away by hand are in the file while the container has them', async () => {
+  test('addresses added by hand are in the file for as long as the container has them', async () => {
     await start('more');
     const line = await lineOf('more');
     assert.equal((await host.weavets('attach', '10.2.1.7/24', 'more')).code, 0);
@@ -108,7 +108,7 @@ forEachEngine(({ suite }) => {
     assert.equal((await hostsOf('more')).match(ours), null);
   });
 
-  test('a read-only root, no network of the engine, another user', async () => {
+  test('read-only root, --net none, another user', async () => {
     for (const options of [['--read-only'], ['--net', 'none'], ['--user', '1000']]) {
       const run = ['run', '--rm', '--name', 'odd', ...options, 'busybox', 'sh', '-c'];
       const shown = `${await host.proxied(...run, 'hostname -i; cat /etc/hosts')}\n`;
@@ -118,14 +118,14 @@ forEachEngine(({ suite }) => {
     }
   });
 
-  test('a file that the user mounted there is left alone', async () => {
+  test('a hosts file mounted by the user is left alone', async () => {
     await host.runOk(['sh', '-c', 'printf "1.2.3.4 mounted" >/run/own-hosts']);
     const run = ['run', '--rm', '-v', '/run/own-hosts:/etc/hosts', 'busybox', 'cat', '/etc/hosts'];
     assert.equal(await host.proxied(...run), '1.2.3.4 mounted');
     assert.equal(await host.runOk(['cat', '/run/own-hosts']), '1.2.3.4 mounted');
   });
 
-  test('ethwe stands behind the engine’s interfaces, by its index; a port of the bridge has no IPv6', async () => {
+  test('ethwe is listed after the engine’s interfaces; bridge ports have no IPv6', async () => {
     await start('indexed');
     assert.match(
       await host.docker('exec', 'indexed', 'ip', 'addr', 'show', 'ethwe'),
@@ -139,7 +139,7 @@ forEachEngine(({ suite }) => {
     assert.equal((await host.runOk(['cat', `/sys/class/net/vethwepl${pid}/ifalias`])).trim(), id);
   });
 
-  test('multicast is let in from the container’s subnets only, however it was attached', async () => {
+  test('multicast is accepted from the container’s subnets only, however it was attached', async () => {
     await host.docker('run', '-d', '--name', 'past', 'busybox', 'sleep', '100000');
     const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'past');
     const rules = () => host.runOk(['nsenter', '-t', pid, '-n', 'iptables', '-S']);
@@ -160,7 +160,7 @@ forEachEngine(({ suite }) => {
     assert.equal((await rules()).split(jump).length, 2);
   });
 
-  test('reset takes our lines out of running containers’ files, and no other', async () => {
+  test('reset removes our lines from running containers’ files, and no others', async () => {
     await start('left');
     const line = await lineOf('left');
     const before = await hostsOf('left');

@@ -30,7 +30,7 @@ const traps: Record<string, { options?: string[]; script: string }> = {
   },
 };
 
-test('what a container lays out for the daemon is never opened, and disturbs nobody', async (t) => {
+test('traps that a container sets for the daemon are never opened, and disturb nobody', async (t) => {
   await host.runOk(['sh', '-c', 'echo untouched >/run/victim; mkdir -p /run/hosts']);
   await host.proxied('run', '-d', '--name', 'good', 'busybox', 'sleep', '100000');
   await host.proxied('run', '-d', '--name', 'friend', 'busybox', 'sleep', '100000');
@@ -73,7 +73,7 @@ test('what a container lays out for the daemon is never opened, and disturbs nob
     assert.equal(stdout.trim().split('\n').length, names.size + 1, stdout);
   });
 
-  await t.test('the engine’s own file has the lines, of each whose file is one', async () => {
+  await t.test('the engine’s own hosts file has our lines, where it is a regular file', async () => {
     for (const [trap, name] of names) {
       if (trap.includes('MiB')) continue;
       const file = await host.docker('inspect', '-f', '{{.HostsPath}}', name);

@@ -33,7 +33,7 @@ test('every kind of container waits for its address', async (t) => {
   }
 });
 
-test('an image with nothing but one static program is attached', async () => {
+test('a container of an image with just one static program is attached', async () => {
   await host.runOk(['sh', '-c', 'cd /bin && tar -c busybox | docker import - scratch-like']);
   const { code, stdout, stderr } = await run('--entrypoint', '/busybox', 'scratch-like', ...showAddresses);
   assert.equal(code, 0, stderr);
@@ -105,12 +105,12 @@ test('output and exit codes are those of a direct run', async () => {
   }
 });
 
-test('a command that ends at once is no failure, and leaves nothing', async () => {
+test('a command that ends at once is not an error, and leaves nothing behind', async () => {
   for (let i = 0; i < 5; i++) assert.equal((await run('--net', 'none', 'busybox', 'true')).code, 0);
   assert.equal(await host.docker('ps', '-aq', '--filter', 'name=base'), '');
 });
 
-test('/etc/hosts has what --add-host asked, then names the container by its weave address before that of the engine', async () => {
+test("/etc/hosts: --add-host entries, then the weave address before the engine's", async () => {
   const { stdout } = await run(
     '--name',
     'hosted',

@@ -6,7 +6,7 @@ import { useHost } from '../support/use-host.ts';
 const store = '/var/lib/weave/store';
 const file = `${store}/data.mdb`;
 
-describe('what is on disk is damaged while no daemon runs', () => {
+describe('state damaged while no daemon runs', () => {
   const host = useHost({ launch: [] });
   let started = 0;
 
@@ -66,7 +66,7 @@ describe('what is on disk is damaged while no daemon runs', () => {
     });
   }
 
-  test('a daemon that was killed and lost nothing says nothing', async () => {
+  test('a daemon that was killed without losing anything says nothing', async () => {
     const before = await ps();
     await crash();
     const launched = await host.weavets('launch');

@@ -58,7 +58,7 @@ forEachEngine(({ suite }) => {
     assert.equal(await found('aa'), undefined);
   });
 
-  test("what Compose does when it recreates: created under a name of the moment, started, given the other's name", async () => {
+  test("Compose recreates: created under a temporary name, started, renamed", async () => {
     await asker();
     await host.proxied('run', '-d', '--name', 'web', 'busybox', 'sleep', 'inf');
     await host.proxied('create', '--name', '0123456789ab_web', 'busybox', 'sleep', 'inf');
@@ -99,7 +99,7 @@ forEachEngine(({ suite }) => {
     for (const name of ['web', 'v1', 'host1', 'case']) assert.equal(await found(name), undefined, name);
   });
 
-  test('the client is warned of a name that can be none, and of one that another has', async () => {
+  test('the client is warned of an impossible name and of one already taken', async () => {
     const warnings = async (...args: string[]) => {
       const { code, stderr } = await host.shell(
         `docker -H ${host.proxySocket} run -d ${args.join(' ')} busybox sleep inf`,
@@ -121,7 +121,7 @@ forEachEngine(({ suite }) => {
     assert.match(line('fine'), /fine\.weave\.local is also that of/);
   });
 
-  test("the host's search domains are searched behind ours", async () => {
+  test("the host's search domains come after ours", async () => {
     const before = await host.runOk(['cat', '/etc/resolv.conf']);
     await host.shell(`echo 'search corp.test' >> /etc/resolv.conf`);
     await until('the daemon has read it', async () => {

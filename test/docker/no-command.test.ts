@@ -100,7 +100,7 @@ forEachEngine(({ suite, name: engine }) => {
     assert.deepEqual(await run('proxy'), await run('engine'));
   });
 
-  test('what only execve finds: the container has run, and tells why', async () => {
+  test('what only execve can tell: the container has run, and says why', async () => {
     for (const file of ['odd', 'orphan']) {
       const run = (through: string) => docker(through, 'run', '--rm', ...files, 'busybox', `/files/${file}`);
       const [ours, plain] = [await run('proxy'), await run('engine')];
@@ -117,13 +117,13 @@ forEachEngine(({ suite, name: engine }) => {
     }
   });
 
-  test('removed by itself: the same error, and nothing is left', async () => {
+  test('--rm: the same error, and nothing is left', async () => {
     const run = (through: string) => docker(through, 'run', '--rm', '--name', 'gone', 'busybox', 'nosuch');
     assert.deepEqual(await run('proxy'), await run('engine'));
     assert.equal(await host.docker('ps', '-aq', '--filter', 'name=gone'), '');
   });
 
-  test('started past the proxy, it ends, and no policy starts it again', async () => {
+  test('started without the proxy it exits, and no policy restarts it', async () => {
     await host.proxied('create', '--name', 'past', '--restart', 'always', 'busybox', 'nosuch');
     await host.docker('start', 'past');
     await until('it has ended', async () => (await state('past')).stdout.startsWith('created 127 '));

@@ -12,7 +12,7 @@ import { useHost } from '../support/use-host.ts';
 
 const ending = '\r\nHost: d\r\n\r\n';
 
-describe('what the proxy does not change', { timeout: 120_000 }, () => {
+describe('what passes through unchanged', { timeout: 120_000 }, () => {
   // Before the host, whose own end comes after it.
   after(() => proxy.close());
   const host = useHost();
@@ -78,7 +78,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
     );
   });
 
-  test('half-close: the end of standard input reaches the container, its output comes after', async () => {
+  test('half-close: the container sees the end of standard input, and its output still arrives', async () => {
     assert.equal(
       await sh('seq 1 200000 | docker run --rm -i busybox sh -c "sort -n | tail -1; echo done"'),
       '200000\ndone\n',
@@ -145,7 +145,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
     );
   });
 
-  test('errors come as the engine says them', async () => {
+  test("errors are the engine's own", async () => {
     const out = await host.shell('docker exec nope true; docker start nope; docker inspect nope', {
       env: { DOCKER_HOST: host.proxySocket },
     });
@@ -279,7 +279,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
     }
   });
 
-  test('wait: its head comes before the container ends', async () => {
+  test('wait: the head arrives before the container ends', async () => {
     const client = open('weave/weave').send(`POST /v1.41/containers/long/wait HTTP/1.1${ending}`);
     await client.until((text) => text.endsWith('\r\n\r\n'));
     client.socket.destroy();
@@ -301,7 +301,7 @@ describe('what the proxy does not change', { timeout: 120_000 }, () => {
     client.socket.destroy();
   });
 
-  test('clients that go away leave no connection to the engine behind', async () => {
+  test('clients that disconnect leave no connection to the engine behind', async () => {
     const [before, ours] = [await engineSockets(), (await readdir('/proc/self/fd')).length];
     const paths = ['/events', '/containers/long/logs?follow=1&stdout=1', '/containers/long/stats'];
     for (let turn = 0; turn < 10; turn++) {

@@ -30,7 +30,7 @@ function shape(text: string): string {
   );
 }
 
-test('the transcript of the readme comes out as it is printed there', async () => {
+test("the README's transcript", async () => {
   const block = /```console\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
   const commands = block
     .split(/^# /m)
@@ -161,7 +161,7 @@ const rows: Record<string, { typed?: string; shows: (stdout: string) => unknown 
   'weavets version': { shows: (stdout) => assert.match(stdout, /^weavets \d+\.\d+\.\d+\n$/) },
 };
 
-test('each line of the command table does what it says, and each command has one', async () => {
+test('each row of the command table works as described, and each command has one', async () => {
   const table = [...commandsPage.matchAll(/^\| `(weavets [^`]+)` \| .+ \|$/gm)].map(([, row = '']) => row);
   assert.deepEqual(table, Object.keys(rows));
   const named = new Set(table.map((row) => row.split(' ')[1]));

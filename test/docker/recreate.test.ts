@@ -58,7 +58,7 @@ forEachEngine(({ suite }) => {
     await host.docker('rm', 'base');
   }
 
-  test('an updater takes over the new image’s command, and nothing of ours piles up', async () => {
+  test("an updater gets the new image’s command, and our additions don't pile up", async () => {
     await release(1001);
     await host.proxied('run', '-d', '--name', 'web', '-v', '/tmp:/data', '--dns-search', 'a.test', 'app');
     const before = await api<Container>('GET', '/containers/web/json');
@@ -86,7 +86,7 @@ forEachEngine(({ suite }) => {
     await host.proxied('rm', '-f', 'web');
   });
 
-  test('a task runner that compares what there is with what it asked for changes nothing', async () => {
+  test('a second run of a task runner that compares changes nothing', async () => {
     const wanted = {
       Image: 'busybox',
       Cmd: ['sleep 1000'],
@@ -110,7 +110,7 @@ forEachEngine(({ suite }) => {
     await host.proxied('rm', '-f', 'task');
   });
 
-  test('Compose 2 leaves alone what is as its file says', async () => {
+  test('Compose 2 leaves up-to-date containers alone', async () => {
     // Hosts share /tmp with the machine, and two may play at the same time.
     const file = `/tmp/recreate-${process.pid}.yml`;
     await writeFile(

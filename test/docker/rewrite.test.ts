@@ -123,7 +123,7 @@ test('the same command runs as without weavets', async () => {
   assert.deepEqual([text.Config.Entrypoint, text.Config.Cmd], [['/w/w', 'echo', 'ep'], ['ls']]);
 });
 
-test('odd spellings hide nothing from us that the engine honours', async () => {
+test("odd spellings the engine accepts don't get past us", async () => {
   const odd = await created(
     'odd',
     '{"image":"busybox","HO\u017fTCONFIG":{"BINDS":["/tmp:/w"],"dns":["9.9.9.9"]},"hostconfig":{"mounts":[{"type":"tmpfs","TARGET":"/m//"}],"tmpfs":{"/t":""}},"Cmd":["true"],"CMD":["ls"],"entrypoint":["echo"],"ENTRYPOINT":null}',
@@ -145,7 +145,7 @@ onOldEngine('what follows the body is no matter where it is none to the engine',
   assert.deepEqual(trailing.HostConfig.Binds, [shim('multicast')]);
 });
 
-test('an image made of an attached container has the shim once', async () => {
+test('an image made from an attached container has the shim once', async () => {
   await host.proxied('run', '-d', '--name', 'origin', 'busybox', 'sleep', '1000');
   await host.docker('commit', 'origin', 'committed');
   const text = await host.proxied(
@@ -222,7 +222,7 @@ test('exec runs the command as it is', async () => {
     assert.deepEqual(await call('proxy', 'POST', target, body), await call('engine', 'POST', target, body));
 });
 
-test('inspect tells of the network, hides what was added, and tells else just what the engine tells', async () => {
+test("inspect shows the network, hides our additions, and is otherwise the engine's own answer", async () => {
   const direct = (await call('engine', 'GET', '/v1.41/containers/origin/json')).text;
   const proxied = (await call('proxy', 'GET', '/v1.41/containers/origin/json')).text;
   const { IPAddress, IPPrefixLen, MacAddress } = (JSON.parse(proxied) as Details).NetworkSettings;
@@ -241,7 +241,7 @@ test('inspect tells of the network, hides what was added, and tells else just wh
   }
 });
 
-test('who inspects during a start is told of the container as it is then', async () => {
+test('inspect during a start waits for it', async () => {
   await created('slow', '{"Image":"busybox","Cmd":["sleep","1000"]}');
   const started = call('proxy', 'POST', '/containers/slow/start');
   const seen: Details[] = [];

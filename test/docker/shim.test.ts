@@ -34,7 +34,7 @@ async function importScratch(folder: string): Promise<void> {
   await host.runOk(['sh', '-c', `tar -C "$1" -c echo | docker import - scratch`, 'sh', folder]);
 }
 
-test('in every kind of container the command runs once the network is there, and not before', async () => {
+test('in every kind of container the command runs only once the network is ready', async () => {
   await using shims = await BuiltShims.create();
   await importScratch(join(host.dir, 'scratch'));
   const strict = ['--read-only', '--user=1000', '--cap-drop=ALL', '--security-opt=no-new-privileges'];
@@ -69,7 +69,7 @@ test('in every kind of container the command runs once the network is there, and
   }
 });
 
-test('`docker exec` waits too; a waiting container stops at once; failures have the codes of docker', async () => {
+test("`docker exec` waits too; a waiting container stops at once; exit codes are docker's", async () => {
   await using shims = await BuiltShims.create();
   const run = (...args: string[]) => host.run(['docker', 'run', '--rm', ...args]);
 

@@ -19,7 +19,7 @@ async function type(script: string, env: NodeJS.ProcessEnv = {}): Promise<string
   return out.stdout.replaceAll('\r', '');
 }
 
-test('the engine is the one that this run is for', async () => {
+test('the engine has the expected version', async () => {
   const api = await type('docker version -f "{{.Server.APIVersion}}"');
   assert.ok(Number(api.split('.')[1]) >= Number(firstEngine.api.split('.')[1]), api);
 });
@@ -90,7 +90,7 @@ test('the classic builder, and BuildKit over h2c', async () => {
   }
 });
 
-test('a hijack is multiplexed-stream where the client asks for that, and ends each way on its own', async () => {
+test('a hijack is multiplexed-stream when requested, and each direction ends on its own', async () => {
   await host.proxied('create', '-i', '--name', 'mux', 'busybox', 'sh', '-c', 'cat; echo err >&2');
   const client = new RawClient(connect({ path: host.socketPath('proxy'), allowHalfOpen: true }));
   client.send(

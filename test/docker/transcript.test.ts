@@ -27,7 +27,7 @@ class Session {
 const host = useHost();
 const session = new Session(host);
 
-test('the transcript comes out, line by line', async (t) => {
+test('the transcript, line by line', async (t) => {
   assert.match(await session.type('weavets launch'), /^\S+$/);
   await session.type('eval $(weavets env)');
   assert.equal(await session.type('echo $DOCKER_HOST'), 'unix:///var/run/weave/weave.sock');
@@ -46,7 +46,7 @@ test('the transcript comes out, line by line', async (t) => {
     assert.match(shown, /inet 10\.32\.0\.1\/12 brd 10\.47\.255\.255 scope global ethwe/);
     assert.match(await session.type('ip link show weave'), /mtu 1450 .*state UP/);
   });
-  await t.test('hostname is the full name, and resolves as both', async () => {
+  await t.test('hostname is the full name, and both names resolve', async () => {
     assert.equal(await session.type('docker exec bbox1 hostname'), 'bbox1.weave.local');
     assert.equal(await session.type('docker exec bbox1 hostname -s'), 'bbox1');
     assert.equal(await session.type('docker exec bbox1 hostname -f'), 'bbox1.weave.local');
@@ -67,7 +67,7 @@ test('the transcript comes out, line by line', async (t) => {
       /\(10\.32\.0\.1\)[\s\S]* 0% packet loss/,
     );
   });
-  await t.test('ip r has the default, the subnet and the multicast route', async () => {
+  await t.test('ip r shows the default, subnet and multicast routes', async () => {
     const routes = await session.type('docker exec bbox1 ip r');
     assert.match(routes, /^default via 172\.17\.0\.1 dev eth0 *$/m);
     assert.match(routes, /^10\.32\.0\.0\/12 dev ethwe scope link {2}src 10\.32\.0\.1 *$/m);
@@ -85,7 +85,7 @@ test('the transcript comes out, line by line', async (t) => {
     assert.match(link, /master weave state forwarding/);
     assert.match(link, /hairpin on/);
   });
-  await t.test('multicast sent by one is received by the other, on ethwe', async () => {
+  await t.test('multicast from one reaches the other on ethwe', async () => {
     const [one, two] = await Promise.all(
       ['bbox1', 'bbox2'].map((name) => host.docker('inspect', '-f', '{{.State.Pid}}', name)),
     );

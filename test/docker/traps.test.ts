@@ -11,7 +11,7 @@ const docker = (socket: 'weave/weave' | 'docker', ...args: string[]) =>
 const open = (socket: 'weave/weave' | 'docker') =>
   new RawClient(connect({ path: host.path(`/run/${socket}.sock`), allowHalfOpen: true }));
 
-test('HTTP/2 in clear, at once and by upgrade, is answered as by the engine', async () => {
+test('cleartext HTTP/2, directly and by upgrade, is answered as by the engine', async () => {
   const upgrade = (path: string) =>
     `POST ${path} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nX-Docker-Expose-Session-Uuid: SOCKET\r\n\r\n`;
   for (const first of [
@@ -47,7 +47,7 @@ test('attach by websocket', async () => {
   await host.docker('rm', '-f', 'ws');
 });
 
-test('a health check is run by the engine, and not by the shim', async () => {
+test('a health check is run by the engine, not by the shim', async () => {
   await host.proxied(
     'run',
     '-d',
@@ -84,7 +84,7 @@ test('checkpoints: the engine’s own answer', async () => {
   await host.docker('rm', '-f', 'checked');
 });
 
-test('a platform, the machine’s and one that the image is not for', async () => {
+test('--platform: the machine’s own, and one the image lacks', async () => {
   for (const platform of ['linux/amd64', 'linux/s390x', 'no/such/one/at/all']) {
     const args = ['run', '--rm', '--pull', 'never', '--platform', platform, 'busybox', 'echo', 'ran'];
     const [direct, proxied] = [await docker('docker', ...args), await docker('weave/weave', ...args)];
@@ -92,7 +92,7 @@ test('a platform, the machine’s and one that the image is not for', async () =
   }
 });
 
-test('removed as soon as it ends: no error, and nothing is left', async () => {
+test('--rm and an instant exit: no error, nothing left', async () => {
   for (let turn = 0; turn < 3; turn++) {
     const { code, stdout, stderr } = await docker('weave/weave', 'run', '--rm', 'busybox', 'echo', 'brief');
     assert.deepEqual([code, stdout, stderr], [0, 'brief\n', '']);
@@ -100,7 +100,7 @@ test('removed as soon as it ends: no error, and nothing is left', async () => {
   assert.equal(await host.docker('ps', '-aq'), '');
 });
 
-test('user namespaces: attached, waiting, named', async () => {
+test('userns-remap: attached, waits, has its name', async () => {
   await host.stopEngine();
   await host.startEngine(['--userns-remap', 'default']);
   await host.importBusybox();

@@ -28,7 +28,7 @@ forEachEngine(({ suite }) => {
     });
   }
 
-  test('stopped: every container lives by itself, and is attached again by the next launch', async () => {
+  test('after stop: every container works alone, and is attached again by the next launch', async () => {
     await host.launch();
     await host.proxied(
       'run',
@@ -65,7 +65,7 @@ forEachEngine(({ suite }) => {
     assert.match(await host.proxied('exec', 'c1', 'ip', '-o', '-4', 'addr'), / ethwe /);
   });
 
-  test('reset: the same, until no container needs what they start by', async () => {
+  test('after reset: likewise, and the shim stays until no container needs it', async () => {
     assert.equal((await host.weavets('reset', '--force')).code, 0);
     assert.equal(existsSync(host.path('/var/lib/weave/store')), false);
     for (const name of ['c1', 'c2']) await livesAlone(name);

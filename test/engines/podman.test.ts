@@ -44,7 +44,7 @@ test('the transcript comes out', async () => {
   await host.docker('rm', '-f', 'bbox1', 'bbox2');
 });
 
-test('names come from the address of the link, as there is no docker0', async () => {
+test('DNS is served on the weave bridge, as there is no docker0', async () => {
   await start('named');
   assert.equal(await host.proxied('exec', 'named', 'cat', '/etc/resolv.conf'), 'nameserver 169.254.77.53');
   assert.match(
@@ -91,7 +91,7 @@ test('docker restart, a kill from outside and the restart policy: the same addre
   await host.docker('rm', '-f', 'phoenix');
 });
 
-test('a container that ends has no name, and one that is removed no address', async () => {
+test('a container that ends loses its name, one that is removed its address', async () => {
   const address = await start('mortal');
   const lookup = async () => (await host.weavets('dns-lookup', 'mortal')).stdout.trim();
   assert.equal(`${await lookup()}/12`, address);
@@ -103,7 +103,7 @@ test('a container that ends has no name, and one that is removed no address', as
   );
 });
 
-test('ps --why tells of those that are attached and of those that are not', async () => {
+test('ps --why lists attached and unattached containers, with the reason', async () => {
   await start('ours', '-e', 'WEAVE_CIDR=10.32.50.1/12');
   await host.docker('run', '-d', '--name', 'plain', 'busybox', 'sleep', '100000');
   await host.proxied('run', '-d', '--name', 'hosted', '--net', 'host', 'busybox', 'sleep', '100000');
@@ -120,7 +120,7 @@ test('Compose', async () => {
   await playCompose(host, await inSuite('sid-podman', ['docker-compose']), '-');
 });
 
-test('Podman restarted: what runs goes on, and new containers are attached', async () => {
+test('Podman restarted: running containers go on, and new ones are attached', async () => {
   const address = await start('stays');
   await host.stopEngine();
   await host.startEngine();

@@ -89,7 +89,7 @@ test("Weave Net's scripts are taken as they are typed", async () => {
   await prints('10.2.1.0\n', 'detach', '10.2.1.0/24', 'c1');
 });
 
-test('attach: what cannot be had is exit code 1, and changes nothing', async () => {
+test('attach: what is impossible exits with 1, and changes nothing', async () => {
   await plain('c2');
   await prints('10.32.9.9\n', 'attach', '10.32.9.9/24', 'c2');
   await fails(
@@ -113,7 +113,7 @@ test('attach: what cannot be had is exit code 1, and changes nothing', async () 
   await prints('10.32.3.2\n', 'hide', 'net:10.32.3.0/30');
 });
 
-test('the flags of attach hold when the daemon and the container start again', async () => {
+test('the flags of attach survive restarts of the daemon and the container', async () => {
   await plain('c3');
   const flags = ['--rewrite-hosts', '--add-host', 'db:10.9.9.9', '--no-multicast-route', '--without-dns'];
   await prints('10.32.5.1\n', 'attach', ...flags, '10.32.5.1/24', 'c3');
@@ -169,7 +169,7 @@ test('expose and hide', async () => {
   await fails(/-h: 'a b' is not a name/, 'expose', '-h', 'a b');
 });
 
-test('names by hand: added, removed, and both lasting while the container runs', async () => {
+test('names by hand: added and removed, and both last while the container runs', async () => {
   const id = await host.proxied('run', '-d', '--name', 'n1', 'busybox', 'sleep', '100000');
   const address = (await prints(/^10\.32\.0\.\d+\n$/, 'dns-lookup', 'n1')).trim();
   await plain('n2');
@@ -216,7 +216,7 @@ test('names by hand: added, removed, and both lasting while the container runs',
   await prints('', 'dns-lookup', 'db');
 });
 
-test('names by hand go with their container, also when it ends while no daemon runs', async () => {
+test('names by hand go with their container, even if it ends while no daemon runs', async () => {
   await plain('n3');
   await plain('n4');
   await plain('n5');
@@ -238,7 +238,7 @@ test('names by hand go with their container, also when it ends while no daemon r
   await fails(/-h: 'no name' is not a name/, 'dns-add', '10.9.1.1', '-h', 'no name');
 });
 
-test('other names come from the servers of the host, as /etc/resolv.conf has them now', async () => {
+test("other names come from the host's servers, as /etc/resolv.conf has them now", async () => {
   await host.proxied('run', '-d', '--name', 'asks', 'busybox', 'sleep', '100000');
   const server = host.spawn([
     ...[

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Host, repository, until } from '../support/host.ts';
 
-test('the daemon as a container, by the compose file, without privileges beyond those listed', async () => {
+test('the daemon in a container, from the compose file, with only the listed privileges', async () => {
   await using host = await Host.create();
   await host.runOk(['sh', join(repository, 'test/support/daemon-image.sh'), repository]);
   const compose = (...args: string[]) =>

@@ -16,7 +16,7 @@ const makeRoom = (folder: string) => host.runOk(['rm', filler(folder)]);
 const status = async () => (await host.weavets('status')).stdout;
 const running = () => host.docker('ps', '-q');
 
-test('the disk of the log is full: all goes on, the status says so, and the log has a line on what it lost', async () => {
+test("the log's disk is full: everything goes on, status says so, and the log counts the lost lines", async () => {
   await mountDisk('/var/log', '256k');
   const pid = await host.launch('--log-level', 'debug');
   await host.proxied('run', '-d', '--name', 'before', 'busybox', 'sleep', '100000');
@@ -51,7 +51,7 @@ function isJson(line: string): boolean {
   }
 }
 
-test('the log is put aside by others, and opened anew on SIGHUP', async () => {
+test('a log moved by others is reopened on SIGHUP', async () => {
   const pid = await host.launch();
   await host.runOk(['mv', '/var/log/weavets.log', '/var/log/weavets.log.1']);
   await host.runOk(['kill', '-HUP', pid]);
@@ -64,7 +64,7 @@ test('the log is put aside by others, and opened anew on SIGHUP', async () => {
   assert.equal((await host.shell('ls /var/log/weavets.log*')).stdout, '');
 });
 
-test('the disk of the state is full: launch fails with the reason, and works once there is room', async () => {
+test("the state's disk is full: launch fails with the reason, and works once there is space", async () => {
   // The engine has to see it as well: containers bind the shim from there.
   await host.stopEngine();
   await mountDisk('/var/lib/weave', '8m');
@@ -78,7 +78,7 @@ test('the disk of the state is full: launch fails with the reason, and works onc
   await host.launch();
 });
 
-test('it fills while the daemon runs: starts fail with the reason and leave nothing, then work again', async () => {
+test('the disk fills while the daemon runs: starts fail with the reason, leave nothing, then work again', async () => {
   await host.proxied('run', '-d', '--name', 'old', 'busybox', 'sleep', '100000');
   await fill('/var/lib/weave');
   const before = await running();
@@ -103,7 +103,7 @@ test('it fills while the daemon runs: starts fail with the reason and leave noth
   await host.startEngine();
 });
 
-test('no file descriptors are left: who comes is refused, the daemon lives, and goes on when there are', async () => {
+test('out of file descriptors: clients are refused, and the daemon survives and recovers', async () => {
   const pid = await host.launch();
   await host.proxied('run', '-d', '--name', 'first', 'busybox', 'sleep', '100000');
   const open = Number((await host.shell(`ls /proc/${pid}/fd | wc -l`)).stdout);

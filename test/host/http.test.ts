@@ -37,7 +37,7 @@ async function expect(status: number, body: string | RegExp, target: string, ...
 
 const run = (name: string) => host.proxied('run', '-d', '--name', name, 'busybox', 'sleep', '100000');
 
-test('status, report and their parts are what the command line prints', async () => {
+test('status, report and their parts match the command line', async () => {
   await run('shown');
   for (const topic of ['', 'dns', 'ipam', 'peers', 'connections', 'targets']) {
     const { stdout } = await host.weavets('status', ...(topic ? [topic] : []));
@@ -90,7 +90,7 @@ test('addresses: allocate, look up, claim, release', async () => {
   }
 });
 
-test('an address that is taken over HTTP is given to no container', async () => {
+test('an address taken over HTTP is given to no container', async () => {
   const { body } = await curl('/ip/squatter', '-X', 'POST');
   await run('beside');
   const addresses = (await host.weavets('ps', 'beside')).stdout;
@@ -101,7 +101,7 @@ test('an address that is taken over HTTP is given to no container', async () => 
   assert.match(refused.stderr, /10\.32\.200\.7 is already in use by squatter/);
 });
 
-test('a container goes by its name, short and full id, and check-alive wants it to run', async () => {
+test('a container is found by name, short and full id; check-alive requires that it runs', async () => {
   const id = await run('alive');
   const { body } = await curl(`/ip/${id}`);
   assert.match(body, /^10\.32\.0\.\d+\/12$/);
@@ -154,7 +154,7 @@ test('the host’s own address', async () => {
   await expect(404, /the host has no such address/, '/expose', '-X', 'DELETE');
 });
 
-test('bad input is told apart', async () => {
+test('bad input gets the right status', async () => {
   const post = ['-X', 'POST'];
   await expect(400, /is not an address in CIDR form/, '/ip/x/10.32.1', ...post);
   await expect(400, /is not inside the address range/, '/ip/x/10.99.0.0/24', ...post);
@@ -205,13 +205,13 @@ test('web pages get nothing: rebound names, foreign origins', async () => {
   await expect(200, 'weave.local.', `${api}/domain`, ...own);
 });
 
-test('the operations of the control socket are not to be had over TCP', async () => {
+test("the control socket's operations are not available over TCP", async () => {
   for (const address of [api, statusServer]) {
     await expect(404, /nothing at/, `${address}/op/ping`, '-X', 'POST', '-d', '{}');
   }
 });
 
-test('the status server only reads', async () => {
+test('the status server is read-only', async () => {
   for (const path of ['/ip/x', '/ip', '/name/x/10.32.0.9?fqdn=x', '/expose', '/proxyaddrs', '/domain']) {
     for (const method of ['GET', 'POST', 'PUT', 'DELETE']) {
       await expect(404, /nothing at/, `${statusServer}${path}`, '-X', method);
@@ -240,7 +240,7 @@ function parseMetrics(text: string): Map<string, number> {
   return series;
 }
 
-test('metrics tell what is there', async () => {
+test('metrics match the state', async () => {
   await run('measured');
   const before = parseMetrics((await curl(`${statusServer}/metrics`)).body);
   await host.proxied('run', '-d', '--name', 'measured2', 'busybox', 'sleep', '100000');
@@ -263,7 +263,7 @@ test('metrics tell what is there', async () => {
   for (const target of both('/metrics')) parseMetrics((await curl(target)).body);
 });
 
-test('addresses that are taken, or open to others, end the launch with a reason', async () => {
+test('launch refuses busy or exposed addresses, with the reason', async () => {
   await host.weavets('stop');
   const squatter = host.spawn(['socat', 'TCP-LISTEN:6790,bind=127.0.0.1,fork', 'PIPE']);
   await until('the port is taken', async () =>

@@ -39,7 +39,7 @@ for (const shell of ['bash', 'zsh', 'fish'] as const) {
   });
 }
 
-test('help has a page for each topic, and the manual page has all of it', async () => {
+test('help has a page for each topic, and the manual page has everything', async () => {
   for (const topic of Object.keys(topics)) {
     const { code, stdout, stderr } = await host.weavets('help', topic);
     assert.deepEqual([code, stderr], [0, ''], topic);
@@ -59,7 +59,7 @@ test('help has a page for each topic, and the manual page has all of it', async 
   assert.match(text, /^ {11}docker run -e WEAVE_CIDR="net:default 10\.2\.1\.1\/24" -itd busybox$/m);
 });
 
-test('install-service prints units, or writes what systemd accepts', async () => {
+test('install-service prints units, or writes units that systemd accepts', async () => {
   const printed = await host.weavets('install-service');
   assert.equal(printed.code, 0);
   assert.deepEqual((await host.shell('ls /etc/systemd/system/weavets.*')).stdout, '');
@@ -82,7 +82,7 @@ test('install-service prints units, or writes what systemd accepts', async () =>
   assert.equal(await host.runOk(['stat', '-c', '%a %U', environment]), '600 root\n');
 });
 
-test("the service's file of secrets takes those of the environment, and keeps what it says", async () => {
+test("the service's secrets file takes those of the environment, and is kept", async () => {
   const environment = '/etc/default/weavets';
   await host.runOk(['rm', environment]);
   const secret = 'a "b" $c \\d';
@@ -95,7 +95,7 @@ test("the service's file of secrets takes those of the environment, and keeps wh
   assert.equal(await host.runOk(['stat', '-c', '%a', environment]), '600\n');
 });
 
-test('as the unit starts it: by a client at the socket that systemd holds, and it says when it is ready', async () => {
+test("started as by the unit: by a client at systemd's socket, and it reports ready", async () => {
   const unit = await host.runOk(['cat', '/etc/systemd/system/weavets.service']);
   const argv = (/^ExecStart=(.*) \$WEAVETS_FLAGS$/m.exec(unit)?.[1] ?? '').split(' ');
   assert.deepEqual(argv.slice(-4), ['launch', '--foreground', '-H', 'fd://']);

@@ -90,7 +90,7 @@ test('--without-dns --dns-domain --dns-ttl --dns-listen-address', async () => {
   assert.match(await dig('@127.0.0.1', '-p', '5353', 'c2.weave.local'), /\s10\.32\.0\.2$/m);
 });
 
-test("--ipalloc-range '': containers have the addresses that they name, and no others", async () => {
+test("--ipalloc-range '': containers have only the addresses they name", async () => {
   await launch(['--ipalloc-range', '']);
   await run('--name', 'c1');
   await run('--name', 'c2', '-e', 'WEAVE_CIDR=10.2.1.1/24');
@@ -211,7 +211,7 @@ test('--tls --tlsverify --tlscacert --tlscert --tlskey', async () => {
   assert.equal((await docker('--tlsverify', ca, ...files('client'))).code, 0);
 });
 
-test('flags whose meaning lies between hosts, or that nothing is left of, say so', async () => {
+test('flags without effect here say so', async () => {
   await launch([]);
   const mtu = await bridgeMtu();
   await host.weavets('stop');

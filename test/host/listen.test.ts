@@ -78,7 +78,7 @@ describe('endpoints', { timeout: 600_000 }, () => {
     assert.match(out, /^10\.32\.0\.\d+\/12\n20000\ndone\nin\nafter\nexit 3\ngot one\n$/);
   }
 
-  test("several -H: each serves, sockets have the engine's owner, group and mode, and are gone after stop", async () => {
+  test("several -H: each works, sockets have the engine's owner, group and mode, and are gone after stop", async () => {
     await host.runOk(['chown', '1234:2345', '/run/docker.sock']);
     await host.runOk(['chmod', '640', '/run/docker.sock']);
     const other = '/run/elsewhere/weave.sock';
@@ -97,7 +97,7 @@ describe('endpoints', { timeout: 600_000 }, () => {
     await host.runOk(['chown', 'root:root', '/run/docker.sock']);
   });
 
-  test('TCP beyond this host without TLS only if it is asked for', async () => {
+  test('TCP beyond this host without TLS only if allowed', async () => {
     const open = ['-H', 'tcp://10.250.0.1:12375'];
     await refused(open, /would give root on this host.*--allow-insecure-tcp.*\(INSECURE_TCP\)\n$/);
     await launch([...open, '--allow-insecure-tcp']);
@@ -129,7 +129,7 @@ describe('endpoints', { timeout: 600_000 }, () => {
     assert.ok((await stat(host.path('/run/passed.sock'))).isSocket(), "the socket is systemd's to remove");
   });
 
-  test('certificates and keys that will not do are named', async () => {
+  test('bad certificates and keys are named', async () => {
     const bad = join(dir, 'bad.pem');
     await writeFile(bad, 'no PEM\n');
     const { ca, cert, key } = server;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { runOk } from '../../src/lib/exec.ts';
 import { Host, repository } from '../support/host.ts';
 
-test('quickstart plays the transcript on a host without an engine, and again', async () => {
+test('quickstart plays the transcript on a host without an engine, twice', async () => {
   await using host = await Host.create({ engine: false });
   const clone = await mkdtemp('/var/tmp/weavets-quickstart-');
   try {

@@ -40,7 +40,7 @@ int main(int argc, char **argv) {
 const enter =
   'hostname bbox1.weave.local; f=$(mktemp); echo "$0" > $f; mount --bind $f /etc/resolv.conf; rm $f; exec "$@"';
 
-test('programs of containers resolve names', async (t) => {
+test('programs in containers resolve names', async (t) => {
   await using host = await Host.create({ engine: false });
   await host.runOk(['ip', 'addr', 'add', `${address}/16`, 'dev', 'lo']);
   // Ourselves alone, as some hosts have it: must not go round in a circle.
@@ -92,7 +92,7 @@ test('programs of containers resolve names', async (t) => {
     }
   }
 
-  await t.test('200 addresses of one name', async () => {
+  await t.test('a name with 200 addresses', async () => {
     const glibc = await inContainer('', programs.glibc, 'many.weave.local');
     assert.deepEqual(glibc.stdout.trim().split('\n').sort(), [...many].sort());
     // musl keeps 48 at most, and before 1.2.4 what fits into 512 bytes.
@@ -114,7 +114,7 @@ test('programs of containers resolve names', async (t) => {
     assert.equal(server.exitCode, null);
   });
 
-  await t.test('the port is busy now, and the error says so', async () => {
+  await t.test('the port is now busy, and the error says so', async () => {
     const second = await run(
       host.inside(['sh', '-c', 'cd "$0" && exec "$@"', repository, ...argv]) as [string, ...string[]],
     );

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Host, repository, Underlay } from '../support/host.ts';
 import { Node } from './datapath-lab.ts';
 
-test('what a host without WireGuard in its kernel lacks to encrypt is said, one thing after the other', async () => {
+test('without WireGuard in the kernel, says what is missing, one thing at a time', async () => {
   await using host = await Host.create({ engine: false });
   const script = `
     import { checkEncryption } from '${repository}/src/doctor/encryption.ts';
@@ -29,7 +29,7 @@ test('what a host without WireGuard in its kernel lacks to encrypt is said, one 
   assert.match(await says(['ip', 'wg', 'wireguard-go'], without), /^TOOL_MISSING .*needs \/dev\/net\/tun/);
 });
 
-test('the rules that keep traffic from going in clear are made without /etc/protocols too', async () => {
+test("the rules against cleartext don't need /etc/protocols", async () => {
   await using underlay = await Underlay.create();
   await using node = await Node.create(underlay, 1, { mtu: 1370, trustedSubnets: ['10.250.0.3/32'] });
   await node.host.runOk(['mount', '--bind', '/dev/null', '/etc/protocols']);

@@ -46,7 +46,7 @@ async function makeContainer(): Promise<string[]> {
   return ['nsenter', `--net=/proc/${pid}/ns/net`];
 }
 
-test('frames of peers come in where the host lets nothing in, and through where it forwards nothing', async () => {
+test('frames from peers pass, even if the host accepts and forwards nothing', async () => {
   await one.host.shell(`
     iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
     iptables -P INPUT DROP; iptables -P FORWARD DROP`);
@@ -56,7 +56,7 @@ test('frames of peers come in where the host lets nothing in, and through where 
   assert.equal(await one.call('keepRules'), true);
 });
 
-test('frames of strangers and of containers are not heard, whatever source they claim', async () => {
+test('frames from strangers and containers are dropped, whatever source they claim', async () => {
   const container = await makeContainer();
   const closed = await hearing();
   await forge((argv) => stranger.host.runOk(argv));
@@ -72,7 +72,7 @@ test('frames of strangers and of containers are not heard, whatever source they 
   assert.equal(await one.call('keepRules'), true);
 });
 
-test('a container reaches the name server, and no other port of ours; another host not even that', async () => {
+test('a container reaches only the name server; another host not even that', async () => {
   const container = [
     'nsenter',
     `--net=/proc/${(await one.host.runOk(['cat', '/run/inner.pid'])).trim()}/ns/net`,
@@ -102,7 +102,7 @@ test('a container reaches the name server, and no other port of ours; another ho
   }
 });
 
-test('rules that are there are left alone, of every kind, and a thousand peers', async () => {
+test('existing rules are left alone, of every kind, and with a thousand peers', async () => {
   const peers = Array.from({ length: 1000 }, (_, i) => `10.${250 + (i >> 9)}.${(i >> 6) & 7}.${i & 63}`);
   const kinds = [
     {},
@@ -121,7 +121,7 @@ test('rules that are there are left alone, of every kind, and a thousand peers',
   await one.call('rules', { encryption: null, outside: ['eth0'], peers: [two.host.address] });
 });
 
-test('what listens on all addresses is closed to containers by IPv6 too', async () => {
+test('ports on all addresses are closed to containers over IPv6 too', async () => {
   await one.call('rules', { closedPorts: [2379] });
   const container = await one.host.runOk(['cat', '/run/inner.pid']);
   await one.host.shell(`
@@ -156,7 +156,7 @@ test('what listens on all addresses is closed to containers by IPv6 too', async 
   }
 });
 
-test('whatever others flush comes back', async () => {
+test('flushed rules come back', async () => {
   for (const deed of [
     'iptables -F',
     'iptables -t nat -F',
@@ -169,7 +169,7 @@ test('whatever others flush comes back', async () => {
   }
 });
 
-test('what a foreign chain does to frames is found by a frame, and its line lets them through', async () => {
+test('a foreign chain that drops frames is found by a test frame, and the suggested line fixes it', async () => {
   await one.host.runOk(['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1']);
   assert.equal(await one.call('probe'), 'passed');
   await until('frames pass', () => one.pings(first(one), first(two)));
@@ -198,7 +198,7 @@ test('what a foreign chain does to frames is found by a frame, and its line lets
   assert.equal(await links(), before);
 });
 
-test('nothing of it is left after a reset, and what is not ours stays', async () => {
+test('reset removes all our rules and leaves the others', async () => {
   await one.host.runOk(['iptables', '-A', 'INPUT', '-p', 'tcp', '--dport', '99', '-j', 'DROP']);
   await one.call('removeRules');
   const saved = await one.host.runOk(['iptables-save']);
@@ -207,7 +207,7 @@ test('nothing of it is left after a reset, and what is not ours stays', async ()
   assert.match(saved, /--dport 99 -j DROP/);
 });
 
-test('a packet passes few rules where there are a thousand peers', () => {
+test('a packet passes few rules even with a thousand peers', () => {
   const addresses = Array.from({ length: 1000 }, (_, i) => `10.9.${i >> 8}.${i & 255}`);
   const chains = peerChains(addresses);
   const accepted = Object.values(chains)

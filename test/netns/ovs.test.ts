@@ -45,7 +45,7 @@ test('the Open vSwitch datapath', async (t) => {
     assert.deepEqual(await ovsPorts(one), ['vethwe-datapath', 'vxlan-6784']);
   });
 
-  await t.test('containers ping; unicast reaches its host only, and ARP none', async () => {
+  await t.test('containers can ping; unicast reaches only its host, ARP none', async () => {
     const captures = await Promise.all(
       cluster.nodes.map(({ host }) => Capture.start(host, 'eth0', 'udp port 6784')),
     );
@@ -68,11 +68,11 @@ test('the Open vSwitch datapath', async (t) => {
     }
   });
 
-  await t.test('TCP passes, with full segments', async () => {
+  await t.test('TCP passes with full segments', async () => {
     assert.equal(await transfer({ from: one, to: two, bytes: 20_000_000 }), 20_000_000);
   });
 
-  await t.test('mends what a crash or a reboot leaves', async () => {
+  await t.test('repairs what a crash or a reboot leaves', async () => {
     await one.crash();
     // As after a reboot: the database still has the ports, of links that went.
     await one.host.runOk(['ip', 'link', 'del', 'vxlan-6784']);
@@ -102,7 +102,7 @@ test('the Open vSwitch datapath', async (t) => {
     );
   });
 
-  await t.test('gives way to the bridge datapath', async () => {
+  await t.test('is replaced by the bridge datapath', async () => {
     await two.call('stop');
     await two.call('remove');
     const links = await two.host.runOk(['ip', '-o', 'link']);

@@ -121,7 +121,7 @@ class Namespace implements AsyncDisposable {
   }
 }
 
-test('each missing piece keeps it waiting, and what looks like it elsewhere does not count', async () => {
+test("waits for each missing piece; similar ones elsewhere don't count", async () => {
   await using ns = await Namespace.create();
   const wait = ns.shim('wait', 'echo', 'ran');
   const multicast = ns.shim('multicast', 'echo', 'ran');
@@ -162,7 +162,7 @@ test('each missing piece keeps it waiting, and what looks like it elsewhere does
   assert.deepEqual(await multicast.ended, { code: 0, signal: null, stdout: 'ran\n', stderr: '' });
 });
 
-test('an ethwe that goes and comes again while it waits is the one that counts', async () => {
+test('an ethwe that is replaced while it waits counts', async () => {
   await using ns = await Namespace.create();
   const shim = ns.shim('multicast', 'echo', 'ran');
   await ns.ip(
@@ -181,7 +181,7 @@ test('an ethwe that goes and comes again while it waits is the one that counts',
   assert.equal((await shim.ended).stdout, 'ran\n');
 });
 
-test('events that the kernel had to drop do not matter', async () => {
+test("events that the kernel drops don't matter", async () => {
   await using ns = await Namespace.create();
   const shim = ns.shim('multicast', 'echo', 'ran');
   await shim.asleep();
@@ -193,7 +193,7 @@ test('events that the kernel had to drop do not matter', async () => {
   assert.deepEqual(await shim.ended, { code: 0, signal: null, stdout: 'ran\n', stderr: '' });
 });
 
-test('after 10 s, not before, it says once what is missing; it sleeps until then and goes on after', async () => {
+test('says once after 10 s, not before, what is missing; sleeps until then and keeps waiting', async () => {
   const stages: [string, string[]][] = [
     ['is not there yet', []],
     ['is not up', ['link add ethwe type veth peer name peer', 'link set ethwe up']],
@@ -225,7 +225,7 @@ test('after 10 s, not before, it says once what is missing; it sleeps until then
   );
 });
 
-test('a signal ends the wait at once, as PID 1 too, unless the caller ignores it', async () => {
+test('a signal ends the wait at once, even as PID 1, unless the caller ignores it', async () => {
   await using ns = await Namespace.create();
   for (const [signal, code] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGQUIT: 131, SIGTERM: 143 })) {
     const shim = ns.shim('wait', 'echo', 'ran');
@@ -258,7 +258,7 @@ test('a signal ends the wait at once, as PID 1 too, unless the caller ignores it
   assert.equal((await ignoring.ended).stdout, 'ran\n');
 });
 
-test('arguments, environment, descriptors, signals and privileges reach the command as they were', async () => {
+test('the command gets arguments, environment, descriptors, signals and privileges unchanged', async () => {
   // Each has another way to see them; all are one program without a shell between, which could mend something.
   const views = [
     ['cat', '/proc/self/cmdline'],
@@ -292,7 +292,7 @@ test('arguments, environment, descriptors, signals and privileges reach the comm
   }
 });
 
-test('what can not be watched is not waited for', async () => {
+test("what can't be watched is not waited for", async () => {
   await using ns = await Namespace.create();
   // Too few descriptors for the first, second or third that it opens; a static command needs none.
   for (const descriptors of [3, 4, 5]) {

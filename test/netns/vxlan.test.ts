@@ -22,7 +22,7 @@ test('the bridge datapath', async (t) => {
   await using cluster = await Cluster.create({}, {}, {});
   const [one, two, three] = cluster.nodes as [Node, Node, Node];
 
-  await t.test('answers ARP at home, and sends unicast to the one host it is for', async () => {
+  await t.test('answers ARP locally, and sends unicast to the right host only', async () => {
     const captures = await Promise.all(cluster.nodes.map(({ host }) => Capture.start(host, 'eth0', vxlan)));
     const quiet = await Capture.start(three.host, 'ethwe', 'not ether multicast', (argv) =>
       three.within(first(three), argv),
@@ -40,7 +40,7 @@ test('the bridge datapath', async (t) => {
     assert.equal((await capture.stop()).length, 0);
   });
 
-  await t.test('sends no unicast of unknown destination to other hosts', async () => {
+  await t.test('sends no unknown unicast to other hosts', async () => {
     const capture = await Capture.start(one.host, 'eth0', vxlan);
     const set = ['ip', 'neigh', 'replace', '10.47.0.1', 'lladdr', '02:00:00:00:ff:ff', 'dev', 'ethwe'];
     await one.host.runOk(one.within(first(one), set));
@@ -63,7 +63,7 @@ test('the bridge datapath', async (t) => {
     }
   });
 
-  await t.test('tells containers at once of an address that is with another MAC now', async () => {
+  await t.test("announces an address's new MAC to containers at once", async () => {
     assert.ok(await one.pings(first(one), first(three)));
     const former = first(three);
     const mac = '02:00:00:00:03:99';
@@ -91,7 +91,7 @@ test('the bridge datapath', async (t) => {
     await until('containers ping again', () => one.pings(first(one), first(two)));
   });
 
-  await t.test('mends what others take away', async () => {
+  await t.test('restores what others remove', async () => {
     const before = await programmed(one);
     assert.equal(await one.call('repair'), false);
     await one.host.runOk(['ip', 'link', 'del', 'vxlan-6784']);
@@ -105,7 +105,7 @@ test('the bridge datapath', async (t) => {
     }
   });
 
-  await t.test('a change that fails is made up for, with all that had gone unseen', async () => {
+  await t.test('a failed change is made good, with everything else that was lost', async () => {
     const before = await programmed(one);
     const mac = '02:00:00:00:03:77';
     const entry = { mac, ips: ['10.47.0.7'], peer: three.name };
@@ -120,7 +120,7 @@ test('the bridge datapath', async (t) => {
     assert.deepEqual(await programmed(one), before);
   });
 
-  await t.test('goes on without its daemon, which takes over what it finds', async () => {
+  await t.test('keeps working without its daemon, which takes over what it finds', async () => {
     const before = await programmed(one);
     const index = (await one.host.runOk(['cat', '/sys/class/net/vxlan-6784/ifindex'])).trim();
     await one.crash();
@@ -158,7 +158,7 @@ test('the bridge datapath', async (t) => {
     assert.ok(await one.pings(first(one), first(three)));
   });
 
-  await t.test('forgets a peer with all that is on it', async () => {
+  await t.test('forgets a peer and everything on it', async () => {
     const peer = { name: two.name, nickname: two.nickname, address: two.host.address };
     await one.call('setPeers', [peer]);
     const left = await programmed(one);
@@ -185,7 +185,7 @@ test('the bridge datapath', async (t) => {
     assert.ok(result.seconds < 300);
   });
 
-  await t.test('removes all of it', async () => {
+  await t.test('removes everything', async () => {
     await one.call('stop');
     await one.call('remove');
     const links = await one.host.runOk(['ip', '-o', 'link']);

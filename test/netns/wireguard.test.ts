@@ -30,7 +30,7 @@ const shows = (packets: Buffer[]) => packets.some((packet) => packet.includes(ma
 /** UDP destination ports of packets */
 const ports = (packets: Buffer[]) => [...new Set(packets.map((packet) => packet.readUInt16BE(36)))];
 
-test('in clear, a capture on the underlay shows the payload', async () => {
+test('unencrypted, a capture on the underlay shows the payload', async () => {
   await using cluster = await Cluster.create({}, {});
   const [one, two] = cluster.nodes as [Node, Node];
   const packets = await seen(one, async () => {
@@ -48,7 +48,7 @@ test('the encrypted datapath', async (t) => {
   await using cluster = await Cluster.create(options, options, third);
   const [one, two, three] = cluster.nodes as [Node, Node, Node];
 
-  await t.test('carries everything, and shows nothing on the underlay', async () => {
+  await t.test('carries everything, and a capture shows nothing', async () => {
     await two.call('stop');
     await two.crash();
     await two.start();
@@ -66,7 +66,7 @@ test('the encrypted datapath', async (t) => {
     assert.equal(await transfer({ from: one, to: two, bytes }), bytes);
   });
 
-  await t.test('goes plain to trusted subnets', async () => {
+  await t.test('is unencrypted to trusted subnets', async () => {
     const packets = await seen(three, async () => {
       assert.ok(await one.pings(first(one), first(three)));
       await sendMarker(one, three);
@@ -82,7 +82,7 @@ test('the encrypted datapath', async (t) => {
     );
   });
 
-  await t.test('sends nothing in clear while WireGuard is down, and starts it again', async () => {
+  await t.test('sends nothing in clear while WireGuard is down, and restarts it', async () => {
     const pid = await userspacePid(one);
     const packets = await seen(one, async () => {
       await one.host.run(['kill', '-9', pid]);
@@ -96,7 +96,7 @@ test('the encrypted datapath', async (t) => {
     assert.notEqual(await userspacePid(one), pid);
   });
 
-  await t.test('keeps its key, and the peers their sessions, over a crash of the daemon', async () => {
+  await t.test('key and sessions survive a crash of the daemon', async () => {
     const before = one.publicKey;
     await one.crash();
     assert.ok(await one.pings(first(one), first(two)), 'without a daemon');
@@ -107,7 +107,7 @@ test('the encrypted datapath', async (t) => {
     assert.equal((await one.host.shell('pgrep -xc wireguard-go')).stdout.trim(), '1');
   });
 
-  await t.test('goes on without its daemon; its key is in no file, also after kill -9', async () => {
+  await t.test('keeps working without its daemon; the key is in no file, even after kill -9', async () => {
     const key = (await one.host.shell('wg show weave-wg private-key')).stdout.trim();
     assert.match(key, /^[\w+/]{43}=$/);
     await one.crash();
@@ -124,7 +124,7 @@ test('the encrypted datapath', async (t) => {
     assert.ok(await one.pings(first(one), first(two)));
   });
 
-  await t.test('hears no VXLAN in clear but from trusted subnets', async () => {
+  await t.test('accepts cleartext VXLAN from trusted subnets only', async () => {
     const heard = await Capture.start(one.host, 'vxlan-6784', 'ether src 02:00:00:00:99:99');
     await two.host.runOk(['ip', 'rule', 'del', 'pref', '6784']);
     await two.host.runOk(['ip', 'rule', 'del', 'pref', '6785']);
@@ -146,7 +146,7 @@ test('the encrypted datapath', async (t) => {
     assert.equal(await one.pings(first(one), first(two)), false);
   });
 
-  await t.test('removes all of it', async () => {
+  await t.test('removes everything', async () => {
     await one.call('stop');
     await one.call('remove');
     await until('wireguard-go has ended', async () => {

@@ -7,7 +7,7 @@ import { repository } from '../support/host.ts';
 const read = (name: string) => readFileSync(join(repository, name), 'utf8');
 const manifest = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
 
-test('each dependency has its reason', () => {
+test('each dependency has a reason', () => {
   const rows = [...read('docs/dependencies.md').matchAll(/^\| ([a-z@/.0-9-]+).*? \| (\S.*) \|$/gm)];
   const named = rows.map(([, name]) => name).filter((name) => name !== 'package');
   assert.deepEqual(named.toSorted(), Object.keys(manifest.dependencies).toSorted());

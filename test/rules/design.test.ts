@@ -11,7 +11,7 @@ function foldersOf(path: string): string[] {
     .flatMap(({ name }) => [`${path}/${name}`, ...foldersOf(`${path}/${name}`)]);
 }
 
-test('the picture of the folders in docs/design.md shows src as it is', () => {
+test('the picture of the folders in docs/design.md matches src', () => {
   const text = readFileSync(join(repository, 'docs/design.md'), 'utf8');
   const block = /```\n(bin\/[\s\S]*?)```/.exec(text)?.[1] ?? '';
   const above: string[] = [];
@@ -23,7 +23,7 @@ test('the picture of the folders in docs/design.md shows src as it is', () => {
   assert.deepEqual(inSource.toSorted(), foldersOf('src').toSorted());
 });
 
-test('every file that docs/design.md and docs/extending.md name is there', () => {
+test('every file named in docs/design.md and docs/extending.md exists', () => {
   for (const page of ['docs/design.md', 'docs/extending.md']) {
     const text = readFileSync(join(repository, page), 'utf8');
     for (const [, path = ''] of text.matchAll(/`((?:src|test|docs|scripts|bench)\/[\w./-]+\.\w+)`/g)) {

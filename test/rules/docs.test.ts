@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { pages } from '../../scripts/docs/pages.ts';
 import { repository } from '../support/host.ts';
 
-test('the pages that are made from the code are as it is: npm run docs', async () => {
+test('generated pages are up to date: npm run docs', async () => {
   for (const [name, text] of Object.entries(await pages())) {
     assert.equal(readFileSync(join(repository, name), 'utf8'), text, name);
   }

@@ -80,13 +80,13 @@ test('imports point down', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('no import is computed, so that the compiler and these tests see each', () => {
+test('imports are literal, so that the compiler and these tests see them all', () => {
   for (const name of files) {
     assert.doesNotMatch(readFileSync(join(source, name), 'utf8'), /\bimport\((?!\s*'[^']+'\s*\))/, name);
   }
 });
 
-test('no file imports itself by way of others', () => {
+test('there are no import cycles', () => {
   const graph = new Map(
     files.map((name) => [name, importsOf(join(source, name)).filter(({ typeOnly }) => !typeOnly)]),
   );
@@ -102,7 +102,7 @@ test('no file imports itself by way of others', () => {
   assert.deepEqual(cycles, []);
 });
 
-test('every folder of src has its rule', () => {
+test('every folder of src has a rule', () => {
   const folders = new Set(files.map((name) => name.split('/')[0]));
   assert.deepEqual(
     [...folders].filter((folder) => folder !== undefined && !(folder in allowed)),
@@ -110,7 +110,7 @@ test('every folder of src has its rule', () => {
   );
 });
 
-test('only the spawner starts processes, and none through a shell', () => {
+test('only the spawner starts processes, never through a shell', () => {
   const spawners = new Set([
     'lib/exec.ts',
     'net/ip.ts',
@@ -133,7 +133,7 @@ test('files stay short enough to read in one go', () => {
   assert.deepEqual(long, []);
 });
 
-test('nothing of a container’s file system is opened: no way leads through the root of a process', () => {
+test("a container’s file system is never opened: no path leads through a process's root", () => {
   for (const name of files) {
     const text = readFileSync(join(source, name), 'utf8');
     // Written together, or put together of parts.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { repository } from '../support/host.ts';
 
-test('no literal is spread into another: the compiler would not see a field too many', () => {
+test('no literal is spread into another, which would hide excess fields from the compiler', () => {
   const wrong = ['src', 'test', 'bench', 'scripts'].flatMap((folder) =>
     readdirSync(join(repository, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
@@ -16,7 +16,7 @@ test('no literal is spread into another: the compiler would not see a field too 
   assert.deepEqual(wrong, []);
 });
 
-test('what a constructor takes is called Options, where it is data, or Deps', () => {
+test('constructor inputs are called Options if they are data, else Deps', () => {
   const wrong = readdirSync(join(repository, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .flatMap((name) => {

@@ -18,7 +18,7 @@ function proofs(row: string): [file: string, title: string][] {
   });
 }
 
-test('each trap has a test, which exists', () => {
+test('each trap has a test that exists', () => {
   assert.ok(rows.length >= 25, `${rows.length} rows`);
   for (const row of rows) {
     const found = proofs(row);

@@ -48,7 +48,7 @@ test('version', async () => {
   assert.equal((await weavets(['--version'])).out, out);
 });
 
-test('mistakes: usage on standard error, nothing on standard output, exit 1', async () => {
+test('usage errors: usage on standard error, nothing on standard output, exit 1', async () => {
   const cases: [argv: string[], err: RegExp][] = [
     [[], /^weavets: name a command \(USAGE\)\nusage: weavets COMMAND/],
     [['lauch'], /^weavets: unknown command 'lauch'; did you mean 'launch'\? \(USAGE\)\nusage: /],
@@ -107,7 +107,7 @@ test('an error of the daemon: message and code; with --json as JSON', async () =
   });
 });
 
-test('without a daemon commands fail, and print nothing that a script would take for an answer', async () => {
+test('without a daemon, commands fail and print nothing on standard output', async () => {
   for (const argv of [['env'], ['config'], ['ps'], ['status'], ['dns-args'], ['report'], ['attach', 'c1']]) {
     const { code, out, err } = await weavets(argv);
     assert.deepEqual([code, out, err], [1, '', 'weavets: weavets is not running (NOT_RUNNING)\n'], argv[0]);

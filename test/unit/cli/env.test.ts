@@ -53,7 +53,7 @@ test('nothing to restore: a hint, exit 1; and no daemon is needed', async () => 
   assert.equal(restored.code, 0);
 });
 
-test('of several endpoints the first, as a client reaches it; the original is none of them', async () => {
+test('of several endpoints the first, as clients reach it; never taken for the original', async () => {
   const several = running(['tcp://0.0.0.0:12375', proxy]);
   const reached = 'tcp://127.0.0.1:12375';
   const lines: string[] = [];
@@ -94,7 +94,7 @@ async function evalEach(variables: NodeJS.ProcessEnv, ...commandLines: string[][
   return left;
 }
 
-test('in a real shell: there and back again leaves everything as it was', async () => {
+test('in a real shell: env and --restore leave everything as it was', async () => {
   for (const variables of [
     { HOME: '/root' },
     { DOCKER_HOST: 'tcp://10.0.0.1:2375' },

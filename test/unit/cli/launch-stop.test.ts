@@ -55,7 +55,7 @@ async function weavets(argv: string[], { control }: Pick<Context, 'control'>, en
   return { code: await runCli(argv, context), ...outcome };
 }
 
-test('launch gives the pid of a daemon that is ready', async (t) => {
+test('launch prints the pid of a ready daemon', async (t) => {
   const how = await host(t, 'serve');
   const pid = await spawnDaemon(config, how);
   assert.deepEqual(await how.control.call('ping', {}), { pid, version: '0', ready: true });
@@ -65,13 +65,13 @@ test('launch gives the pid of a daemon that is ready', async (t) => {
   assert.match(await readFile(how.log, 'utf8'), /^password s3cret$/m);
 });
 
-test('a log that can’t be opened keeps no daemon from its launch', async (t) => {
+test('a log that can’t be opened does not prevent launch', async (t) => {
   const how = await host(t, 'serve');
   const pid = await spawnDaemon(config, { ...how, log: '/nowhere/log' });
   assert.equal((await how.control.call('ping', {})).pid, pid);
 });
 
-test('a daemon that refuses: its own code and words', async (t) => {
+test('a daemon that refuses: its own code and message', async (t) => {
   const how = await host(t, 'refuse');
   await assert.rejects(spawnDaemon(config, how), {
     code: 'RANGE_OVERLAPS',
@@ -79,7 +79,7 @@ test('a daemon that refuses: its own code and words', async (t) => {
   });
 });
 
-test('a daemon that crashes: its exit code and where the log is', async (t) => {
+test('a daemon that crashes: its exit code, and where the log is', async (t) => {
   const how = await host(t, 'crash');
   await assert.rejects(spawnDaemon(config, how), {
     code: 'LAUNCH_FAILED',
@@ -124,7 +124,7 @@ test('stop warns when this shell still sends docker to the proxy', async (t) => 
   assert.equal(again.err, `${warning}weavets is not running\n`);
 });
 
-test('a daemon that hangs is neither stopped nor not running', async (t) => {
+test('a hung daemon is reported as such by stop', async (t) => {
   const how = await host(t, 'serve');
   const pid = await spawnDaemon(config, how);
   process.kill(pid, 'SIGSTOP');

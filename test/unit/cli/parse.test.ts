@@ -59,7 +59,7 @@ const token = fc.oneof(
   fc.string({ maxLength: 4 }),
 );
 
-test('what is parsed without yargs is parsed as by yargs', async () => {
+test('the fast parser agrees with yargs', async () => {
   let plainOnes = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(token, { maxLength: 5 }), async (argv) => {

@@ -51,14 +51,14 @@ const expire = (shared: LmdbStore) => shared.commit([aliveRecord.write(name, nul
 const mismatch = (text: RegExp) => (error: unknown) =>
   hasCode(error, 'CLUSTER_MISMATCH') && text.test(error.message);
 
-test('a host with the name of one that is alive is refused', async (t) => {
+test('a host with the name of a live one is refused', async (t) => {
   const shared = makeStore(t);
   await take(t, shared, { id: 'a', address: one });
   await register(shared, 'a', one);
   await assert.rejects(take(t, shared, { id: 'b', address: two }), mismatch(/10\.250\.0\.1, has the name/));
 });
 
-test('a host with the name of one that is away is refused until that is removed', async (t) => {
+test('a host with the name of an absent one is refused until that is removed', async (t) => {
   const shared = makeStore(t);
   await take(t, shared, { id: 'a', address: one });
   await register(shared, 'a', one);
@@ -71,7 +71,7 @@ test('a host with the name of one that is away is refused until that is removed'
   assert.equal((await take(t, shared, { id: 'b', address: two })).claim.held, true);
 });
 
-test('a host that comes back, moves, or was installed anew at its address, has its name at once', async (t) => {
+test('a host that comes back, moves, or is reinstalled at its address gets its name at once', async (t) => {
   const shared = makeStore(t);
   await take(t, shared, { id: 'a', address: one });
   await register(shared, 'a', one);
@@ -82,7 +82,7 @@ test('a host that comes back, moves, or was installed anew at its address, has i
   await take(t, shared, { id: 'anew', address: two });
 });
 
-test('a name is claimed also if etcd was away at launch', async (t) => {
+test('a name is claimed even if etcd was away at launch', async (t) => {
   const shared = makeStore(t);
   const away = {
     get: async () => {
@@ -99,7 +99,7 @@ test('a name is claimed also if etcd was away at launch', async (t) => {
   assert.deepEqual(told, []);
 });
 
-test('who lost the name gives no more, says so, keeps what it gave, and goes on when it has it again', async (t) => {
+test('a host that lost its name allocates no more, says so, keeps its addresses, and resumes when it has the name again', async (t) => {
   const [shared, local] = [makeStore(t), makeStore(t)];
   const range = Cidr.parse('10.32.0.0/24');
   const stop = new AbortController();

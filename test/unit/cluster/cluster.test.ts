@@ -123,7 +123,7 @@ function linkOf(digit: string, ip: string, name = `c${digit}`): Link {
 const link = (host: string, digit: string, ip: string) =>
   linkRecord.write(new LinkKey(host, id(digit)), linkOf(digit, ip));
 
-test('a newline in `ips` runs nothing, the address `oops` harms nobody, and what is sound counts', async (t) => {
+test('a newline in `ips` runs nothing, the address `oops` does no harm, and valid records count', async (t) => {
   const { put, host, alive, kernel, names } = makeCluster(t);
   const bad = (digit: string, ip: string) => link(other, digit, ip);
   await put([host(other), alive(other), bad('1', '10.32.0.9\nlink set lo down'), bad('2', 'oops')]);
@@ -155,7 +155,7 @@ test("a host's daemon ends: its names go, its containers stay reachable; they ar
   assert.deepEqual([kernel.ips(), kernel.peers], [[], []]);
 });
 
-test('an address or a MAC that is seen elsewhere is there: where a daemon runs, and who said so last', async (t) => {
+test('an address or MAC seen elsewhere has moved: a live host wins, then the latest claim', async (t) => {
   const { put, host, alive, kernel, own, cluster } = makeCluster(t);
   await put([host(other), alive(other), host(third), link(other, '1', '192.168.5.5')]);
   await put([link(third, '2', '192.168.5.5')]);
@@ -171,7 +171,7 @@ test('an address or a MAC that is seen elsewhere is there: where a daemon runs, 
   await until('it is here', () => kernel.ips().join() === '192.168.5.6 3');
 });
 
-test('what the store has lost is put back by who it belongs to, and nobody drops it meanwhile', async (t) => {
+test('records the store has lost are put back by their owner, and nobody drops them meanwhile', async (t) => {
   const { put, host, alive, kernel, own, cluster, shared } = makeCluster(t);
   own.set(id('9'), linkOf('9', '10.32.0.9'));
   cluster.completed();
@@ -189,14 +189,14 @@ test('what the store has lost is put back by who it belongs to, and nobody drops
   assert.deepEqual([kernel.ips(), kernel.peers, kernel.deleted], [['10.32.0.1 2'], [other], before]);
 });
 
-test('what is missing for good goes after a while', async (t) => {
+test('records that stay missing are dropped after a while', async (t) => {
   const { put, host, alive, kernel, shared } = makeCluster(t, { grace: 50 });
   await put([host(other), alive(other), link(other, '1', '10.32.0.1')]);
   await shared.reset(({ key }) => key.includes(other));
   await until('it is gone', () => kernel.entries.size === 0 && kernel.peers.length === 0);
 });
 
-test('a link of an earlier daemon stays until its containers were looked at; then what is stale goes', async (t) => {
+test("an earlier daemon's link stays until its containers have been checked; stale ones then go", async (t) => {
   const { put, cluster, shared, own } = makeCluster(t);
   const [kept, stale] = [link(here, '1', '10.32.0.1'), link(here, '2', '10.32.0.2')];
   await put([kept, stale]);
@@ -211,7 +211,7 @@ test('a link of an earlier daemon stays until its containers were looked at; the
   assert.equal((await shared.get(kept.key))?.revision, revision, 'what is right is not written again');
 });
 
-test('a start is one message to the others, an end is one, and nothing is kept of it', async (t) => {
+test('a start is one message to the others, an end is one, and nothing remains', async (t) => {
   const { cluster, shared, own } = makeCluster(t);
   cluster.completed();
   await until('this host is registered', async () => (await shared.list('host/')).length === 1);

@@ -146,7 +146,7 @@ test('the environment', async () => {
   }
 });
 
-test('what is wrong is refused with the name of the flag', async () => {
+test('errors name the flag', async () => {
   const cases: [line: string, message: RegExp, code?: ErrorCode, env?: NodeJS.ProcessEnv][] = [
     ['-H tcp://0.0.0.0:12375', /^-H tcp:\/\/0\.0\.0\.0:12375 .*--allow-insecure-tcp/, 'INSECURE_TCP'],
     ['-H tcp://[::]:12375', /^-H/, 'INSECURE_TCP'],

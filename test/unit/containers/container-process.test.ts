@@ -17,7 +17,7 @@ import { until } from '../../support/until.ts';
 
 const id = randomBytes(32).toString('hex');
 
-test('a cgroup of version 1 or 2, of any driver, names its container, and no other', () => {
+test('a v1 or v2 cgroup of any driver identifies its container, and no other', () => {
   for (const line of [
     `0::/docker/${id}`,
     `12:pids:/docker/${id}`,
@@ -43,7 +43,7 @@ async function inNetns(task: (child: ChildProcess & { pid: number }) => Promise<
   }
 }
 
-test('a process that does not prove whose it is is none, nor is one of this host’s own network', async () => {
+test("a process that is not provably the container's is refused, as is one in the host’s own network", async () => {
   assert.equal(ContainerProcess.open(process.pid, id), undefined);
   assert.equal(ContainerProcess.open(2 ** 22, id), undefined);
   await inNetns(async ({ pid }) => {
@@ -77,7 +77,7 @@ async function inCgroup(pid: number, task: () => Promise<void>): Promise<void> {
   }
 }
 
-test('one that is held is known to have ended, whoever has its pid; and nothing stays open', async () => {
+test('a held process is known to have ended even if its pid was reused; nothing stays open', async () => {
   await inNetns(async (child) => {
     await inCgroup(child.pid, async () => {
       const held = ContainerProcess.open(child.pid, id);

@@ -16,7 +16,7 @@ const created: Created = {
   binds: null,
 };
 
-test('a record is known at once, kept, and gone with its container', async () => {
+test('a record is known at once, persists, and goes with its container', async () => {
   const rows = new Map<string, string>();
   let write = () => {};
   const store = {

@@ -27,13 +27,13 @@ async function asked(info: Partial<ContainerInfo> | undefined, attachedPid?: num
   return calls;
 }
 
-test('a command waits for what is under way, and for an attachment that is missing; no failure holds it', async () => {
+test('a command waits for pending work and a missing attachment; a failure does not hold it', async () => {
   assert.deepEqual(await asked({}, 7), ['settled']);
   assert.deepEqual(await asked({}), ['settled', 'reconcile']);
   assert.deepEqual(await asked({}, 6), ['settled', 'reconcile'], 'of an earlier run');
 });
 
-test('a command in what we don’t attach, or what does not run, is not held', async () => {
+test('a command in an unattached or stopped container is not held', async () => {
   for (const info of [undefined, { running: false }, { shim: undefined }])
     assert.deepEqual(await asked(info), []);
 });

@@ -40,7 +40,7 @@ async function inFolder(task: (path: string, store: LmdbStore) => Promise<void> 
   }
 }
 
-test('the file is rewritten in place, as it is a mount; another daemon knows our lines, and takes them away', async () => {
+test('the file, a mount, is rewritten in place; a later daemon knows our lines and removes them', async () => {
   await inFolder(async (path, store) => {
     writeFileSync(path, engines);
     const { ino } = statSync(path);
@@ -61,7 +61,7 @@ test('the file is rewritten in place, as it is a mount; another daemon knows our
   });
 });
 
-test('what is no plain file of the container’s folder is refused at once, and not touched', async () => {
+test('anything but a regular file in the container’s folder is refused at once, untouched', async () => {
   await inFolder(async (path, store) => {
     const victim = join(path, '../../victim');
     writeFileSync(victim, engines);

@@ -13,7 +13,7 @@ const wish: HostsWish = {
 };
 const line = '10.32.0.1\tc1.weave.local c1';
 
-test('our line comes before the engine’s, once, however often it is put there', () => {
+test('our line comes before the engine’s, once, however often it is added', () => {
   const first = editHosts(engines, [], wish);
   assert.equal(first.text, engines.replace('172.', `${line}\n172.`));
   assert.deepEqual(first.lines, [line]);
@@ -22,7 +22,7 @@ test('our line comes before the engine’s, once, however often it is put there'
   assert.deepEqual(editHosts(first.text, [], wish), first);
 });
 
-test('lines of others stay to the byte, an unfinished last one too', () => {
+test('other lines stay byte for byte, even an unfinished last one', () => {
   const others = '\n#a\r\n\xff\xfe odd\n5.6.7.8 mine\n\nunfinished';
   const { text } = editHosts(engines + others, [], wish);
   assert.equal(text.replace(`${line}\n`, ''), engines + others);
@@ -31,20 +31,20 @@ test('lines of others stay to the byte, an unfinished last one too', () => {
   assert.equal(editHosts('', [], wish).text, `${line}\n`);
 });
 
-test('a line of the user’s that reads like ours is taken away once at most', () => {
+test("a user's line that reads like ours is removed at most once", () => {
   const twice = `${engines}${line}\n${line}\n`;
   const { text } = editHosts(twice, [line], { ...wish, addresses: [] });
   assert.equal(text, `${engines}${line}\n`);
 });
 
-test('addresses that go take their lines along, and nobody else’s', () => {
+test('a removed address takes its own lines along, and no others', () => {
   const two = editHosts(engines, [], { ...wish, addresses: ['10.32.0.1', '10.2.1.1'] });
   assert.equal(two.lines.length, 2);
   assert.equal(editHosts(two.text, two.lines, wish).text, editHosts(engines, [], wish).text);
   assert.equal(editHosts(two.text, two.lines, { ...wish, addresses: [] }).text, engines);
 });
 
-test('a name that someone else gives to an address is not given by us', () => {
+test('a name that someone else has assigned is not ours to assign', () => {
   assert.deepEqual(editHosts(`${engines}1.1.1.1 C1\n`, [], wish).lines, ['10.32.0.1\tc1.weave.local']);
   assert.deepEqual(editHosts(engines, [], { ...wish, extraHosts: ['c1.weave.local:host-gateway'] }).lines, [
     '10.32.0.1\tc1',
@@ -54,7 +54,7 @@ test('a name that someone else gives to an address is not given by us', () => {
   assert.deepEqual(editHosts(`${engines}#1.1.1.1 c1\n`, [], wish).lines, [line]);
 });
 
-test('the short name is all of the name before our domain; outside of it the first label', () => {
+test('the short name is everything before our domain; outside it, the first label', () => {
   const called = (hostname: string) =>
     editHosts('', [], { ...wish, hostname, called: hostname }).lines.join();
   assert.equal(called('web.v1.weave.local'), '10.32.0.1\tweb.v1.weave.local web.v1');
@@ -62,13 +62,13 @@ test('the short name is all of the name before our domain; outside of it the fir
   assert.equal(called('plain'), '10.32.0.1\tplain');
 });
 
-test('a container that was renamed is found by its new name, behind no line of the old one', () => {
+test('a renamed container is found by its new name, and the old line is gone', () => {
   const first = editHosts(engines, [], wish);
   const { text } = editHosts(first.text, first.lines, { ...wish, called: 'c2.weave.local' });
   assert.equal(text, engines.replace('172.', '10.32.0.1\tc2.weave.local c2\n172.'));
 });
 
-test('entries that were asked for by hand are ours, before our own names', () => {
+test('entries requested by hand are ours, and come before our own names', () => {
   const { lines } = editHosts(engines, [], { ...wish, addHosts: ['db:10.2.1.9', 'c1=1.1.1.1'] });
   assert.deepEqual(lines, ['10.2.1.9\tdb', '1.1.1.1\tc1', '10.32.0.1\tc1.weave.local']);
 });

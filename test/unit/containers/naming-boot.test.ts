@@ -39,7 +39,7 @@ async function kept(boot: string): Promise<string[]> {
   }
 }
 
-test('names given by hand are those of one run: after a boot the same pid is another', async () => {
+test('names given by hand belong to one run: after a reboot the same pid is another run', async () => {
   assert.deepEqual(await kept(bootId()), ['10.32.0.1']);
   assert.deepEqual(await kept('another boot'), []);
 });

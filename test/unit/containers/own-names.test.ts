@@ -29,7 +29,7 @@ test('a container is called by its hostname and by its name', () => {
   }
 });
 
-test('a hostname that was made of the name follows it; one that was asked for stays', () => {
+test('a hostname derived from the name follows it; one that was given stays', () => {
   made.set('c', 'old.weave.local');
   const { hostnames, renamed } = of({ hostname: 'old.weave.local' });
   assert.deepEqual(hostnames, ['web.weave.local.']);
@@ -39,7 +39,7 @@ test('a hostname that was made of the name follows it; one that was asked for st
   assert.deepEqual(of({ hostname: 'old.weave.local' }).hostnames, ['old.weave.local.', 'web.weave.local.']);
 });
 
-test('says of a name that it can be none in DNS', () => {
+test('reports a name that is impossible in DNS', () => {
   for (const name of ['n'.repeat(64), 'a..b']) {
     const { hostnames, problems } = of({ hostname: '', name });
     assert.deepEqual(hostnames, []);

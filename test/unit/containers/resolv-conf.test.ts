@@ -17,7 +17,7 @@ const engines = [
   '',
 ].join('\n');
 
-test('the servers that we ask leave the file, and come back behind ours', () => {
+test('servers we query ourselves leave the file, and come back after ours', () => {
   const edited = throughOurs(engines, servers);
   assert.equal(edited, engines.replace('nameserver 9.9.9.9\nnameserver 2620:fe::fe\n', ''));
   assert.equal(throughOurs(edited, servers), edited);
@@ -25,14 +25,14 @@ test('the servers that we ask leave the file, and come back behind ours', () => 
   assert.equal(pastOurs(engines, servers), engines);
 });
 
-test('a file that does not name our server stays as it is', () => {
+test('a file without our server stays unchanged', () => {
   for (const text of ['', 'nameserver 9.9.9.9\n', 'nameserver 127.0.0.11\noptions ndots:0']) {
     assert.equal(throughOurs(text, servers), text);
     assert.equal(pastOurs(text, servers), text);
   }
 });
 
-test('servers that only containers reach are left to them', () => {
+test('servers that only containers can reach stay in the file', () => {
   const subnets = [Cidr.parse('10.32.0.0/12')];
   assert.deepEqual(forwardable(['172.17.0.1', '9.9.9.9', 'x'], subnets, servers.isOurs), ['9.9.9.9']);
   assert.deepEqual(forwardable(['9.9.9.9', '10.32.0.9'], subnets, servers.isOurs), []);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Retries } from '../../../src/containers/retries.ts';
 import { until } from '../../support/until.ts';
 
-test('what fails is tried again until it works, each pause twice the one before', async () => {
+test('failures are retried until they work, with doubling pauses', async () => {
   const at: number[] = [];
   const retries: Retries = new Retries({
     task: async (key) => {
@@ -25,7 +25,7 @@ test('what fails is tried again until it works, each pause twice the one before'
   assert.ok(third - second >= 39 && fourth - third >= 39, 'and no pause is shorter later');
 });
 
-test('what is done, or closed, is tried no more', async () => {
+test('nothing is retried once done or closed', async () => {
   let tried = 0;
   const retries = new Retries({ task: async () => tried++, pauses: { first: 10, longest: 10 } });
   retries.failed('a', new Error());

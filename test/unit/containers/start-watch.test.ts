@@ -23,7 +23,7 @@ async function watched(task: (folder: string, watch: StartWatch) => Promise<void
   }
 }
 
-test('a stale init.pid, of a process that is none of the container’s, is not taken', async () => {
+test('a stale init.pid of a process that is not the container’s is ignored', async () => {
   await watched(async (folder, watch) => {
     mkdirSync(join(folder, 'tasks', id));
     writeFileSync(join(folder, 'tasks', id, 'init.pid'), String(process.pid));
@@ -36,7 +36,7 @@ test('a stale init.pid, of a process that is none of the container’s, is not t
   });
 });
 
-test('a container begins when the runtime takes its FIFO away, in a folder made meanwhile', async () => {
+test('a container begins when the runtime removes its FIFO, in a folder made meanwhile', async () => {
   await watched(async (folder, watch) => {
     const state = join(folder, 'runtimes', id);
     let begun = false;

@@ -9,7 +9,7 @@ import type { Allocator } from '../../../src/ipam/allocator.ts';
 import { KeyedLock } from '../../../src/lib/lock.ts';
 import { silent } from '../../../src/lib/log.ts';
 
-test('containers that hang the engine keep no sweep from ending, and no other from being looked at', async () => {
+test('containers that hang the engine neither stop a sweep nor hide the others', async () => {
   const looked: string[] = [];
   const ids = [...Array.from({ length: 10 }, (_, index) => `hung${index}`), 'good'];
   const reconciler = new Reconciler({

@@ -58,7 +58,7 @@ function post(
 
 const pong = { pid: 1, version: '0', ready: true };
 
-test('an operation takes its input and gives its output', async (t) => {
+test('an operation takes input and returns output', async (t) => {
   const { path } = await serve(t, {
     dnsLookup: async ({ name }) => ({ addresses: [`address of ${name}`] }),
   });
@@ -89,7 +89,7 @@ test('only root may open the socket', async (t) => {
   assert.equal((await stat(path)).mode & 0o777, 0o600);
 });
 
-test('without a daemon a call says how to start it', async (t) => {
+test('without a daemon, a call says how to start it', async (t) => {
   const client = new ControlClient(join(await folder(t), 'none.sock'));
   await assert.rejects(client.call('ping', {}), {
     code: 'NOT_RUNNING',
@@ -97,7 +97,7 @@ test('without a daemon a call says how to start it', async (t) => {
   });
 });
 
-test('a user without the right to open the socket is told so', async (t) => {
+test('a user who may not open the socket is told so', async (t) => {
   const { path } = await serve(t, { ping: async () => pong });
   await chmod(join(path, '..'), 0o755);
   const script = `
@@ -114,7 +114,7 @@ test('a user without the right to open the socket is told so', async (t) => {
   assert.equal(out, 'NOT_ROOT\n');
 });
 
-test('a second server is refused, and the first goes on', async (t) => {
+test('a second server is refused, and the first keeps working', async (t) => {
   const { path } = await serve(t, { ping: async () => pong });
   await assert.rejects(ControlServer.listen(path, {} as OperationHandlers, { logger: silent }), {
     code: 'ALREADY_RUNNING',
@@ -150,7 +150,7 @@ test('a file in the way is not removed', async (t) => {
   assert.ok((await stat(path)).isFile());
 });
 
-test('what is no proper request is refused, and the server goes on', async (t) => {
+test('malformed requests are refused, and the server keeps working', async (t) => {
   const { path } = await serve(t, { ping: async () => pong, ps: async () => [] });
   const cases: [url: string, body: string, status: number, code: string][] = [
     ['/op/ps', '{"containers":"all"}', 400, 'BAD_REQUEST'],
@@ -184,7 +184,7 @@ test('the fallback answers every other path', async (t) => {
   assert.deepEqual(await post(path, '/report', '', 'GET'), { status: 200, body: 'at /report' });
 });
 
-test('a client that goes away aborts its operation', async (t) => {
+test('a client that disconnects aborts its operation', async (t) => {
   const events = new EventEmitter();
   const began = once(events, 'began');
   const aborted = once(events, 'aborted');
@@ -204,7 +204,7 @@ test('a client that goes away aborts its operation', async (t) => {
   await aborted;
 });
 
-test('close ends what is under way with an answer', async (t) => {
+test('close answers pending operations', async (t) => {
   const events = new EventEmitter();
   const began = once(events, 'began');
   const { server, path } = await serve(t, {
@@ -225,7 +225,7 @@ test('close ends what is under way with an answer', async (t) => {
   await assert.rejects(stat(path), { code: 'ENOENT' });
 });
 
-test('a daemon that hangs is told from one that does not run', async (t) => {
+test('a hung daemon is distinguished from one that does not run', async (t) => {
   const { path } = await serve(t, { prime: () => new Promise(() => {}) });
   await assert.rejects(new ControlClient(path).call('prime', {}, { timeoutMs: 50 }), (error) => {
     return hasCode(error, 'INTERNAL') && /did not answer 'prime' within 50 ms/.test(error.message);

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runOk } from '../../../src/lib/exec.ts';
 
-test('what nobody catches ends no daemon; a fault of ours is a condition, a refusal of the system is not', async () => {
+test('an unhandled error does not end the daemon; a bug is a condition, a system limit is not', async () => {
   const main = fileURLToPath(new URL('faults-main.ts', import.meta.url));
   const told = JSON.parse(await runOk([process.execPath, '--import', import.meta.resolve('tsx'), main]));
   assert.equal(told.length, 1);

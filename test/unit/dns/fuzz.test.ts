@@ -26,11 +26,11 @@ const packets = fc.oneof(
     }),
 );
 
-test('whatever comes, the answer is none, or a response with the same id within the limit', () => {
+test('for any input: no answer, or a response with the same id within the limit', () => {
   fc.assert(fc.property(packets, queryCheck()), { numRuns: 50_000 });
 });
 
-test('the server answers on after 2,000 broken packets by UDP and 200 broken streams by TCP', async () => {
+test('the server still answers after 2,000 broken UDP packets and 200 broken TCP streams', async () => {
   await using running = await serve();
   running.names.add(record('bbox1', '10.32.0.1'));
   const [address = '', port = ''] = running.at.split(':');

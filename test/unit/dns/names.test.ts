@@ -3,7 +3,7 @@ import test from 'node:test';
 import { NameTable, qualify } from '../../../src/dns/names.ts';
 import { record } from './client.ts';
 
-test('a record that is added twice is there once', () => {
+test('a record added twice is there once', () => {
   const names = new NameTable();
   assert.equal(names.add(record('a', '10.32.0.1')), true);
   assert.equal(names.add(record('a', '10.32.0.1')), false);
@@ -11,7 +11,7 @@ test('a record that is added twice is there once', () => {
   assert.deepEqual(names.list(), [record('a', '10.32.0.1')]);
 });
 
-test('an address that two peers or containers give for a name is answered once, and stays while one gives it', () => {
+test('an address published twice for a name is answered once, and stays while one publisher has it', () => {
   const names = new NameTable();
   names.add(record('a', '10.32.0.1', 'c1', 'here'));
   names.add(record('a', '10.32.0.1', 'c1', 'there'));
@@ -27,7 +27,7 @@ test('an address that two peers or containers give for a name is answered once, 
   assert.deepEqual(names.hostnames('10.32.0.1'), []);
 });
 
-test('removes what matches all fields of the filter, and says how many', () => {
+test('removes what matches all fields of the filter, and returns how many', () => {
   const names = new NameTable();
   names.add(record('a', '10.32.0.1', 'c1'));
   names.add(record('a', '10.32.0.2', 'c2'));
@@ -70,7 +70,7 @@ test('lists by name, then by address as a number', () => {
   assert.equal(names.list({ hostname: 'b.weave.local.' }).length, 1);
 });
 
-test('what it was given and what it gives can be changed without changing the table', () => {
+test('changing inputs or results does not change the table', () => {
   const names = new NameTable();
   const given = record('a', '10.32.0.1');
   names.add(given);
@@ -79,7 +79,7 @@ test('what it was given and what it gives can be changed without changing the ta
   assert.deepEqual(names.list(), [record('a', '10.32.0.1')]);
 });
 
-test('finds and removes among 100,000 names without looking through them', () => {
+test('finds and removes among 100,000 names without scanning them', () => {
   const names = new NameTable();
   const count = 100_000;
   const nth = (i: number) => record(`c${i}`, `10.${32 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`, `id${i}`);
@@ -97,7 +97,7 @@ test('finds and removes among 100,000 names without looking through them', () =>
   assert.equal(names.size, 0);
 });
 
-test('qualifies single labels with the domain, and makes all lower-case and full', () => {
+test('qualifies single labels with the domain, and makes all names lower-case and absolute', () => {
   assert.equal(qualify('BBox1', 'Weave.local.'), 'bbox1.weave.local.');
   assert.equal(qualify('bbox1.', 'weave.local.'), 'bbox1.weave.local.');
   assert.equal(qualify('Db.Example.com', 'weave.local.'), 'db.example.com.');

@@ -15,7 +15,7 @@ test('reads servers and search domains as the C libraries do', () => {
   });
 });
 
-test('a link in another root leads to a path of that root', async (t) => {
+test('a symbolic link in another root is resolved in that root', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'root-'));
   t.after(() => rm(root, { recursive: true }));
   await mkdir(join(root, 'etc'));

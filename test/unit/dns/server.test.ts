@@ -35,7 +35,7 @@ function recorder() {
   return { forwarded, upstream: { forward } };
 }
 
-test('answers a name of ours over UDP and TCP, with authority, the TTL, and the case that was asked', async () => {
+test("answers our names over UDP and TCP, with authority, the TTL, and the query's case", async () => {
   await using running = await serve({ ttl: 7 });
   running.names.add(record('bbox1', '10.32.0.1'));
   for (const transport of ['udp', 'tcp'] as const) {
@@ -68,7 +68,7 @@ test('answers single labels as names of the domain, and names below names', asyn
   assert.deepEqual(data(await ask(running.at, question('a.b.weave.local'))), ['10.32.0.3']);
 });
 
-test('a name that has the address has no other types, but exists', async () => {
+test('a known name has only an address: other types are empty, not NXDOMAIN', async () => {
   await using running = await serve();
   running.names.add(record('bbox1', '10.32.0.1'));
   for (const type of ['AAAA', 'MX', 'TXT', 'SRV', 'NS'] as const) {
@@ -90,7 +90,7 @@ test('a name that has the address has no other types, but exists', async () => {
   assert.deepEqual(data(await ask(running.at, any)), ['10.32.0.1']);
 });
 
-test('an unknown name of the domain does not exist, and is told to nobody', async () => {
+test('an unknown name of the domain is NXDOMAIN, and is not forwarded', async () => {
   const { forwarded, upstream } = recorder();
   await using running = await serve({ upstream });
   for (const name of ['nobody.weave.local', 'a.b.NOBODY.Weave.Local']) {
@@ -109,7 +109,7 @@ test('a name goes when its record goes', async () => {
   assert.equal((await ask(running.at, question('bbox1.weave.local'))).rcode, 'NXDOMAIN');
 });
 
-test('answers the reverse of known addresses with all their names', async () => {
+test('answers reverse queries for known addresses with all their names', async () => {
   const { forwarded, upstream } = recorder();
   await using running = await serve({ upstream });
   running.names.add(record('bbox1', '10.32.0.1'));
@@ -124,7 +124,7 @@ test('answers the reverse of known addresses with all their names', async () => 
   assert.deepEqual((await resolver.reverse('10.32.0.1')).sort(), ['alias.weave.local', 'bbox1.weave.local']);
 });
 
-test('passes on what is not ours, by the transport that it came by', async () => {
+test('forwards other queries over the transport they came by', async () => {
   const { forwarded, upstream } = recorder();
   await using running = await serve({ upstream });
   const names = [
@@ -140,7 +140,7 @@ test('passes on what is not ours, by the transport that it came by', async () =>
   assert.deepEqual(forwarded, [...names.map((name) => `udp ${name} A`), 'tcp example.com MX']);
 });
 
-test('when nobody upstream answers, short names do not exist and others fail', async () => {
+test('when nobody upstream answers, short names are NXDOMAIN and others fail', async () => {
   await using running = await serve();
   assert.equal((await ask(running.at, question('nobody'))).rcode, 'NXDOMAIN');
   for (const name of ['example.com', '.']) {
@@ -149,7 +149,7 @@ test('when nobody upstream answers, short names do not exist and others fail', a
   }
 });
 
-test('gives addresses in random order, each first as often', async () => {
+test('returns addresses in random order, each first equally often', async () => {
   await using running = await serve();
   const addresses = ['10.32.0.1', '10.32.0.2', '10.32.0.3', '10.32.0.4'];
   for (const address of addresses) running.names.add(record('web', address));
@@ -167,7 +167,7 @@ test('gives addresses in random order, each first as often', async () => {
     assert.ok(Math.abs((first.get(address) ?? 0) - 500) < 117, JSON.stringify([...first]));
 });
 
-test('what the asker can reach comes first, the rest behind it, each part in random order', async () => {
+test('reachable addresses come first, then the rest, each part in random order', async () => {
   const askers = { of: () => ({ subnets: [Cidr.parse('10.2.1.0/24')], servers: [] }) };
   await using running = await serve({ askers });
   for (const address of ['10.32.0.1', '10.32.0.2', '10.2.1.1', '10.2.1.2'])
@@ -183,7 +183,7 @@ test('what the asker can reach comes first, the rest behind it, each part in ran
   assert.equal(orders.size, 4);
 });
 
-test('a name with dots is a container’s where the world does not know it, and the world’s where it does', async () => {
+test('a name with dots is a container’s only if it is not a public name', async () => {
   const forward = async (query: Buffer) => {
     const reply = Buffer.from(query);
     const name = dns.decode(query).questions?.[0]?.name;
@@ -238,7 +238,7 @@ test('a thousand names with 20 addresses each, to a standard resolver', async ()
   }
 });
 
-test('EDNS: the size that the client takes counts, within 512 and 4096, and OPT comes back', async () => {
+test("EDNS: the client's size counts, from 512 to 4096, and OPT comes back", async () => {
   await using running = await serve();
   for (let i = 1; i <= 254; i++) {
     running.names.add(record('many', `10.32.1.${i}`));
@@ -272,7 +272,7 @@ test('EDNS: the size that the client takes counts, within 512 and 4096, and OPT 
   assert.deepEqual([future.rcode, future.answers.length, opt.ednsVersion], ['NOERROR', 0, 0]);
 });
 
-test('refuses what it cannot answer, each with the code for it', async () => {
+test('refuses what it cannot answer, with the right code', async () => {
   await using running = await serve();
   running.names.add(record('bbox1', '10.32.0.1'));
   const good = question('bbox1.weave.local');
@@ -311,7 +311,7 @@ test('refuses what it cannot answer, each with the code for it', async () => {
   }
 });
 
-test('a question that is no text goes back byte for byte', async () => {
+test('a question that is not text is returned byte for byte', async () => {
   await using running = await serve();
   const packet = question('xxxx.weave.local');
   packet.set([0xff, 0x00, 0x2e, 0xc3], 13);
@@ -320,7 +320,7 @@ test('a question that is no text goes back byte for byte', async () => {
   assert.equal((reply[3] ?? 0) & 15, 3);
 });
 
-test('answers neither responses nor scraps', async (t) => {
+test('answers neither responses nor fragments', async (t) => {
   await using running = await serve();
   running.names.add(record('bbox1', '10.32.0.1'));
   const [address = '', port = ''] = running.at.split(':');
@@ -342,7 +342,7 @@ test('answers neither responses nor scraps', async (t) => {
   assert.equal(dns.decode(got[0] as Buffer).answers?.length, 1);
 });
 
-test('TCP: pipelined queries, cut anywhere, are answered in order, also after the client has closed its side', async () => {
+test('TCP: pipelined queries, cut anywhere, are answered in order, even after a half-close', async () => {
   await using running = await serve();
   const count = 200;
   for (let i = 0; i < count; i++) running.names.add(record(`c${i}`, `10.32.0.${i}`));
@@ -362,7 +362,7 @@ test('TCP: pipelined queries, cut anywhere, are answered in order, also after th
   );
 });
 
-test('TCP: an answer that takes its time reaches a client that has closed its side', async () => {
+test('TCP: a slow answer reaches a client that has closed its side', async () => {
   const forward = async (query: Buffer) => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     const reply = Buffer.from(query);
@@ -374,7 +374,7 @@ test('TCP: an answer that takes its time reaches a client that has closed its si
   assert.equal(answers.length, 1);
 });
 
-test('TCP: a client that breaks off, or reads nothing, harms no other', async () => {
+test('TCP: a client that breaks off, or reads nothing, does not affect others', async () => {
   await using running = await serve();
   for (let i = 0; i < 250; i++) running.names.add(record('many', `10.32.0.${i}`));
   const [host = '', port = ''] = running.at.split(':');
@@ -396,7 +396,7 @@ test('TCP: a client that breaks off, or reads nothing, harms no other', async ()
   deaf.destroy();
 });
 
-test('says who has the port, and leaves nothing open', async () => {
+test('says that the port is taken, and leaves nothing open', async () => {
   const udp = createSocket('udp4');
   udp.bind(0, '127.0.53.2');
   await once(udp, 'listening');
@@ -422,14 +422,14 @@ test('says who has the port, and leaves nothing open', async () => {
   }
 });
 
-test('says that an address is not of this host', async () => {
+test("says that an address is not one of this host's", async () => {
   await assert.rejects(
     serve({ addresses: ['192.0.2.1'] }),
     (error) => hasCode(error, 'BAD_ADDRESS') && error.message.includes('192.0.2.1'),
   );
 });
 
-test('close ends clients, drops answers that come late, and frees the port', async () => {
+test('close ends clients, drops late answers, and frees the port', async () => {
   let asked = () => {};
   let answer: (reply: Buffer | null) => void = () => {};
   const reached = new Promise<void>((resolve) => {

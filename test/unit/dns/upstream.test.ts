@@ -100,7 +100,7 @@ function upstream(path: string, options: Partial<UpstreamOptions> = {}) {
   return Object.assign(made, { [Symbol.dispose]: () => made.close() });
 }
 
-test('records of every type pass unchanged, to the byte', async () => {
+test('records of every type pass unchanged, byte for byte', async () => {
   await using real = await dnsmasq(1, ...names);
   await using conf = await resolvConf(real.address);
   using forwarder = upstream(conf.path);
@@ -126,7 +126,7 @@ test('records of every type pass unchanged, to the byte', async () => {
   }
 });
 
-test('a standard resolver sees names of ours, and those of the world; large answers come by TCP', async () => {
+test('a standard resolver sees our names and public ones; large answers come over TCP', async () => {
   await using real = await dnsmasq(1, ...names);
   await using conf = await resolvConf(real.address);
   using forwarder = upstream(conf.path);
@@ -141,7 +141,7 @@ test('a standard resolver sees names of ours, and those of the world; large answ
   assert.equal(cut.flag_tc, true);
 });
 
-test('follows the file: written again, replaced by another, a link to another, gone', async () => {
+test('follows the file: rewritten, replaced, linked elsewhere, deleted', async () => {
   await using conf = await resolvConf('192.0.2.1');
   using forwarder = upstream(conf.path);
   const shows = (...servers: string[]) =>
@@ -171,7 +171,7 @@ test('follows the file: written again, replaced by another, a link to another, g
   await shows();
 });
 
-test('takes the first three servers that are not ourselves, as the C library reads them', async () => {
+test('takes the first three servers but ourselves, as the C library reads them', async () => {
   await using conf = await resolvConf();
   await writeFile(
     conf.path,
@@ -197,7 +197,7 @@ test('takes the first three servers that are not ourselves, as the C library rea
   assert.deepEqual(everywhere.servers, ['172.17.0.1', 'fe80::1%eth0', '2001:db8::53']);
 });
 
-test('a dead first server: the second answers, and at once from then on', async () => {
+test('a dead first server: the second answers, and immediately from then on', async () => {
   await using real = await dnsmasq(1, ...names);
   using mute = await stub('127.0.54.2', () => {});
   for (const dead of [mute.address, '127.0.54.3']) {
@@ -213,7 +213,7 @@ test('a dead first server: the second answers, and at once from then on', async 
   assert.equal(asked.filter((name) => name === 'www.example.com').length, 1);
 });
 
-test('one name that takes long turns nobody away from a server that answers all others', async () => {
+test('one slow name does not count against a server that answers all others', async () => {
   await using second = await dnsmasq(1, '--host-record=www.example.com,192.0.2.99');
   using first = await stub('127.0.54.2', (query, send) => {
     const name = dns.decode(query).questions?.[0]?.name;
@@ -226,7 +226,7 @@ test('one name that takes long turns nobody away from a server that answers all 
   assert.equal((reply?.[3] ?? 0) & 15, 3, 'it is the first server that answered');
 });
 
-test('one asker that floods leaves places for the others', async () => {
+test('one flooding client leaves room for the others', async () => {
   using mute = await stub('127.0.54.2', () => {});
   await using conf = await resolvConf(mute.address);
   using forwarder = upstream(conf.path, { timeout: 60_000 });
@@ -249,7 +249,7 @@ test('one asker that floods leaves places for the others', async () => {
   assert.equal(good.length, 0);
 });
 
-test('what an asker’s own servers know is asked of them', async () => {
+test("a client's own servers are asked", async () => {
   await using host = await dnsmasq(1, '--host-record=www.example.com,192.0.2.1');
   await using own = await dnsmasq(2, '--host-record=www.example.com,192.0.2.2');
   await using conf = await resolvConf(host.address);
@@ -259,7 +259,7 @@ test('what an asker’s own servers know is asked of them', async () => {
   assert.deepEqual(data(await ask(running.at, question('www.example.com'))), ['192.0.2.2']);
 });
 
-test('a server that refuses or fails: the next one may know; if none does, its refusal is the answer', async () => {
+test('a server that refuses or fails: the next one is asked; if none answers, the refusal is returned', async () => {
   await using real = await dnsmasq(1, ...names);
   using refusing = await stub('127.0.54.2', (query, send) => send(replyTo(query, 0x8185)));
   await using both = await resolvConf(refusing.address, real.address);
@@ -278,7 +278,7 @@ test('a server that refuses or fails: the next one may know; if none does, its r
   assert.equal((denied?.[3] ?? 0) & 15, 3);
 });
 
-test('believes only the answer to its very question', async () => {
+test('accepts only an answer to its own question', async () => {
   using forger = await stub('127.0.54.2', (query, send) => {
     const wrongId = replyTo(query);
     wrongId[0] = (wrongId[0] ?? 0) ^ 0x55;
@@ -301,7 +301,7 @@ test('believes only the answer to its very question', async () => {
   assert.equal(reply?.readUInt16BE(0), 4711);
 });
 
-test('asks with another id and from another port each time', async () => {
+test('uses a new id and a new port each time', async () => {
   using real = await stub('127.0.54.2', (query, send) => send(replyTo(query)));
   await using conf = await resolvConf(real.address);
   using forwarder = upstream(conf.path);
@@ -315,14 +315,14 @@ test('asks with another id and from another port each time', async () => {
   assert.ok(ids.size > 45 && ports.size > 45, `${ids.size} ids, ${ports.size} ports`);
 });
 
-test('asks servers with IPv6 addresses', async () => {
+test('queries servers with IPv6 addresses', async () => {
   using real = await stub('::1', (query, send) => send(replyTo(query)));
   await using conf = await resolvConf(real.address);
   using forwarder = upstream(conf.path);
   assert.notEqual(await forwarder.forward(question('www.example.com'), 'udp', client), null);
 });
 
-test('without servers there is no answer at once; with mute ones, after each has had its time', async () => {
+test("no answer: at once without servers; with silent ones, after each one's timeout", async () => {
   using mute = await stub('127.0.54.2', () => {});
   await using none = await resolvConf();
   await using one = await resolvConf(mute.address);
@@ -338,7 +338,7 @@ test('without servers there is no answer at once; with mute ones, after each has
   assert.deepEqual(missing.servers, []);
 });
 
-test('no more than 500 queries of one asker wait at once; what is beyond fails at once, and closing ends them all', async () => {
+test('at most 500 queries of one client wait; more fail at once, and closing ends them all', async () => {
   using mute = await stub('127.0.54.2', () => {});
   await using conf = await resolvConf(mute.address);
   using forwarder = upstream(conf.path, { timeout: 60_000 });

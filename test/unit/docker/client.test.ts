@@ -7,7 +7,7 @@ import { FakeEngine, inspectAnswer } from './fake-engine.ts';
 const limits = { read: 1_000, change: 1_000 };
 const late = { code: 'ENGINE_TIMEOUT', message: /did not answer within 1 s/ };
 
-test('64 containers that hang the engine keep nobody waiting who asks for another', async () => {
+test("64 containers that hang the engine don't delay queries about another", async () => {
   await using engine = await FakeEngine.start((request, response) => {
     if (!request.url?.includes('/containers/hung')) response.end(inspectAnswer('good'));
   });
@@ -20,7 +20,7 @@ test('64 containers that hang the engine keep nobody waiting who asks for anothe
   await ended;
 });
 
-test('an engine that takes calls and answers none: each call of ours ends', async () => {
+test('an engine that accepts calls but never answers: each of our calls ends', async () => {
   await using engine = await FakeEngine.start(() => {});
   const client = new EngineClient({ url: engine.url, tls: null }, limits);
   try {
@@ -37,7 +37,7 @@ test('an engine that takes calls and answers none: each call of ours ends', asyn
   }
 });
 
-test('an answer that stops midway is given up as well', async () => {
+test('an answer that stops midway is given up too', async () => {
   await using engine = await FakeEngine.start((_, response) => response.write('{'));
   const client = new EngineClient({ url: engine.url, tls: null }, limits);
   try {
@@ -50,7 +50,7 @@ test('an answer that stops midway is given up as well', async () => {
   }
 });
 
-test('a container that Podman removes at this very moment is none', async () => {
+test('a container that Podman is just removing counts as absent', async () => {
   await using engine = await FakeEngine.start((_, response) => {
     response.statusCode = 500;
     response.end('{"cause":"no such container","message":"no container with ID c found","response":500}\n');

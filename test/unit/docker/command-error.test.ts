@@ -21,7 +21,7 @@ function told(engine: string, name: string, command: string) {
   return [error.message.slice(before[engine]?.length), error.exitCode, error.status];
 }
 
-test('each engine’s own words, as it says them without a proxy', () => {
+test('each engine’s own words, as without a proxy', () => {
   assert.deepEqual(told('28.5', 'w:p0', 'a"b'), [
     'exec: "a\\"b": executable file not found in $PATH',
     127,
@@ -54,7 +54,7 @@ test('each engine’s own words, as it says them without a proxy', () => {
   );
 });
 
-test('what the shim says in its name', () => {
+test('what the shim reports in its process name', () => {
   assert.equal(parseFinding('w:ok'), 'runnable');
   assert.deepEqual(parseFinding('w:s2'), { kind: 'stat', errno: 2 });
   for (const name of ['w', 'w:', 'w:x2', 'w:s', 'sh', 'w:s2x']) assert.equal(parseFinding(name), undefined);

@@ -44,7 +44,7 @@ interface Following {
   deadline?: number;
 }
 
-test('the list after connecting fails 50 times: no event stream stays open', async () => {
+test('listing fails 50 times after connecting: no event stream stays open', async () => {
   let streams = 0;
   let most = 0;
   await using engine = await FakeEngine.start((_, response) => {
@@ -62,7 +62,7 @@ test('the list after connecting fails 50 times: no event stream stays open', asy
   await until('the last one is closed', () => streams === 0);
 });
 
-test('that the engine is lost is told once, with the first reason, until it is back', async () => {
+test('losing the engine is reported once, with the first reason, until it is back', async () => {
   await using engine = await FakeEngine.start((_, response) => response.flushHeaders());
   const logged: string[] = [];
   const log = (_: unknown, text: string) => void logged.push(text);
@@ -102,7 +102,7 @@ test('an engine that hangs while its stream stays open is a condition, until it 
   assert.match(seen, /did not answer within/);
 });
 
-test('events are read whatever their packets; what is no event is passed over', async () => {
+test('events are read however packets are cut; anything else is skipped', async () => {
   const id = 'c'.repeat(64);
   const answers: ServerResponse[] = [];
   await using engine = await FakeEngine.start((_, response) => {
@@ -128,7 +128,7 @@ test('events are read whatever their packets; what is no event is passed over', 
   ]);
 });
 
-test('that a container is removed is told by Docker and by Podman in their own words', async () => {
+test('Docker and Podman name the removal of a container differently', async () => {
   const id = 'c'.repeat(64);
   await using engine = await FakeEngine.start((_, response) => {
     for (const Action of ['destroy', 'remove'])
@@ -141,7 +141,7 @@ test('that a container is removed is told by Docker and by Podman in their own w
   ]);
 });
 
-test('an engine that breaks off in the middle of its stream is connected to again', async () => {
+test('reconnects to an engine that breaks off in the middle of its stream', async () => {
   let streams = 0;
   await using engine = await FakeEngine.start((_, response) => {
     response.flushHeaders();

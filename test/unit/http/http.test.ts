@@ -10,7 +10,7 @@ import { WeaveError } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
 import { isLoopback } from '../../../src/model/endpoint.ts';
 
-test('hosts that a server goes by', () => {
+test('which Host headers are accepted', () => {
   const cases: [ip: string | undefined, name: string, ours: boolean][] = [
     [undefined, 'localhost', true],
     [undefined, 'unix', true],
@@ -28,7 +28,7 @@ test('hosts that a server goes by', () => {
   assert.deepEqual(['127.1.2.3', '::1', '0.0.0.0', '::'].map(isLoopback), [true, true, false, false]);
 });
 
-test('requests of foreign pages are refused, those of programs and of our own pages are not', () => {
+test('requests from foreign pages are refused, those from programs and our own pages are not', () => {
   const host = 'localhost:6784';
   const refused = [
     {},
@@ -53,7 +53,7 @@ test('requests of foreign pages are refused, those of programs and of our own pa
     assert.equal(refusal(headers, ourHosts()), undefined, JSON.stringify(headers));
 });
 
-test('addresses are parted', () => {
+test('addresses are split into host and port', () => {
   assert.deepEqual(splitAddress('127.0.0.1:6784'), { host: '127.0.0.1', port: 6784 });
   assert.deepEqual(splitAddress('[::1]:6784'), { host: '::1', port: 6784 });
 });
@@ -75,7 +75,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-test('paths are parted as they are meant', async (t) => {
+test('paths are split as intended', async (t) => {
   const echo = ({ path, parameters }: Parameters<NonNullable<Routes[string]['GET']>>[0]) => ({
     text: `${path.id} ${path.cidr} ${parameters}`,
   });
@@ -95,7 +95,7 @@ test('paths are parted as they are meant', async (t) => {
   assert.equal(await get('/ip/a', { method: 'PUT' }), '405 /ip/a takes GET, HEAD');
 });
 
-test('an error has the status of its kind; a fault of ours is 500', async (t) => {
+test('an error has the status of its code; a bug is 500', async (t) => {
   const fail = (error: Error) => ({ GET: () => Promise.reject(error) });
   const url = await serve(t, {
     '/full': fail(new WeaveError('IPAM_FULL', 'no free address')),
@@ -111,7 +111,7 @@ test('an error has the status of its kind; a fault of ours is 500', async (t) =>
   assert.equal(await (await fetch(`${url}/full`)).text(), 'no free address\n');
 });
 
-test('close ends connections that a client keeps', { timeout: 5_000 }, async () => {
+test('close ends idle client connections', { timeout: 5_000 }, async () => {
   const port = await freePort();
   const server = await HttpServer.listen(
     `127.0.0.1:${port}`,
@@ -125,7 +125,7 @@ test('close ends connections that a client keeps', { timeout: 5_000 }, async () 
   await gone;
 });
 
-test('the API is not given to other hosts unasked; a busy address names its flag', async (t) => {
+test('the API is not open to other hosts by default; a busy address names its flag', async (t) => {
   const parts = {} as ApiDeps;
   for (const address of ['0.0.0.0:6784', '10.0.0.1:6784', '[::]:6784']) {
     await assert.rejects(startApiServer({ address, allowInsecureTcp: false }, parts, silent), {

@@ -28,7 +28,7 @@ async function fresh(range = '10.32.0.0/12', path = join(folder, String(count++)
   return { allocator, store, path };
 }
 
-test('gives the lowest free address first, and the same again to the same owner', async () => {
+test('gives the lowest free address first, and the same one again to the same owner', async () => {
   const { allocator, store } = await fresh();
   const give = async (owner: string) => String(await allocator.allocate(owner, allocator.defaultSubnet));
   assert.equal(await give('a'), '10.32.0.1/12');
@@ -58,7 +58,7 @@ test('never gives the first and last address of a subnet, and says when it is fu
   await store.close();
 });
 
-test('a claim in the range conflicts with another owner; outside it is nobody’s to manage', async () => {
+test('a claim in the range conflicts with another owner; outside it, addresses are unmanaged', async () => {
   const { allocator, store } = await fresh();
   const claim = (owner: string, cidr: string) => allocator.claim(owner, Cidr.parse(cidr));
   await claim('a', '10.32.1.5/24');
@@ -72,7 +72,7 @@ test('a claim in the range conflicts with another owner; outside it is nobody’
   await store.close();
 });
 
-test('what was handed out is still held after a restart', async () => {
+test('addresses are still held after a restart', async () => {
   const first = await fresh();
   await first.allocator.allocate('a', first.allocator.defaultSubnet);
   await first.store.close();
@@ -82,7 +82,7 @@ test('what was handed out is still held after a restart', async () => {
   await store.close();
 });
 
-test('an address whose record can’t be written is not handed out, and free again', async () => {
+test('an address whose record can’t be written is not handed out, and is free again', async () => {
   const { allocator, store } = await fresh();
   const commit = store.commit.bind(store);
   store.commit = async () => Promise.reject(new Error('disk full'));
@@ -103,7 +103,7 @@ test('500 owners at once get 500 addresses; an owner that asks twice at once get
   await store.close();
 });
 
-test('whatever is asked in whatever order: no address has two owners, and lowest free goes first', async () => {
+test('for any requests in any order: no address has two owners, and the lowest free one goes first', async () => {
   const step = fc.oneof(
     fc.record({
       do: fc.constant('allocate' as const),

@@ -232,7 +232,7 @@ class Cluster {
   }
 }
 
-test('never an address twice, whatever fails; and all can be used in the end', async () => {
+test('no address is ever given twice, whatever fails; and in the end all can be used', async () => {
   await fc.assert(
     fc.asyncProperty(runs, async ({ seed, prefix, steps }) => {
       const cluster = new Cluster(seed, prefix);

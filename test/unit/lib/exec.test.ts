@@ -4,7 +4,7 @@ import test from 'node:test';
 import { run, runOk } from '../../../src/lib/exec.ts';
 import { until } from '../../support/host.ts';
 
-test('a tool that hangs is killed at its deadline, and said to be so', async () => {
+test('a tool that hangs is killed at its deadline, and the error says so', async () => {
   const error = await run(['sleep', '1000'], { deadline: 200 }).then(
     () => assert.fail('it ended'),
     (cause: Error) => cause,
@@ -21,7 +21,7 @@ test('a tool whose child keeps the pipes open is not waited for', async () => {
   });
 });
 
-test('arguments with control characters are refused, but of scripts', async () => {
+test('arguments with control characters are refused, except in scripts', async () => {
   await assert.rejects(run(['echo', 'a\nb']), {
     code: 'TOOL_FAILED',
     message: /echo has control characters/,
@@ -29,7 +29,7 @@ test('arguments with control characters are refused, but of scripts', async () =
   assert.equal(await runOk(['echo', 'a\nb'], { script: true }), 'a\nb\n');
 });
 
-test('a tool that is not there: its package is named', async () => {
+test('a missing tool: its package is named', async () => {
   await assert.rejects(run(['wg-not-there']), {
     code: 'TOOL_MISSING',
     message: /'wg-not-there' is not installed/,

@@ -44,7 +44,7 @@ test('a full disk loses lines and nothing else; the log tells how many once ther
   assert.match(rest.join(), /no longer: cannot write the log/);
 });
 
-test('it is tried again without a line to write', async (t) => {
+test('retries even without a line to write', async (t) => {
   const dir = await folder(t);
   const path = join(dir, 'missing', 'log');
   const file = new LogFile({ to: path, retryAfter: 5 });
@@ -58,7 +58,7 @@ test('it is tried again without a line to write', async (t) => {
   assert.match(await readFile(path, 'utf8'), /1 lines of the log were lost/);
 });
 
-test('it is put aside when it is full, and so many are kept', async (t) => {
+test('the log is rotated when full, and old ones are kept up to the limit', async (t) => {
   const dir = await folder(t);
   const path = join(dir, 'log');
   const file = new LogFile({ to: path, maxBytes: 100, keep: 2 });
@@ -70,7 +70,7 @@ test('it is put aside when it is full, and so many are kept', async (t) => {
   assert.match(await readFile(`${path}.2`, 'utf8'), /^40\.+\n/);
 });
 
-test('one that is there already is gone on with, and counts', async (t) => {
+test('an existing log is continued, and its size counts', async (t) => {
   const dir = await folder(t);
   const path = join(dir, 'log');
   await writeFile(path, `${'x'.repeat(99)}\n`);
@@ -82,7 +82,7 @@ test('one that is there already is gone on with, and counts', async (t) => {
   assert.equal(await readFile(path, 'utf8'), 'new\n');
 });
 
-test('after another program moved it away, it is opened anew when it is told so', async (t) => {
+test('reopens the log on request, after another program has moved it', async (t) => {
   const dir = await folder(t);
   const path = join(dir, 'log');
   const file = new LogFile({ to: path });
@@ -96,7 +96,7 @@ test('after another program moved it away, it is opened anew when it is told so'
   assert.equal(await readFile(path, 'utf8'), 'after\n');
 });
 
-test('a descriptor that is no longer any good ends nobody', () => {
+test('a dead descriptor does not end the process', () => {
   const file = new LogFile({ to: 987_654 });
   file.write('x\n');
   assert.match(file.problem ?? '', /standard error \(EBADF\)/);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { repeat } from '../../../src/lib/repeat.ts';
 
-test('a run that takes long is not overtaken by the next, and one that fails is not the last', async () => {
+test('a slow run is not overtaken by the next, and a failed one is not the last', async () => {
   const ending = new AbortController();
   const failures: unknown[] = [];
   let under = 0;

@@ -23,7 +23,7 @@ test('a condition is logged once when it appears and once when it goes', () => {
   assert.deepEqual(conditions.list(), []);
 });
 
-test('a new text is logged and shown, and since stays', () => {
+test('a new text is logged and shown; since stays', () => {
   const { conditions, lines } = make();
   conditions.set('DISK', 'the disk is nearly full');
   const [first] = conditions.list();
@@ -34,7 +34,7 @@ test('a new text is logged and shown, and since stays', () => {
   assert.deepEqual(conditions.list(), []);
 });
 
-test('a kind can be there for several at once', () => {
+test('a code can hold for several subjects at once', () => {
   const { conditions } = make();
   conditions.set('NO_DNS', 'a can ask nobody', 'a');
   conditions.set('NO_DNS', 'b can ask nobody', 'b');

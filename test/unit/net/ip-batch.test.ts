@@ -35,14 +35,14 @@ done
   return { batch, ran: async () => (await readFile(log, 'utf8')).trim().split('\n') };
 }
 
-test('jobs run in order, and a line that fails is told with what the tool said', async (t) => {
+test("jobs run in order, and a failed line comes with the tool's message", async (t) => {
   const { batch, ran } = await standIn(t);
   const failures = await Promise.all([batch.run(['one']), batch.run(['bad', 'two']), batch.run([])]);
   assert.deepEqual(failures, [[], [{ line: 'bad', message: 'no good' }], []]);
   assert.deepEqual(await ran(), ['start', 'one', 'two']);
 });
 
-test('many lines come in their order, and those that fail are told', async (t) => {
+test('many lines run in order, and failures are reported', async (t) => {
   const { batch, ran } = await standIn(t);
   const lines = Array.from({ length: 1_000 }, (_, i) => (i % 300 === 299 ? 'bad' : `line ${i}`));
   const failures = await batch.run(lines);
@@ -53,7 +53,7 @@ test('many lines come in their order, and those that fail are told', async (t) =
   );
 });
 
-test('a tool that hangs is killed and replaced; what waited behind the job is run by the new one', async (t) => {
+test('a tool that hangs is killed and replaced; the new one runs the waiting jobs', async (t) => {
   const { batch, ran } = await standIn(t, { deadline: 4_000 });
   const [first, hung, behind] = await Promise.allSettled([
     batch.run(['one']),
@@ -70,7 +70,7 @@ test('a tool that hangs is killed and replaced; what waited behind the job is ru
   assert.deepEqual(await ran(), ['start', 'one', 'start', 'two', 'three']);
 });
 
-test('a tool that ends at a line: its words are in the error, and the other jobs run', async (t) => {
+test('a tool that exits at a line: the error has its message, and the other jobs run', async (t) => {
   const { batch, ran } = await standIn(t);
   const [ended, behind] = await Promise.allSettled([batch.run(['exit', 'never']), batch.run(['two'])]);
   assert.match(
@@ -81,14 +81,14 @@ test('a tool that ends at a line: its words are in the error, and the other jobs
   assert.deepEqual(await ran(), ['start', 'start', 'two']);
 });
 
-test('a tool that is not there fails all jobs, with a code', async () => {
+test('a missing tool fails all jobs, with a code', async () => {
   const batch = new IpBatch('ip', { program: '/nowhere/ip' });
   const results = await Promise.allSettled([batch.run(['one']), batch.run(['two'])]);
   for (const result of results)
     assert.equal(result.status === 'rejected' && result.reason.code, 'TOOL_MISSING');
 });
 
-test('no control characters get to a tool', async (t) => {
+test('control characters never reach a tool', async (t) => {
   const { batch, ran } = await standIn(t);
   const evil = 'neigh replace 10.32.0.1\nlink del eth0';
   await assert.rejects(batch.run([evil]), { code: 'TOOL_FAILED', message: /control characters/ });

@@ -18,7 +18,7 @@ test('the head of an answer passes before its body begins', async () => {
   client.socket.destroy();
 });
 
-test('every call that is hijacked is decided by its endpoint, whatever the content type', async () => {
+test('the endpoint alone decides whether a call can be hijacked, not the content type', async () => {
   const upgraded = 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: X\r\n\r\n';
   const old = 'HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n';
   const upgrade = (kind: string) => `Connection: Upgrade\r\nUpgrade: ${kind}\r\n`;
@@ -46,7 +46,7 @@ test('every call that is hijacked is decided by its endpoint, whatever the conte
   }
 });
 
-test('an answer in the form of a stream is plain where the endpoint is none of a hijack', async () => {
+test('a stream-like answer is plain HTTP if the endpoint is not a hijack', async () => {
   const answer =
     'HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n';
   await using scripted = await Scripted.start(
@@ -60,7 +60,7 @@ test('an answer in the form of a stream is plain where the endpoint is none of a
   client.socket.destroy();
 });
 
-test('trailers and one large chunk pass as they are, both ways', async () => {
+test('trailers and one large chunk pass unchanged, both ways', async () => {
   const big = 'x'.repeat(300_000);
   const chunked = `Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n${big.length.toString(16)}\r\n${big}\r\n0\r\nX-Sum: 1\r\n\r\n`;
   let engine: RawClient | undefined;
@@ -80,7 +80,7 @@ test('trailers and one large chunk pass as they are, both ways', async () => {
   client.socket.destroy();
 });
 
-test('any Host, none, and absolute targets are passed as they came', async () => {
+test('any Host, no Host, and absolute targets pass unchanged', async () => {
   let engine: RawClient | undefined;
   await using scripted = await Scripted.start(
     (socket) => {
@@ -132,7 +132,7 @@ test('heads beyond the 16 KiB of node:http pass, plain and intercepted', async (
   }
 });
 
-test('an intercepted body is bounded, by its length and in chunks', async () => {
+test('an intercepted body is limited, by its length and in chunks', async () => {
   let reached = false;
   await using scripted = await Scripted.start(
     (engine) => {

@@ -39,7 +39,7 @@ test('the overview', async () => {
   );
 });
 
-test('what is wrong now has the last block', async () => {
+test('conditions come last', async () => {
   const lines = (await status({ ...report, Conditions: [condition] })).split('\n');
   assert.deepEqual(lines.slice(-4), [
     '        Address: unix:///var/run/weave/weave.sock',
@@ -49,7 +49,7 @@ test('what is wrong now has the last block', async () => {
   ]);
 });
 
-test('what is switched off has no block, and what is idle says so', async () => {
+test('disabled services have no block, idle ones say so', async () => {
   const off = { ...report, DNS: null, Proxy: null, IPAM: report.IPAM && { ...report.IPAM, Entries: [] } };
   assert.deepEqual(
     (await status(off)).split('\n').filter((line) => /Service|Status/.test(line)),
@@ -118,7 +118,7 @@ test('dns: names in our domain are short', async () => {
   );
 });
 
-test('ipam: the shares of each peer together', async () => {
+test('ipam: the total share of each peer', async () => {
   assert.equal(
     await status(report, 'ipam'),
     '0e:1d:12:1a:1a:88(host1)  1048576 IPs (100.0% of total) (2 active)\n',

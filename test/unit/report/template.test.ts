@@ -20,7 +20,7 @@ const data = {
 
 const render = (template: string) => compile(template)(data);
 
-test('what a template gives', () => {
+test('template output', () => {
   const cases: [template: string, output: string][] = [
     ['', ''],
     ['plain }} text', 'plain }} text'],
@@ -58,7 +58,7 @@ test('what a template gives', () => {
   for (const [template, output] of cases) assert.equal(render(template), output, template);
 });
 
-test('the report, as scripts ask for it', () => {
+test('the report, as scripts query it', () => {
   const cases: [template: string, output: string][] = [
     ['{{.DNS.Domain}}', 'weave.local.'],
     ['{{range .Router.Peers}}{{.NickName}}{{end}}', 'host1'],
@@ -72,7 +72,7 @@ test('the report, as scripts ask for it', () => {
   for (const [template, output] of cases) assert.equal(compile(template)(report), output, template);
 });
 
-test('mistakes are named', () => {
+test('errors name the mistake', () => {
   const cases: [template: string, message: RegExp][] = [
     ['{{.Name', /\{\{ without \}\}/],
     ['{{if .Name}}x', /\{\{if …\}\} without \{\{end\}\}/],
@@ -107,7 +107,7 @@ test('mistakes are named', () => {
   }
 });
 
-test('a template that would take all memory, or days, is a mistake like others', () => {
+test('a template that would take all memory, or days, is an ordinary error', () => {
   const all = { List: Array.from({ length: 1_000 }, (_, index) => index), Text: 'x'.repeat(1_000) };
   const ranges = (depth: number) => '{{range $.List}}'.repeat(depth) + '{{end}}'.repeat(depth);
   const cases: [template: string, message: RegExp][] = [
@@ -128,7 +128,7 @@ test('a template that would take all memory, or days, is a mistake like others',
   }
 });
 
-test('blanks are skipped in one go, however many', () => {
+test('any number of blanks is skipped in one go', () => {
   const blanks = ' '.repeat(20_000);
   assert.equal(compile(`${blanks}{{- .Name -}}${blanks}x${blanks}`)(data), `nx${blanks}`);
 });

@@ -54,7 +54,7 @@ test('each shim is a small static executable without interpreter, writable data 
   }
 });
 
-test('the bytes depend neither on the folder nor on which wrapper of the compiler is there', async () => {
+test("the bytes depend neither on the folder nor on the compiler's wrapper", async () => {
   await using shims = await BuiltShims.create();
   await using folder = await TemporaryFolder.create();
   const checkout = join(folder.path, 'another checkout');
@@ -74,7 +74,7 @@ test('the bytes depend neither on the folder nor on which wrapper of the compile
   }
 });
 
-test('without a compiler the prebuilt shims stay; without those, the error tells what to install', async () => {
+test('without a compiler the prebuilt shims stay; without those, the error says what to install', async () => {
   await using folder = await TemporaryFolder.create();
   const path = await pathOf(join(folder.path, 'empty'), []);
   const out = join(folder.path, 'out');

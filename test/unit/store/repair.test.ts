@@ -56,7 +56,7 @@ async function opened(path: string) {
 
 const file = (path: string) => join(path, 'data.mdb');
 
-test('a store that was closed is used as it is', async () => {
+test('a store that was closed cleanly is used as it is', async () => {
   const path = await filled(true);
   const before = readFileSync(file(path));
   assert.equal(await repairStore(path), undefined);
@@ -102,7 +102,7 @@ for (const clean of [true, false]) {
   }
 }
 
-test('one bad row: it is told, the others are there', async () => {
+test('one bad row: it is reported, the others are there', async () => {
   const path = await filled(true);
   const bytes = readFileSync(file(path));
   // Everywhere that the row was ever written.
@@ -114,7 +114,7 @@ test('one bad row: it is told, the others are there', async () => {
   assert.equal(entries.length, 199);
 });
 
-test('a row that is gone without a trace is noticed by the totals', async () => {
+test('a row that vanished is noticed by the totals', async () => {
   const path = await filled(false);
   const raw = open({ path, encoding: 'json', noSubdir: false });
   await raw.remove(keyOf(3));
@@ -123,7 +123,7 @@ test('a row that is gone without a trace is noticed by the totals', async () => 
   assert.deepEqual([damage?.sound, entries.length], [199, 199]);
 });
 
-test('cut off between its renames, a repair is completed by the next', async () => {
+test('a repair interrupted between its renames is completed by the next', async () => {
   const path = await filled(true);
   const fresh = `${path}.new`;
   await LmdbStore.create(fresh, [{ key: 'a', value: 'b', revision: 7 }]);

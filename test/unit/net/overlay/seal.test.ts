@@ -8,13 +8,13 @@ const key = 'EENUnM6/6ncI3CbMWGyuaVMCmU3Hv1TtVJHZk0Oa8Xk=';
 const peer = '0e:1d:12:1a:1a:88';
 const refused = (error: unknown) => hasCode(error, 'CLUSTER_MISMATCH') && /--password/.test(error.message);
 
-test('a key is opened with the same password, by whoever derives it', async () => {
+test('the same password opens a key, on any host', async () => {
   const sealed = (await KeySeal.derive('wfvAwt7sj', 'c2FsdCBvbmU=')).seal(key, peer);
   assert.ok(!sealed.includes(key));
   assert.equal((await KeySeal.derive('wfvAwt7sj', 'c2FsdCBvbmU=')).open(sealed, peer), key);
 });
 
-test('a key is refused under another password, cluster or name, and when altered', async () => {
+test('another password, cluster or name, or an altered key, is refused', async () => {
   const seal = await KeySeal.derive('wfvAwt7sj', 'c2FsdCBvbmU=');
   const sealed = seal.seal(key, peer);
   const others = [
@@ -29,7 +29,7 @@ test('a key is refused under another password, cluster or name, and when altered
   for (const text of ['', 'plain', key]) assert.throws(() => seal.open(text, peer), refused);
 });
 
-test('the MTU is what the underlay leaves, unless one is asked for', () => {
+test('the MTU is what the underlay leaves, unless one is given', () => {
   const given = { underlay: 1500, asked: null, kind: 'bridge', encrypted: false } as const;
   assert.equal(datapathMtu(given), 1450);
   assert.equal(datapathMtu({ ...given, encrypted: true }), 1370);

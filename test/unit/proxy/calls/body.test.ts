@@ -16,7 +16,7 @@ const edited = (text: string, edit: (object: JsonObject) => void) => {
   return object.toBuffer().toString();
 };
 
-test('what is not set keeps its very bytes', () => {
+test('unset members keep their exact bytes', () => {
   const before = String.raw`"MemorySwap": 9223372036854775807 , "a":1.0,"b":1e3, "c":-0, "d":"\u00e9\/\ud83d"`;
   const after = ' "é":[ {} , [ ] ] ,"z":null ';
   assert.equal(
@@ -25,7 +25,7 @@ test('what is not set keeps its very bytes', () => {
   );
 });
 
-test('bytes that are no UTF-8 survive', () => {
+test('bytes that are not UTF-8 survive', () => {
   const body = Buffer.concat([Buffer.from('{"Env":["A='), Buffer.of(0xff, 0xfe, 0x80), Buffer.from('"]}')]);
   const object = parse(body);
   object.set('Hostname', 'h');
@@ -33,7 +33,7 @@ test('bytes that are no UTF-8 survive', () => {
   assert.deepEqual(object.toBuffer(), expected);
 });
 
-test('a body that begins with no object is left to the engine', () => {
+test('a body that does not begin with an object is left to the engine', () => {
   for (const body of [
     '',
     ' ',
@@ -53,14 +53,14 @@ test('a body that begins with no object is left to the engine', () => {
   assert.equal(JsonObject.parse(Buffer.from('\ufeff{}')), undefined, 'a byte order mark');
 });
 
-test('what follows the object stays behind it', () => {
+test('anything after the object stays', () => {
   assert.equal(
     edited('{"Image":"x"} trailing {', (object) => object.set('Image', 'y')),
     '{"Image":"y"} trailing {',
   );
 });
 
-test('nesting deeper than a stack is read', () => {
+test('nesting deeper than the stack is read', () => {
   const deep = `{"a":${'['.repeat(9_000)}${']'.repeat(9_000)}}`;
   assert.equal(
     edited(deep, (object) => object.set('b', '')),
@@ -105,7 +105,7 @@ test('several objects of one name add up', () => {
   assert.deepEqual(parse('{"L":{"a":"1","b":"1"},"l":{"a":"2"}}').map('L'), { a: '2', b: '1' });
 });
 
-test('setting leaves one member of all that the engine would take for it', () => {
+test('setting leaves a single member of all spellings the engine accepts', () => {
   assert.equal(
     edited('{"dns":["1"],"x":1,"Dns":["2"],"DNS":null}', (object) => object.set('Dns', ['3'])),
     '{"x":1,"DNS":["3"]}',
@@ -120,7 +120,7 @@ test('a command is a list or a string', () => {
   assert.equal(parse('{}').command('Cmd'), undefined);
 });
 
-test('a type that the engine refuses is told apart', () => {
+test('a type that the engine refuses is recognised', () => {
   assert.throws(() => parse('{"a":1}').string('a'), UnexpectedType);
   assert.throws(() => parse('{"a":"x"}').strings('a'), UnexpectedType);
   assert.throws(() => parse('{"a":[1]}').command('a'), UnexpectedType);
@@ -130,7 +130,7 @@ test('a type that the engine refuses is told apart', () => {
   assert.throws(() => parse('{"a":[1]}').removeObjects('a', () => true), UnexpectedType);
 });
 
-test('entries of maps and lists go, the others stay as they are', () => {
+test('removed entries of maps and lists go, the others stay', () => {
   const text = '{"V":{ "/w" :{}, "/x":{"n":1.0} },"M":[{"Target":"/w"}, null , {"Target":"/x","n":1e3}]}';
   assert.equal(
     edited(text, (object) => {
@@ -151,7 +151,7 @@ test('entries of maps and lists go, the others stay as they are', () => {
   );
 });
 
-test('keys that JavaScript treats apart are plain', () => {
+test('keys special to JavaScript are ordinary', () => {
   const labels = parse('{"Labels":{"__proto__":"a","constructor":"b"}}').map('Labels');
   assert.deepEqual(Object.entries(labels), [
     ['__proto__', 'a'],
@@ -165,7 +165,7 @@ const spaces = fc.constantFrom('', ' ', '\n\t', '\r\n  ');
 /** Any document as somebody may spell it: members as source text. */
 const members = fc.array(fc.tuple(name, fc.json(), spaces, spaces), { maxLength: 12 });
 
-test('whatever the document: untouched members keep their source text', () => {
+test('for any document: untouched members keep their source text', () => {
   fc.assert(
     fc.property(members, fc.nat(12), fc.string({ unit: 'binary' }), (list, at, value) => {
       const sources = list.map(
@@ -191,7 +191,7 @@ test('whatever the document: untouched members keep their source text', () => {
   );
 });
 
-test('whatever the bytes: a body is an object to us only if it is one to JSON.parse', () => {
+test('for any bytes: a body is an object only if JSON.parse agrees', () => {
   fc.assert(
     fc.property(
       fc.oneof(

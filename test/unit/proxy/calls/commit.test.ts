@@ -29,7 +29,7 @@ async function commit(body: string, config: object = Config) {
 
 const config = async (body: string, of?: object) => JSON.parse(sent(await commit(body, of)));
 
-test('without a configuration of its own, the image gets the container’s without the shim', async () => {
+test('without its own configuration, the image gets the container’s without the shim', async () => {
   for (const body of ['', 'null', ' null\n']) {
     assert.deepEqual(await config(body), { ...Config, Entrypoint: ['/ep'], Domainname: '' });
   }
@@ -37,13 +37,13 @@ test('without a configuration of its own, the image gets the container’s witho
   assert.deepEqual((await config('', { ...Config, Entrypoint: ['/w/w'] })).Entrypoint, []);
 });
 
-test('a configuration of its own gets what the engine would take from the container', async () => {
+test('its own configuration is completed as the engine would from the container', async () => {
   assert.deepEqual(await config('{"User":"u"}'), { User: 'u', Cmd: ['c'], Entrypoint: ['/ep'] });
   assert.deepEqual(await config('{"Cmd":["x"]}'), { Cmd: ['x'], Entrypoint: ['/ep'] });
   assert.deepEqual((await commit('{"Entrypoint":["x"]}')).forwarded, [undefined]);
 });
 
-test('all else goes to the engine as it is', async () => {
+test('everything else goes to the engine unchanged', async () => {
   assert.deepEqual((await commit('{')).forwarded, [undefined]);
   assert.deepEqual((await commit('[]')).forwarded, [undefined]);
   assert.deepEqual((await commit('', { ...Config, Entrypoint: ['/ep'] })).forwarded, [undefined]);

@@ -106,7 +106,7 @@ test('docker run --name bbox1 busybox', async () => {
   });
 });
 
-test('all else keeps its very bytes', async () => {
+test('everything else keeps its exact bytes', async () => {
   const body =
     '{ "Image":"busybox" ,"Cmd":["true"], "HostConfig": {"MemorySwap":9223372036854775807,"Dns":[ ],"é":1e3} , "X":1.0 }';
   assert.equal(
@@ -116,7 +116,7 @@ test('all else keeps its very bytes', async () => {
   );
 });
 
-test('entrypoint and command are those that the engine would make of request and image', async (t) => {
+test('entrypoint and command are what the engine would make of request and image', async (t) => {
   const both = { Entrypoint: ['/ep', 'x'], Cmd: ['c'] };
   const cases: [
     what: string,
@@ -163,7 +163,7 @@ test('without a command the engine refuses by itself', async () => {
   await passes({});
 });
 
-test('a body that the engine refuses goes to it as it is', async () => {
+test('a body that the engine refuses is passed unchanged', async () => {
   for (const body of ['', 'null', '[]', '{', '\ufeff{"Image":"i"}']) await passes(body);
   await passes({ Image: 1 });
   await passes({ Image: 'i', Cmd: [1] });
@@ -183,7 +183,7 @@ test('containers that are not attached are created as asked', async () => {
   await passes({ Image: 'i' }, { options: { defaultIpalloc: false } });
 });
 
-test('the image’s environment and labels count where the request’s are silent', async () => {
+test('the image’s environment and labels count where the request has none', async () => {
   const none = { Cmd: ['sh'], Env: ['WEAVE_CIDR=none'] };
   await passes({ Image: 'i' }, { image: none });
   await passes({ Image: 'i', Env: [] }, { image: none });
@@ -196,7 +196,7 @@ test('the image’s environment and labels count where the request’s are silen
   assert.ok(await created({ Image: 'i', Labels: { 'weavets.cidr': '' } }, { image: label }));
 });
 
-test('a container that asks is attached wherever it may be', async () => {
+test('a container that asks is attached on any network that allows it', async () => {
   const HostConfig = { NetworkMode: 'mine' };
   assert.ok(await created({ Image: 'i', Env: ['WEAVE_CIDR='], HostConfig }));
   assert.ok(await created({ Image: 'i', HostConfig }, { options: { attachUserNetworks: true } }));
@@ -204,14 +204,14 @@ test('a container that asks is attached wherever it may be', async () => {
     assert.ok(await created({ Image: 'i', HostConfig: { NetworkMode } }));
 });
 
-test('a WEAVE_CIDR that has no meaning is refused before anything is created', async () => {
+test('an invalid WEAVE_CIDR is refused before anything is created', async () => {
   const { call, answer } = await create({ Image: 'i', Env: ['WEAVE_CIDR=10.2.1.1'] });
   assert.equal(answer.status, 400);
   assert.match('message' in answer ? answer.message : '', /10\.2\.1\.1/);
   assert.deepEqual(call.forwarded, []);
 });
 
-test('where the user has something at /w or below, the shim is elsewhere, and all of theirs stays', async (t) => {
+test('where the user has something at /w or below, it stays, and the shim goes elsewhere', async (t) => {
   const cases: [what: string, request: object, image?: object][] = [
     ['a bind', { HostConfig: { Binds: ['/a:/w'] } }],
     ['a bind below', { HostConfig: { Binds: ['/a:/w/sub:ro'] } }],
@@ -240,7 +240,7 @@ test('where the user has something at /w or below, the shim is elsewhere, and al
   }
 });
 
-test('what only looks like /w leaves the shim there', async () => {
+test("paths that only look like /w don't move the shim", async () => {
   const { HostConfig } = await created({
     Image: 'i',
     WorkingDir: '/wo',
@@ -251,7 +251,7 @@ test('what only looks like /w leaves the shim there', async () => {
   assert.deepEqual(HostConfig.Binds, ['/w:/a', '/a:/x/w', 'w:/b', bind]);
 });
 
-test('a request that was copied from a container with the shim gets it once', async () => {
+test('a request copied from a container with the shim gets it once', async () => {
   const copied = {
     Entrypoint: ['/w/w'],
     Cmd: ['sh'],
@@ -269,7 +269,7 @@ test('a request that was copied from a container with the shim gets it once', as
   );
 });
 
-test('an image that a shim was committed into runs without it where it is not attached', async () => {
+test('an image with a committed shim runs without it when not attached', async () => {
   const image = { Entrypoint: ['/w/w'], Cmd: ['sh'] };
   for (const NetworkMode of ['host', 'container:abc', 'mine']) {
     const { Entrypoint, Cmd } = await created({ Image: 'i', HostConfig: { NetworkMode } }, { image });
@@ -280,7 +280,7 @@ test('an image that a shim was committed into runs without it where it is not at
   assert.deepEqual(Entrypoint, ['/ep']);
 });
 
-test('what was asked for is kept under the id that the engine gives', async () => {
+test('the request is recorded under the id that the engine gives', async () => {
   const engine: Engine = () => ({ status: 201, body: '{"Id":"12ab","Warnings":[]}' });
   const image = { Entrypoint: ['/ep'], Cmd: ['c'] };
   const plain = await create({ Image: 'i' }, { image, engine });
@@ -305,7 +305,7 @@ test('what was asked for is kept under the id that the engine gives', async () =
   assert.deepEqual((await create({ Image: 'i', Env: ['WEAVE_CIDR=none'] }, { engine })).kept, []);
 });
 
-test('the shim waits for the multicast route only where there is one', async () => {
+test('the shim waits for the multicast route only if there is one', async () => {
   const { HostConfig } = await created({ Image: 'i' }, { options: { multicastRoute: false } });
   assert.deepEqual(HostConfig.Binds, ['/var/lib/weave/shim/wait:/w:ro']);
 });
@@ -337,7 +337,7 @@ test('hostname', async (t) => {
   }
 });
 
-test('search domains of the host follow ours, unless there are the user’s', async () => {
+test("the host's search domains follow ours, unless the user gave some", async () => {
   const searchDomains = ['corp.test', 'weave.local', 'lab.corp.test'];
   const search = async (HostConfig: object) =>
     (await created({ Image: 'i', HostConfig }, { searchDomains })).HostConfig.DnsSearch;
@@ -346,14 +346,14 @@ test('search domains of the host follow ours, unless there are the user’s', as
   assert.deepEqual(await search({ DnsSearch: ['.'] }), ['.']);
 });
 
-test('a hostname of which the C library would make another domain gets ours to search', async () => {
+test('a hostname from which the C library would derive another domain gets ours to search', async () => {
   const target = '/containers/create?name=web.v1';
   const { Hostname, HostConfig } = await created({ Image: 'i' }, { target });
   assert.equal(Hostname, 'web.v1.weave.local');
   assert.deepEqual(HostConfig.DnsSearch, ['weave.local.']);
 });
 
-test('the hostname that was made is remembered; one that was asked for is not', async () => {
+test('a derived hostname is remembered; one that was given is not', async () => {
   const made = new Map<string, string>();
   const engine = () => ({ status: 201, body: '{"Id":"c1","Warnings":null}' });
   await create({ Image: 'i' }, { made, engine });
@@ -363,7 +363,7 @@ test('the hostname that was made is remembered; one that was asked for is not', 
   assert.equal(made.size, 1);
 });
 
-test('what to know of the name is told beside what the engine warns of', async () => {
+test("warnings about the name are added to the engine's", async () => {
   const warned = async (body: string, setting: Setting) => {
     const { answer } = await create({ Image: 'i' }, { engine: () => ({ status: 201, body }), ...setting });
     return (JSON.parse(await textOf(answer)) as { Warnings: string[] | null }).Warnings;
@@ -384,13 +384,13 @@ test('with the host’s UTS namespace there is no hostname to set', async () => 
   assert.deepEqual(HostConfig.DnsSearch, ['weave.local.']);
 });
 
-test('the domain is part of the hostname, so it is not said twice', async () => {
+test('the domain is part of the hostname, and not repeated', async () => {
   const { Hostname, Domainname } = await created({ Image: 'i', Domainname: 'example.com' });
   assert.equal(Hostname, 'bbox1.weave.local');
   assert.equal(Domainname, '');
 });
 
-test('on a network of the user only our DNS server has the full name', async () => {
+test('on a user-defined network only our DNS server has the full name', async () => {
   const { Hostname, Domainname } = await created({
     Image: 'i',
     Env: ['WEAVE_CIDR='],
@@ -408,7 +408,7 @@ test('a hostname from a label, of the request or of the image', async () => {
   assert.equal((await created({ Image: 'i', Labels }, { ...fromLabel, image })).Hostname, 'own.weave.local');
 });
 
-test('our DNS server comes first, the user’s search stays', async () => {
+test('our DNS server comes first, the user’s search domains stay', async () => {
   const Dns = ['8.8.8.8', dnsAddress, '1.1.1.1'];
   const { HostConfig } = await created({ Image: 'i', HostConfig: { Dns, DnsSearch: ['example.com'] } });
   assert.deepEqual(HostConfig.Dns, [dnsAddress, '8.8.8.8', '1.1.1.1']);
@@ -417,7 +417,7 @@ test('our DNS server comes first, the user’s search stays', async () => {
   assert.deepEqual(without.HostConfig, { Dns: ['8.8.8.8'], Binds: [bind] });
 });
 
-test('the image is that of the platform', async () => {
+test('the image for the given platform is used', async () => {
   const target = '/v1.41/containers/create?platform=linux%2Farm64&name=a';
   const { asked } = await create({ Image: 'r.example:5000/a/b:1' }, { target });
   assert.deepEqual(asked, [['r.example:5000/a/b:1', 'linux/arm64']]);
@@ -426,7 +426,7 @@ test('the image is that of the platform', async () => {
   ]);
 });
 
-test('a platform that only create can read does not hide the image', async () => {
+test('a platform spelling that only create accepts does not hide the image', async () => {
   const target = '/containers/create?platform=x86_64';
   const { call, asked } = await create({ Image: 'i' }, { target, unread: ['x86_64'] });
   assert.deepEqual(asked, [
@@ -461,7 +461,7 @@ test('a missing image is the engine’s own error', async () => {
   assert.equal(await textOf(answer), '{"message":"No such image: i:latest"}');
 });
 
-test('an image that is pulled at this moment makes no container without the shim', async () => {
+test('an image pulled meanwhile makes no container without the shim', async () => {
   // There for the engine, which is asked after our first look, or only for our second.
   for (const missing of [false, true]) {
     const engine = engineWithout(() => missing);
@@ -473,7 +473,7 @@ test('an image that is pulled at this moment makes no container without the shim
   }
 });
 
-test('a hostname that a client copied from a container without one is none', async () => {
+test('a hostname copied from a container without one counts as none', async () => {
   assert.equal((await created({ Image: 'i', Hostname: '0123456789ab' })).Hostname, 'bbox1.weave.local');
   assert.equal((await created({ Image: 'i', Hostname: 'ab0123456789' })).Hostname, 'ab0123456789');
 });

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { execInContainer } from '../../../../src/proxy/calls/exec.ts';
 import { fakeCall } from './fake-call.ts';
 
-test('a command goes to the engine as it is, once the container is attached', async () => {
+test('a command goes to the engine unchanged, once the container is attached', async () => {
   let attached = () => {};
   const asked: string[] = [];
   const handler = execInContainer({

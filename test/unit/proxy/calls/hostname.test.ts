@@ -26,14 +26,14 @@ test('without a name there is no hostname', () => {
   assert.equal(new Hostnames({ ...plain, hostnameReplacement: '$1-x' }).of('', {}), '');
 });
 
-test('64 bytes are the most that a hostname has', () => {
+test('a hostname has at most 64 bytes', () => {
   const room = 64 - '.weave.local'.length;
   assert.equal(new Hostnames(plain).of('n'.repeat(room), {})?.length, 64);
   assert.equal(new Hostnames(plain).of('n'.repeat(room + 1), {}), undefined);
   assert.equal(new Hostnames(plain).of('é'.repeat(room / 2 + 1), {}), undefined);
 });
 
-test('a label goes before the name, where there is one', () => {
+test('a label, if present, takes precedence over the name', () => {
   const hostnames = new Hostnames({ ...plain, hostnameFromLabel: 'host' });
   assert.equal(hostnames.of('bbox1', { host: 'web' }), 'web.weave.local');
   assert.equal(hostnames.of('', { host: 'web' }), 'web.weave.local');
@@ -42,7 +42,7 @@ test('a label goes before the name, where there is one', () => {
   assert.equal(new Hostnames({ ...plain, hostnameFromLabel: 'constructor' }).of('a', {}), 'a.weave.local');
 });
 
-test('match and replacement are those of Go', async (t) => {
+test('match and replacement work as in Go', async (t) => {
   const cases: [name: string, match: string, replacement: string, expected: string][] = [
     ['aws-12798186823-foo', '^aws-[0-9]+-(.*)$', 'my-app-$1', 'my-app-foo'],
     ['other', '^aws-[0-9]+-(.*)$', 'my-app-$1', 'other'],
@@ -72,7 +72,7 @@ test('match and replacement are those of Go', async (t) => {
   }
 });
 
-test('an expression that has no meaning is the user’s error', () => {
+test('an invalid expression is a usage error', () => {
   assert.throws(
     () => new Hostnames({ ...plain, hostnameMatch: '(' }),
     (error) => hasCode(error, 'USAGE') && error.message.includes("--hostname-match: '('"),

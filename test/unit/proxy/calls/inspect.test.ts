@@ -61,14 +61,14 @@ test('the addresses of the network take the place of the engine’s', async () =
   );
 });
 
-test('the length of the answer is that of its new body', async () => {
+test("the answer's length is that of the new body", async () => {
   const answer = await inspect(flat('"IPAddress":""')).answer;
   assert.ok('headers' in answer);
   const lengths = answer.headers.filter(([name]) => name.toLowerCase() === 'content-length');
   assert.deepEqual(lengths, [['Content-Length', String((await answer.buffer()).length)]]);
 });
 
-test('an engine without those fields tells of one network more', async () => {
+test('an engine without those fields shows one more network', async () => {
   const weave = '"weave":{"IPAddress":"10.32.0.1","IPPrefixLen":12,"MacAddress":"0e:00:00:00:00:01"}';
   const told = async (settings: string) => textOf(await inspect(flat(settings)).answer);
   assert.equal(
@@ -79,7 +79,7 @@ test('an engine without those fields tells of one network more', async () => {
   assert.equal(await told('"Ports":{}'), flat(`"Ports":{},"Networks":{${weave}}`));
 });
 
-test('an exec tells of its container, where the engine does', async () => {
+test('an exec shows its container, where the engine does', async () => {
   const target = '/exec/123/json';
   const nested = (ip: string, more = '') =>
     `{"ID":"123","ContainerID":"${id}","Container":{"NetworkSettings":{"IPAddress":"${ip}"${more}}}}`;
@@ -91,7 +91,7 @@ test('an exec tells of its container, where the engine does', async () => {
   assert.equal(await textOf(await inspect(plain, { target }).answer), plain);
 });
 
-test('all other answers stay as they are', async () => {
+test('all other answers stay unchanged', async () => {
   const text = flat('"IPAddress":"172.17.0.2"');
   const same = async (setting: Setting, body = text) =>
     assert.equal(await textOf(await inspect(body, setting).answer), body);
@@ -104,7 +104,7 @@ test('all other answers stay as they are', async () => {
   await same({ status: 500 });
 });
 
-test('a container that is starting is told of as it is afterwards', async () => {
+test('a starting container is shown as it is afterwards', async () => {
   for (const rewriteInspect of [true, false]) {
     const starts = new Starts();
     let release = () => {};
@@ -178,7 +178,7 @@ const own = {
   Config: { Hostname: id.slice(0, 12), Domainname: '', Cmd: ['c'], Entrypoint: ['/ep'] },
 };
 
-test('a container is shown as it was to be, by what was kept', async () => {
+test('a container is shown as requested, from its record', async () => {
   const created: Created = {
     entrypoint: null,
     cmd: ['x', 'y'],
@@ -197,7 +197,7 @@ test('a container is shown as it was to be, by what was kept', async () => {
   });
 });
 
-test('where nothing was kept, what was added is known by its form', async () => {
+test('without a record, our additions are recognised by their form', async () => {
   assert.deepEqual(await shown(shimmed()), own);
   const given = shimmed({
     Config: { Hostname: 'h', Entrypoint: ['/w/w'] },
@@ -219,7 +219,7 @@ test('a container without the shim is shown as it is', async () => {
   }
 });
 
-test('a start that failed leaves a container that has not run, as long as it was the last', async () => {
+test('a failed start shows a container that has not run, as long as it was the last', async () => {
   const failure = { message: 'exec: "nosuch": not found', exitCode: 127, finishedAt: '2026-01-01T00:00:01Z' };
   const created: Created = {
     entrypoint: null,

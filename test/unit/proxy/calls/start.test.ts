@@ -107,27 +107,27 @@ test('the answer comes when the container is attached', async () => {
   }
 });
 
-test('one that runs already is attached, too', async () => {
+test('a container that is already running is attached too', async () => {
   const { answer, happened } = start({ engine: () => ({ status: 304 }) });
   assert.equal((await answer).status, 304);
   assert.deepEqual(happened, attached);
 });
 
-test('one that ran before is not killed when it can’t be attached', async () => {
+test('a container that ran before is not killed when it can’t be attached', async () => {
   const complete = () => Promise.reject(new Error('no free address in 10.2.2.0/30'));
   const { answer, happened } = start({ engine: () => ({ status: 304 }), complete });
   assert.deepEqual(await answer, { status: 500, message: 'no free address in 10.2.2.0/30' });
   assert.deepEqual(happened, attached);
 });
 
-test('a container that is none of ours just starts', async () => {
+test('a container that is not ours just starts', async () => {
   const { call, answer, happened } = start({ complete: undefined });
   assert.equal((await answer).status, 204);
   assert.deepEqual(happened, ['begin bbox1', 'engine']);
   assert.deepEqual(call.forwarded, [undefined]);
 });
 
-test('what the engine does not start is taken back', async () => {
+test('a start that the engine refuses is undone', async () => {
   const refused = start({ engine: () => ({ status: 404, body: '{"message":"No such container: bbox1"}' }) });
   assert.equal((await refused.answer).status, 404);
   assert.deepEqual(refused.happened, ['begin bbox1', 'engine', 'abandon']);
@@ -140,14 +140,14 @@ test('what the engine does not start is taken back', async () => {
   assert.equal((await start({ engine: () => ({ status: 500 }), abandon }).answer).status, 500);
 });
 
-test('what can’t be attached is killed, and the reason told', async () => {
+test('a container that can’t be attached is killed, and the reason given', async () => {
   const complete = () => Promise.reject(new Error('no free address in 10.2.2.0/30'));
   const { answer, happened } = start({ complete });
   assert.deepEqual(await answer, { status: 500, message: 'no free address in 10.2.2.0/30' });
   assert.deepEqual(happened, [...attached, `kill ${id}`]);
 });
 
-test('a start under way is known until it has ended, well or badly', async () => {
+test('a pending start is tracked until it ends, well or badly', async () => {
   for (const complete of [async () => {}, () => Promise.reject(new Error('no'))]) {
     const starts = new Starts();
     const { answer } = start({ starts, complete });
@@ -166,7 +166,7 @@ const hostConfig = (call: FakeCall) => {
   return root.HostConfig ?? root;
 };
 
-test('a HostConfig of old clients gets back what create put in', async (t) => {
+test("an old client's HostConfig gets our additions again", async (t) => {
   const put = { Binds: [`${shims}/multicast:/w:ro`], Dns: ['172.17.0.1'], DnsSearch: ['.'] };
   const cases: [what: string, body: object, setting: Setting, expected: object][] = [
     ['as the body', { Privileged: false }, {}, { Privileged: false, ...put }],
@@ -203,7 +203,7 @@ test('a HostConfig of old clients gets back what create put in', async (t) => {
   }
 });
 
-test('on a network where it is none of ours the shim does not wait', async () => {
+test('on a network where it is not ours the shim does not wait', async () => {
   for (const NetworkMode of ['host', 'container:x', 'mine']) {
     const { call, answer, happened } = start({ body: JSON.stringify({ NetworkMode }) });
     assert.equal((await answer).status, 204);
@@ -215,7 +215,7 @@ test('on a network where it is none of ours the shim does not wait', async () =>
   assert.deepEqual(asking.happened, attached);
 });
 
-test('a body that replaces nothing stays as it is', async () => {
+test('a body that replaces nothing stays unchanged', async () => {
   const bodies = ['', 'null', '{}', ' { } ', '{"HostConfig":null}', '{"HostConfig":1}', '{"Binds":"x"}', '{'];
   for (const body of bodies) {
     const { call, answer, happened } = start({ body });
@@ -235,7 +235,7 @@ test('a body that replaces nothing stays as it is', async () => {
   }
 });
 
-test('a command that can’t be run is the engine’s error; of a restart, in the words of that', async () => {
+test('a command that can’t be run gives the engine’s error, for restart in its own words', async () => {
   const failure = { status: 400, message: 'exec: "nosuch": not found' };
   assert.deepEqual(await start({ failure }).answer, failure);
   assert.deepEqual(await start({ failure, target: '/v1.41/containers/bbox1/restart' }).answer, {

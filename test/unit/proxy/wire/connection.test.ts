@@ -82,7 +82,7 @@ test('every request of a connection is recognised, however its bytes are cut, an
   );
 });
 
-test('ambiguous requests are answered 400 and never reach the engine', async () => {
+test('ambiguous requests get 400 and never reach the engine', async () => {
   let reached = '';
   await using scripted = await Scripted.start((engine) => {
     engine.socket.on('data', () => {
@@ -121,7 +121,7 @@ test('broken chunks end the request with 400, and the engine sees it cut short',
   assert.doesNotMatch(engine?.text ?? '', /zz/);
 });
 
-test('an engine that goes away in the middle of an answer ends the client the same way', async () => {
+test('an engine that disconnects in the middle of an answer ends the client the same way', async () => {
   for (const part of [
     'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc',
@@ -153,7 +153,7 @@ test('an answer without a length lasts until the engine closes', async () => {
   client.socket.destroy();
 });
 
-test('an engine that refuses an upload and closes is still heard', async () => {
+test('the answer of an engine that refuses an upload and closes still arrives', async () => {
   const refusal = 'HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno';
   for (const how of ['end', 'destroySoon'] as const) {
     await using scripted = await Scripted.start((engine) => {
@@ -177,7 +177,7 @@ test('an engine that refuses an upload and closes is still heard', async () => {
   }
 });
 
-test('an engine that is not there is a 502 that clients understand; intercepted calls too', async () => {
+test('without an engine: a 502 that clients understand, for intercepted calls too', async () => {
   const scripted = await Scripted.start(() => {}, { create: (call) => call.forward() });
   await using _disposed = scripted;
   scripted.stopEngine();
@@ -197,7 +197,7 @@ test('an engine that is not there is a 502 that clients understand; intercepted 
   head.socket.destroy();
 });
 
-test('a client that goes away takes its connection to the engine with it', async () => {
+test('a client that disconnects takes its connection to the engine with it', async () => {
   const phases: [string, string, string][] = [
     ['idle', '', ''],
     ['within a head', 'GET /x HT', ''],
@@ -224,7 +224,7 @@ test('a client that goes away takes its connection to the engine with it', async
   }
 });
 
-test('after 101 all is raw, and each way ends on its own', async () => {
+test('after 101 everything is raw, and each direction ends on its own', async () => {
   let engine: RawClient | undefined;
   await using scripted = await Scripted.start((socket) => {
     engine = socket;
@@ -241,7 +241,7 @@ test('after 101 all is raw, and each way ends on its own', async () => {
   await client.until(({ length }, { closed }) => length > 0 && closed);
 });
 
-test('the engine may end first: the client can still send', async () => {
+test('the engine may end first, and the client can still send', async () => {
   let engine: RawClient | undefined;
   await using scripted = await Scripted.start((socket) => {
     engine = socket;
@@ -254,7 +254,7 @@ test('the engine may end first: the client can still send', async () => {
   assert.ok(engine?.text.endsWith('late'));
 });
 
-test('the old hijack: 200 without a length is raw too, and what was sent early is stream, not a request', async () => {
+test('the old hijack: 200 without a length is raw too, and early bytes are stream, not a request', async () => {
   const early = post('/containers/create', '{}');
   let engine: RawClient | undefined;
   let intercepted = 0;
@@ -284,7 +284,7 @@ test('the old hijack: 200 without a length is raw too, and what was sent early i
   client.socket.destroy();
 });
 
-test('after a hijack that the engine refused, or that was none, further requests are recognised', async () => {
+test('after a hijack that the engine refused or ignored, further requests are recognised', async () => {
   for (const [request, answer] of [
     [attach, notFound],
     [post('/exec/e/start', '{"Detach":true}'), 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
@@ -336,7 +336,7 @@ test("HTTP/2's preface makes the connection raw", async () => {
   client.socket.destroy();
 });
 
-test('100 Continue passes at once, and the body after it', async () => {
+test('100 Continue passes at once, then the body', async () => {
   await using scripted = await Scripted.start((engine) => {
     engine.socket.once('data', () => engine.send('HTTP/1.1 100 Continue\r\n\r\n'));
     void engine.until((text) => text.endsWith('abc')).then(() => engine.send(ok('done')));
@@ -350,7 +350,7 @@ test('100 Continue passes at once, and the body after it', async () => {
   client.socket.destroy();
 });
 
-test('a pipelining client is read only as far ahead as fits, and answered in order', async () => {
+test('a pipelining client is read ahead only to a limit, and answered in order', async () => {
   let engine: RawClient | undefined;
   await using scripted = await Scripted.start((socket) => {
     engine = socket;
@@ -376,7 +376,7 @@ test('a pipelining client is read only as far ahead as fits, and answered in ord
   client.socket.destroy();
 });
 
-test('a handler gets the call, and its answers have the form of the engine', async () => {
+test("a handler gets the call, and its answers look like the engine's", async () => {
   const calls: Call[] = [];
   await using scripted = await Scripted.start(
     answering(
@@ -421,7 +421,7 @@ test('a handler gets the call, and its answers have the form of the engine', asy
   client.socket.destroy();
 });
 
-test('a body that its handler reads late is what the client sent', async () => {
+test('a body read late by its handler is what the client sent', async () => {
   const pieces = Array.from({ length: 20 }, (_, n) => Buffer.alloc(2000, 65 + n));
   let come = () => {};
   const all = new Promise<void>((resolve) => {
@@ -445,7 +445,7 @@ test('a body that its handler reads late is what the client sent', async () => {
   client.socket.destroy();
 });
 
-test('an intercepted request reaches the engine whole, by its own connection', async () => {
+test('an intercepted request reaches the engine whole, on its own connection', async () => {
   const seen: string[] = [];
   await using scripted = await Scripted.start(
     (engine) => {
@@ -467,7 +467,7 @@ test('an intercepted request reaches the engine whole, by its own connection', a
   client.socket.destroy();
 });
 
-test('a handler learns that the client went away', async () => {
+test('a handler learns that the client has disconnected', async () => {
   let signal: AbortSignal | undefined;
   await using scripted = await Scripted.start(() => {}, {
     start: async (call) => {
@@ -486,7 +486,7 @@ test('a handler learns that the client went away', async () => {
   await half.until((text) => text.includes('given up'));
 });
 
-test('an engine that closes without an answer to an intercepted call is a 502', async () => {
+test('an engine that closes without answering an intercepted call gives a 502', async () => {
   await using scripted = await Scripted.start(
     (engine) => void engine.socket.on('data', () => engine.socket.destroy()),
     { create: (call) => call.forward() },
@@ -497,7 +497,7 @@ test('an engine that closes without an answer to an intercepted call is a 502', 
   client.socket.destroy();
 });
 
-test('an answer that the engine cuts short is cut short for the client of an intercepted call', async () => {
+test('an intercepted answer that the engine cuts short is cut short for the client', async () => {
   await using scripted = await Scripted.start(
     (engine) => {
       engine.socket.on('data', () => {
@@ -537,7 +537,7 @@ test('HTTP/1.0 and Connection: close end after the answer, intercepted or not', 
   }
 });
 
-test('closing waits for answers under way, then for no longer than the grace', async () => {
+test('closing waits for pending answers, but no longer than the grace period', async () => {
   const scripted = await Scripted.start((engine) => {
     void engine
       .until((text) => text.includes('/slow'), 10_000)

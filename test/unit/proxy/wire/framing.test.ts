@@ -63,7 +63,7 @@ test('broken chunks are refused, wherever the pieces are cut', () => {
   }
 });
 
-test('any body in chunks ends in the same place, however it is cut', () => {
+test('a chunked body ends in the same place, however it is cut', () => {
   const chunk = fc.tuple(
     fc.uint8Array({ minLength: 1, maxLength: 300 }),
     fc.constantFrom('', ';a', ';a="b"'),

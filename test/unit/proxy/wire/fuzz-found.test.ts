@@ -19,7 +19,7 @@ async function answerTo(bytes: string): Promise<string> {
   return answer;
 }
 
-test('two equal lengths on a call that the proxy reads itself are answered, not dropped', async () => {
+test('two equal lengths on an intercepted call are answered, not dropped', async () => {
   const fields = 'Host: d\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}';
   assert.match(
     await answerTo(`POST /containers/create HTTP/1.1\r\n${fields}`),
@@ -27,7 +27,7 @@ test('two equal lengths on a call that the proxy reads itself are answered, not 
   );
 });
 
-test('two hosts, and an expectation in HTTP/1.0: refused as the engine does, also on calls that the proxy reads', async () => {
+test('two hosts, or an expectation in HTTP/1.0: refused as by the engine, on intercepted calls too', async () => {
   for (const head of ['HTTP/1.1\r\nHost: d\r\nHost: d', 'HTTP/1.0\r\nHost: d\r\nExpect: x']) {
     const answer = await answerTo(`POST /containers/create ${head}\r\nContent-Length: 2\r\n\r\n{}`);
     assert.match(answer, /^HTTP\/1\.1 400 /);
@@ -35,7 +35,7 @@ test('two hosts, and an expectation in HTTP/1.0: refused as the engine does, als
   }
 });
 
-test('after HTTP/1.0, or Connection: close, nothing that stands behind is answered', async () => {
+test('after HTTP/1.0 or Connection: close, nothing that follows is answered', async () => {
   const behind = 'POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 2\r\n\r\n{}';
   for (const first of ['GET /x HTTP/1.0\r\nHost: d', 'GET /x HTTP/1.1\r\nHost: d\r\nConnection: close']) {
     const answer = await answerTo(`${first}\r\n\r\n${behind}`);

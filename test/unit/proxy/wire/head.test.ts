@@ -37,7 +37,7 @@ test('sees an upgrade in Connection', () => {
   assert.equal(upgrade('Upgrade: tcp'), false);
 });
 
-test('sees that no request follows', () => {
+test('sees when no request follows', () => {
   const last = (...all: string[]) => {
     const head = lines(...all);
     return head !== 'http2' && head.last;
@@ -53,7 +53,7 @@ test('knows the preface of HTTP/2', () => {
   assert.equal(request('PRI * HTTP/2.0\r\n\r\n'), 'http2');
 });
 
-test('what two readers could understand differently is refused', () => {
+test('ambiguous heads are refused', () => {
   for (const [what, ...head] of [
     ['two lengths', 'POST / HTTP/1.1', 'Content-Length: 1', 'Content-Length: 2'],
     ['a list of lengths', 'POST / HTTP/1.1', 'Content-Length: 1, 1'],
@@ -95,7 +95,7 @@ test('what two readers could understand differently is refused', () => {
   }
 });
 
-test('takes a head in any pieces, and not a byte more', () => {
+test('takes a head in any pieces, and not one byte more', () => {
   const text = Buffer.from('\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\nrest');
   for (let piece = 1; piece <= text.length; piece++) {
     const reader = new HeadReader();
@@ -111,7 +111,7 @@ test('takes a head in any pieces, and not a byte more', () => {
   }
 });
 
-test('a bare LF is refused as soon as it comes, wherever the pieces are cut', () => {
+test('a bare LF is refused at once, wherever the pieces are cut', () => {
   for (const text of [
     'GET / HTTP/1.1\n',
     '\n',
@@ -130,7 +130,7 @@ test('a bare LF is refused as soon as it comes, wherever the pieces are cut', ()
   }
 });
 
-test('a head of 1 MiB is taken, a longer one refused before its end', () => {
+test('a head of 1 MiB is accepted, a longer one refused before its end', () => {
   const start = 'GET / HTTP/1.1\r\nX: ';
   const largest = Buffer.from(`${start.padEnd(maxHead - 4, 'x')}\r\n\r\n`);
   assert.equal(new HeadReader().take(largest)?.head.length, maxHead);
@@ -141,7 +141,7 @@ test('a head of 1 MiB is taken, a longer one refused before its end', () => {
   assert.ok(performance.now() - began < 1000, 'long runs of blanks are read in linear time');
 });
 
-test('frames an answer as HTTP says', () => {
+test("frames an answer by HTTP's rules", () => {
   const framing = (method: string, ...all: string[]) =>
     parseResponse(Buffer.from(`${all.join('\r\n')}\r\n\r\n`), method).framing;
   assert.equal(framing('GET', 'HTTP/1.1 200 OK', 'Content-Length: 3'), 3);

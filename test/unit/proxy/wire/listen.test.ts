@@ -102,7 +102,7 @@ describe('listening', () => {
     assert.equal(existsSync(`${dir}/new/folder/a.sock`), false);
   });
 
-  test("without the engine's socket to copy, it is root's alone", async () => {
+  test("without the engine's socket to copy, it is for root only", async () => {
     await start({ hosts: [`unix://${dir}/b.sock`], engine: 'tcp://127.0.0.1:1' });
     const { uid, gid, mode } = await stat(`${dir}/b.sock`);
     assert.deepEqual([uid, gid, mode & 0o777], [0, 0, 0o660]);
@@ -128,7 +128,7 @@ describe('listening', () => {
     assert.equal(await answers(connect(`${dir}/engine.sock`)), answer);
   });
 
-  test('all hosts or none', async () => {
+  test('all endpoints or none', async () => {
     const busy = createServer().listen(0, '127.0.0.1');
     await once(busy, 'listening');
     const address = busy.address();
@@ -140,7 +140,7 @@ describe('listening', () => {
     await assert.rejects(start({ hosts: ['192.0.2.1:0'], allowInsecureTcp: true }), code('USAGE'));
   });
 
-  test('TCP without TLS is for loopback, unless it is asked for', async () => {
+  test('TCP without TLS is for loopback only, unless allowed', async () => {
     for (const host of ['0.0.0.0:0', '10.250.0.254:0', '[::]:0', 'example.org:0'])
       await assert.rejects(start({ hosts: [host] }), code('INSECURE_TCP'), host);
     const local = await start({ hosts: ['127.0.0.1:0', 'tcp://localhost:0'] });
@@ -197,7 +197,7 @@ describe('listening', () => {
     );
   });
 
-  test('sockets that systemd passes on', async (t) => {
+  test("systemd's sockets", async (t) => {
     await assert.rejects(start({ hosts: ['fd://'] }), code('USAGE'));
     const files = await certificates(dir);
     const tls = JSON.stringify({ ...files, verify: false });

@@ -35,7 +35,7 @@ function receive(socket: Socket): Promise<number> {
   });
 }
 
-test('2 GB up and 2 GB down, as load and save, take no more memory than 100 MB did', async (t) => {
+test('2 GB up and down, like load and save, take no more memory than 100 MB', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'weavets-'));
   t.after(() => rm(dir, { recursive: true }));
   let size = 0;

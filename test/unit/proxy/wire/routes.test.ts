@@ -4,7 +4,7 @@ import { match, originForm } from '../../../../src/proxy/wire/routes.ts';
 
 const name = (method: string, target: string) => match(method, target)?.name;
 
-test('every call of interest, with and without a version', () => {
+test('every relevant call, with and without a version', () => {
   const calls: [method: string, path: string, name: string, id: string][] = [
     ['POST', '/containers/create', 'create', ''],
     ['POST', '/containers/abc/start', 'start', 'abc'],
@@ -50,7 +50,7 @@ test('the engine decodes paths and takes absolute targets; so do we', () => {
   assert.equal(match('GET', '/containers/a/b/json')?.id, 'a/b');
 });
 
-test('what the engine redirects or does not know is not recognised', () => {
+test("paths the engine redirects or doesn't know are not recognised", () => {
   for (const target of [
     '//containers/create',
     '/v1.41//containers/create',

@@ -156,7 +156,7 @@ test('etcd stopped for longer than the lease, and continued: leased keys are bac
   await b.close();
 });
 
-test('a lease that etcd has lost is made again with its keys, also under a commit', async () => {
+test('a lease that etcd has lost is granted again with its keys, even during a commit', async () => {
   await using etcd = await Etcd.start();
   const a = await connect(etcd);
   await a.commit([{ key: 'one', value: '1', leased: true }]);
@@ -170,7 +170,7 @@ test('a lease that etcd has lost is made again with its keys, also under a commi
   await a.close();
 });
 
-test('what a host wanted while it was cut off is what it comes back with, and nothing older', async (t) => {
+test('a host that was cut off comes back with its latest state, and nothing older', async (t) => {
   await using etcd = await Etcd.start();
   await using way = await Way.to(etcd.endpoints[0] as string);
   const a = await EtcdStore.connect({ endpoints: [way.endpoint], logger: silent });
@@ -197,7 +197,7 @@ test('what a host wanted while it was cut off is what it comes back with, and no
   assert.deepEqual(seen.slice(3).sort(), ['k/changed new', 'k/same old']);
 });
 
-test('a host that is gone without a word loses its leased keys, and only these', async (t) => {
+test('a host that disappears loses its leased keys, and only those', async (t) => {
   await using etcd = await Etcd.start();
   const b = await connect(etcd, 2);
   t.after(() => b.close());
@@ -273,7 +273,7 @@ test('the end of one watch does not disturb the others', async () => {
   await a.close();
 });
 
-test('TLS with client certificates, and user and password; a wrong one is told', async () => {
+test('TLS with client certificates, and user and password; a wrong one is reported', async () => {
   await using etcd = await Etcd.start({ tls: true });
   const tls = etcd.pem;
   const plain = await EtcdStore.connect({ endpoints: etcd.endpoints, tls, logger: silent });
@@ -300,7 +300,7 @@ test('TLS with client certificates, and user and password; a wrong one is told',
   await bare.close();
 });
 
-test('users: tokens that expire, users that are changed, and users that come later', async (t) => {
+test('users: expired tokens, changed users, users added later', async (t) => {
   await using etcd = await Etcd.start({ tokenSeconds: 2 });
   const options = { endpoints: etcd.endpoints, logger: silent };
   const [named, bare] = await Promise.all([
@@ -333,7 +333,7 @@ test('users: tokens that expire, users that are changed, and users that come lat
   assert.equal(seen.resets, resets, 'the session has gone on');
 });
 
-test('connections that went dead without a word are left behind, by a login too', async (t) => {
+test('silently dead connections are abandoned, even during a login', async (t) => {
   await using etcd = await Etcd.start();
   await etcd.enableUsers('pass');
   await using way = await Way.to(etcd.endpoints[0] as string);
@@ -362,7 +362,7 @@ test('more than 4 MiB under one prefix, and no more than 128 writes in a commit'
   await a.close();
 });
 
-test('many keys: after a gap a watch goes on with what it missed; of another history it reads all again', async () => {
+test('many keys: after a gap a watch resumes; if history differs it reads everything again', async () => {
   await using etcd = await Etcd.start();
   const a = await connect(etcd);
   const keys = Array.from({ length: 10_500 }, (_, i) => `k/${i}`);

@@ -27,7 +27,7 @@ function reading<K, V>(kind: RecordKind<K, V>) {
   return { read, lines };
 }
 
-test('a link of another host comes out typed', () => {
+test("another host's link is typed", () => {
   const { read, lines } = reading(linkRecord);
   const record = read(`link/${host}/${id}`, link);
   assert.deepEqual(record?.value, link);
@@ -50,7 +50,7 @@ const bad: [string, unknown, RegExp][] = [
   [`link/../${id}`, { ...link, ips: 'x' }, /ips/],
 ];
 
-test('whatever another host tells that is no link is left out, with one line in the log that says why', () => {
+test('a malformed link of another host is ignored, with one line in the log that says why', () => {
   for (const [key, value, reason] of bad) {
     const { read, lines } = reading(linkRecord);
     for (let i = 0; i < 3; i++) assert.equal(read(key, value), undefined, JSON.stringify(value));
@@ -60,7 +60,7 @@ test('whatever another host tells that is no link is left out, with one line in 
   }
 });
 
-test('a record that is bad in another way is told of again, and one that is mended counts', () => {
+test('a record that is bad in a new way is reported again, and a repaired one counts', () => {
   const { read, lines } = reading(addressRecord);
   read('addr/10.32.0.1', 'x');
   read('addr/10.32.0.1', { owner: id, cidr: '10.32.0.1/99' });
@@ -71,7 +71,7 @@ test('a record that is bad in another way is told of again, and one that is mend
   assert.equal(lines.length, 3);
 });
 
-test('what is written is what is read', () => {
+test('reads back what was written', () => {
   const cidr = Cidr.parse('10.2.1.1/24');
   const { key, value } = exposeRecord.write(cidr, { masquerade: true });
   const record = reading(exposeRecord).read(key, value);
@@ -79,7 +79,7 @@ test('what is written is what is read', () => {
   assert.deepEqual(record?.value, { masquerade: true });
 });
 
-test('kinds refuse what would harm who reads them', () => {
+test('record kinds refuse dangerous values', () => {
   const refuses = <K, V>(kind: RecordKind<K, V>, key: string, value: unknown) =>
     assert.equal(reading(kind).read(key, value), undefined, `${key} ${JSON.stringify(value)}`);
   refuses(blockRecord, 'block/10.32.0.0', { '0-256': host });
