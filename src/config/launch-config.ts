@@ -64,7 +64,7 @@ function parseHosts(given: readonly string[], openTcpAllowed: boolean): string[]
       return formatEndpoint(endpoint);
     throw new WeaveError(
       'INSECURE_TCP',
-      `-H ${text} would give root on this host to all who reach it; add --tlsverify, or --allow-insecure-tcp if that is meant`,
+      `-H ${text} would give root on this host to anyone who can reach it; add --tlsverify, or --allow-insecure-tcp if you mean it`,
     );
   });
 }
@@ -105,6 +105,6 @@ function checkHttpAddress({
   if (endpoint.kind === 'tcp' && isLoopback(endpoint.host)) return;
   throw new WeaveError(
     'INSECURE_TCP',
-    `--http-addr ${httpAddress} would let others control this host; use 127.0.0.1, or say --allow-insecure-tcp`,
+    `--http-addr ${httpAddress} would let others control this host; use 127.0.0.1, or add --allow-insecure-tcp`,
   );
 }

@@ -15,9 +15,9 @@ export function launchNotes(args: Args<typeof launchOptions>, { store }: LaunchC
   return [
     ...shown.map(
       ([name]) =>
-        `other users of this host may have read --${name} in the list of processes; better use --${name}-file`,
+        `other users of this host may have seen --${name} in the process list; use --${name}-file`,
     ),
-    ...alone.map(([name]) => `--${name} matters between hosts only, and this one is alone (--store lmdb)`),
+    ...alone.map(([name]) => `--${name} has no effect on a single host (--store lmdb)`),
     ...given.flatMap(([name, { noEffect }]) =>
       noEffect === undefined ? [] : `--${name} has no effect: ${noEffect}`,
     ),

@@ -61,7 +61,7 @@ export const launchOptions = {
   tlskey: { kind: 'file', about: 'Key file', without: '~/.docker/key.pem' },
   'ipalloc-range': {
     kind: 'text',
-    about: "Range of addresses to give out; '' gives out none, so containers must name theirs",
+    about: "Address range to allocate from; '' allocates none, so containers must name theirs",
     default: '10.32.0.0/12',
     parse: rangeOrNone,
   },
@@ -73,7 +73,7 @@ export const launchOptions = {
   },
   'no-default-ipalloc': {
     kind: 'flag',
-    about: 'Attach only containers that ask by WEAVE_CIDR',
+    about: 'Attach only containers with a WEAVE_CIDR',
     field: 'defaultIpalloc',
     parse: not,
   },
@@ -86,7 +86,7 @@ export const launchOptions = {
   'without-dns': { kind: 'flag', about: "Don't tell containers about the DNS server" },
   'dns-domain': {
     kind: 'text',
-    about: 'Domain of the names',
+    about: 'Domain of container names',
     default: 'weave.local.',
     field: 'dnsDomain',
     parse: domain,
@@ -171,7 +171,7 @@ export const launchOptions = {
   },
   'password-file': {
     kind: 'file',
-    about: 'The same, from the only line of a file, or of standard input: -',
+    about: 'The same, from a file with one line; - is standard input',
     env: 'WEAVE_PASSWORD_FILE',
     betweenHosts: true,
   },
@@ -197,12 +197,12 @@ export const launchOptions = {
   },
   'etcd-cacert': {
     kind: 'file',
-    about: 'Use TLS, and trust certificates of etcd that this file signed',
+    about: 'Use TLS, and trust etcd certificates signed by this file',
     env: 'ETCDCTL_CACERT',
   },
   'etcd-cert': {
     kind: 'file',
-    about: "This host's certificate towards etcd",
+    about: "This host's certificate for etcd",
     env: 'ETCDCTL_CERT',
   },
   'etcd-key': { kind: 'file', about: 'Key file of that certificate', env: 'ETCDCTL_KEY' },
@@ -214,7 +214,7 @@ export const launchOptions = {
   },
   'etcd-user-file': {
     kind: 'file',
-    about: 'USER:PASSWORD of etcd, from the only line of a file, or of standard input: -',
+    about: 'USER:PASSWORD of etcd, from a file with one line; - is standard input',
     env: 'WEAVE_ETCD_USER_FILE',
   },
   datapath: {

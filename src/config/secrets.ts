@@ -20,7 +20,7 @@ export function readSecret(
   { file, flag }: { file: string | null; flag: string },
 ): string | null {
   if (!file) return given || null;
-  if (given) throw new WeaveError('USAGE', `--${flag} and --${flag}-file both say it; give one of them`);
+  if (given) throw new WeaveError('USAGE', `--${flag} and --${flag}-file are both given; use one of them`);
   const text = readText(file, `--${flag}-file`).replace(/\r?\n$/, '');
   if (text !== '' && text.length <= longest && !/[\r\n\0]/.test(text)) return text;
   throw new WeaveError('USAGE', `--${flag}-file: ${file} must hold one line, and nothing else`);

@@ -42,7 +42,7 @@ export function parseEtcdLogin(settings: Settings, passwordVariable: string | un
   if (password === undefined) {
     throw new WeaveError(
       'USAGE',
-      `--etcd-user: there is no password of ${user}; set ETCDCTL_PASSWORD, or write ${user}:PASSWORD into a file and name it by --etcd-user-file`,
+      `--etcd-user: no password for ${user}; set ETCDCTL_PASSWORD, or put ${user}:PASSWORD into a file and use --etcd-user-file`,
     );
   }
   return { ...tls, user, password };

@@ -113,7 +113,7 @@ function parsed<T>({ flag, path }: NamedFile, what: string, parse: (pem: Buffer)
   try {
     return parse(pem);
   } catch (error) {
-    throw new WeaveError('TLS_CONFIG', `${flag}: ${path} is no ${what} in PEM: ${messageOf(error)}`, {
+    throw new WeaveError('TLS_CONFIG', `${flag}: ${path} is not a ${what} in PEM: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -32,7 +32,7 @@ export function rangeOrNone(text: string, what: string): Cidr | null {
   if (text === '') return null;
   const cidr = subnet(text, what);
   if (cidr.size > 2) return cidr;
-  throw new WeaveError('USAGE', `${what}: ${cidr} has no address to give; its prefix can be /30 at most`);
+  throw new WeaveError('USAGE', `${what}: ${cidr} has no usable address; its prefix can be /30 at most`);
 }
 
 /** Values separated by commas. */
@@ -122,7 +122,7 @@ export function oneOf<const T extends string>(choices: readonly T[]): (text: str
   return (text, what) => {
     const found = choices.find((choice) => choice === text);
     if (found !== undefined) return found;
-    throw new WeaveError('USAGE', `${what}: '${text}' is none of ${choices.join(', ')}`);
+    throw new WeaveError('USAGE', `${what}: '${text}' is not one of ${choices.join(', ')}`);
   };
 }
 

@@ -175,7 +175,7 @@ export class Attachments {
       conditions.clear('HOSTS_FILE', id.slice(0, 12));
     } catch (error) {
       // It is on the network all the same; who makes the file unwritable may be the container.
-      const text = `container ${info.name} does not find its weave address in /etc/hosts: ${messageOf(error)}`;
+      const text = `the /etc/hosts of container ${info.name} lacks its weave address: ${messageOf(error)}`;
       conditions.set('HOSTS_FILE', text, id.slice(0, 12));
     }
   }

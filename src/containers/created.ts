@@ -42,7 +42,7 @@ export class CreatedStore {
       forget();
       // Inspect then tells what was added by its form.
       const reason = messageOf(error);
-      this.#logger.warn({ container: id.slice(0, 12), reason }, 'cannot keep what a container was to be');
+      this.#logger.warn({ container: id.slice(0, 12), reason }, 'cannot record how a container was created');
     });
   }
 

@@ -36,8 +36,8 @@ export function rewriteEngineFile(containerId: string, path: string, edit: (text
 
 function check(fd: number) {
   const stat = fstatSync(fd, { bigint: true });
-  if (!stat.isFile()) throw new Error('it is no regular file');
-  if (stat.nlink !== 1n) throw new Error('it has another name elsewhere');
+  if (!stat.isFile()) throw new Error('it is not a regular file');
+  if (stat.nlink !== 1n) throw new Error('it has another hard link');
   if (stat.size > largest) throw new Error(`it is larger than ${largest} bytes`);
   return stat;
 }

@@ -74,7 +74,7 @@ export class HostsFiles {
     this.#store
       .commit([hostsRecord.write(containerId, value)])
       .catch((error: unknown) =>
-        this.#logger.warn({ reason: messageOf(error) }, 'cannot keep which lines of a hosts file are ours'),
+        this.#logger.warn({ reason: messageOf(error) }, 'cannot record which lines of a hosts file are ours'),
       );
   }
 }

@@ -146,7 +146,7 @@ export class NameServer {
     } catch (error) {
       return conditions.update('DNS_ADDRESS', messageOf(error));
     }
-    logger.info({ from: this.#address, to: now }, 'the docker bridge has another address; DNS is there, too');
+    logger.info({ from: this.#address, to: now }, "the docker bridge's address changed; DNS serves the new one too");
     if (this.#address !== null) this.#former.add(this.#address);
     this.#address = now;
     this.#own.add(now);
@@ -160,7 +160,7 @@ export class NameServer {
     this.upstream.close();
     await this.#server.close();
     const from = [...this.#former, ...(this.#address === null ? [] : [this.#address])];
-    if (next === undefined) logger.warn('the host has no DNS server that containers could reach without us');
+    if (next === undefined) logger.warn('the host has no DNS server that containers can reach directly');
     const redirects = next === undefined ? [] : from.map((address) => ({ from: address, to: next }));
     await firewall.set({ dnsRedirects: redirects });
   }

@@ -138,7 +138,7 @@ export class Naming {
       const who = isContainer(other.containerId)
         ? `container ${other.containerId.slice(0, 12)}`
         : other.containerId;
-      return `the name ${hostname.slice(0, -1)} is also that of ${who} (${other.address}): who asks for it gets either`;
+      return `${who} has the name ${hostname.slice(0, -1)} too (${other.address}); lookups return either`;
     });
     return [...problems, ...shared];
   }

@@ -52,7 +52,7 @@ export class OwnNames {
     const full = bare.endsWith(`.${this.#domain}`) ? `${bare}.` : `${bare}.${this.#domain}.`;
     if (!isHostname(full)) {
       problems.push(
-        `${name} can't be a name in DNS, whose parts have 1 to 63 letters, digits, '-' and '_' each, and 253 in all; rename the container or give it another one with 'weavets dns-add'`,
+        `${name} can't be a name in DNS (parts of 1 to 63 letters, digits, '-' and '_', 253 in all); rename the container, or give it another name with 'weavets dns-add'`,
       );
     } else if (!hostnames.includes(full)) {
       hostnames.push(full);

@@ -206,10 +206,10 @@ export class Reconciler {
       return messageOf(error);
     }
     const failure = this.#retries.errorOf(info.id);
-    if (failure !== undefined) return `${messageOf(failure)}; it is tried again`;
+    if (failure !== undefined) return `${messageOf(failure)}; retrying`;
     return this.#isOurs(info)
       ? 'it is being attached'
-      : "it was not created through the proxy; 'weavets attach' attaches it, or create it anew with DOCKER_HOST set by weavets env";
+      : "it was not created through the proxy; use 'weavets attach', or create it again with DOCKER_HOST set by weavets env";
   }
 
   /** Once at a time for a container; what fails is reconciled again by itself. */
@@ -280,7 +280,7 @@ export class Reconciler {
     const level = !first || hasCode(error, 'ENGINE_UNREACHABLE') ? 'debug' : 'error';
     this.#logger[level](
       { container: id.slice(0, 12), reason: messageOf(error) },
-      'cannot reconcile a container; it is tried again',
+      'cannot reconcile a container; retrying',
     );
   }
 }

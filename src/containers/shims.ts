@@ -51,7 +51,7 @@ async function checkExecutable(stateDir: string): Promise<void> {
   } catch (cause) {
     throw new WeaveError(
       'STATE_NOEXEC',
-      `programs in ${stateDir} can't be run, and containers start by one: it is on a file system mounted noexec; ` +
+      `containers start a program in ${stateDir}, which is on a file system mounted noexec; ` +
         `remount that without noexec (mount -o remount,exec), or mount another at ${stateDir}`,
       { cause },
     );

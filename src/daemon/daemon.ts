@@ -27,7 +27,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     const members = () => joined.targets.list();
     const hostWatch = watchHost({ host, members, conditions, logger });
     await hostWatch.probe().catch((error: unknown) => {
-      logger.warn({ reason: messageOf(error) }, "cannot try whether frames pass the host's firewall");
+      logger.warn({ reason: messageOf(error) }, "cannot check whether frames pass the host's firewall");
     });
     maintain({ tasks: { 'forwarding probe': hostWatch.probe }, pause: probePause, conditions, signal });
     maintain({
@@ -66,6 +66,6 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     await followEvents(host.engine, follower, { signal, conditions });
   } finally {
     for (const error of await undo.rollback())
-      logger.error({ reason: messageOf(error) }, 'cannot close a part');
+      logger.error({ reason: messageOf(error) }, 'cannot close a part of the daemon');
   }
 }

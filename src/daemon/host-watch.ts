@@ -42,12 +42,12 @@ export function watchHost({ host, conditions, members, logger }: HostWatchDeps) 
   async function keepRules(): Promise<void> {
     const repaired = await firewall.keep();
     repairs = repaired ? repairs + 1 : 0;
-    if (repaired) logger.warn('firewall rules of ours had gone; they are back');
+    if (repaired) logger.warn('firewall rules of ours were removed; restored them');
     if (repairs === 0) conditions.clear('FIREWALL_CONTESTED');
     if (repairs < contested) return;
     conditions.set(
       'FIREWALL_CONTESTED',
-      "another program takes weavets' firewall rules away again and again, and they are put back every few seconds; have it leave the chains WEAVE* and the jumps to them alone",
+      "another program keeps removing weavets' firewall rules, which come back every few seconds; make it leave the chains WEAVE* and the jumps to them alone",
     );
   }
 
@@ -69,13 +69,13 @@ export function watchHost({ host, conditions, members, logger }: HostWatchDeps) 
   }
 
   function underlayText(now: Underlay | undefined): string | undefined {
-    const again = "'weavets stop' and 'weavets launch' take the new one up; containers go on meanwhile";
+    const again = "run 'weavets stop' and 'weavets launch' to use the new one; containers keep running";
     if (config.store === 'lmdb' || underlay.address === undefined) return undefined;
     if (now?.address !== underlay.address) {
-      return `this host's address towards the other hosts was ${underlay.address} and is ${now?.address ?? 'gone'}; ${again}`;
+      return `this host's address towards the other hosts was ${underlay.address} and is now ${now?.address ?? 'gone'}; ${again}`;
     }
     if (config.mtu !== null || now.mtu === underlay.mtu) return undefined;
-    return `the MTU of ${now.link} was ${underlay.mtu} and is ${now.mtu}, and the containers' network is made for the former; ${again}, and containers have it when they are started again`;
+    return `the MTU of ${now.link} was ${underlay.mtu} and is now ${now.mtu}, but the containers' network was made for the old one; ${again}, and get the new MTU at their next start`;
   }
 
   return { look, keepRules, probe };

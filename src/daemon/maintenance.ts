@@ -26,7 +26,7 @@ export function maintain({ tasks, pause = defaultPause, conditions, signal }: Ma
       conditions.clear('MAINTENANCE_FAILED', part);
     };
     const failed = (error: unknown) =>
-      conditions.set('MAINTENANCE_FAILED', `cannot look after the ${part}: ${messageOf(error)}`, part);
+      conditions.set('MAINTENANCE_FAILED', `cannot maintain the ${part}: ${messageOf(error)}`, part);
     repeat(run, { pause, signal, failed });
   }
 }

@@ -109,13 +109,13 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
     const called = [...(cluster?.nicknames ?? [])].filter(([, nickname]) => nickname === peer);
     if (called.length > 1) {
       const names = called.map(([name]) => name).join(', ');
-      throw new WeaveError('USAGE', `several hosts are called ${peer}; say which: ${names}`);
+      throw new WeaveError('USAGE', `several hosts are called ${peer}; choose one of ${names}`);
     }
     const name = called[0]?.[0] ?? peer;
     if (cluster?.isAlive(name) && !force) {
       throw new WeaveError(
         'USAGE',
-        `${peer} is up, or was ${leaseSeconds} s ago; if it was stopped or killed just now, try again in ${leaseSeconds} s, or do it at once with --force; else stop weavets there first`,
+        `${peer} is up, or was ${leaseSeconds} s ago; if it was just stopped or killed, try again in ${leaseSeconds} s, or use --force; else stop weavets there first`,
       );
     }
     await cluster?.forget(name);
@@ -147,7 +147,7 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       if (fqdn === undefined || ips.length === 0) {
         throw new WeaveError(
           'USAGE',
-          'nothing to add: the container is not attached, and no address and name are given',
+          'nothing to add: the container is not attached, and no address and name were given',
         );
       }
       await naming.add(owner, fqdn, ips);

@@ -116,7 +116,7 @@ export class DnsServer {
       this.#tcp.push(tcp);
       this.#listening.add(address);
       // No file descriptor for the next client: those that are served go on.
-      tcp.on('error', (error) => this.#logger.warn({ err: error }, 'cannot take a DNS client over TCP'));
+      tcp.on('error', (error) => this.#logger.warn({ err: error }, 'cannot accept a DNS client over TCP'));
     } catch (error) {
       throw explain(error as NodeJS.ErrnoException, address, port);
     }
@@ -154,7 +154,7 @@ export class DnsServer {
       const address = client.remoteAddress ?? '';
       await pipeline(client, (stream) => this.#replies(stream, idle, address), client);
     } catch (error) {
-      this.#logger.debug({ err: error }, 'a DNS client broke off');
+      this.#logger.debug({ err: error }, 'a DNS client disconnected');
     } finally {
       clearTimeout(idle);
     }
@@ -235,14 +235,14 @@ function explain(error: NodeJS.ErrnoException, address: string, port: number): E
   if (error.code === 'EADDRINUSE') {
     return new WeaveError(
       'DNS_PORT_BUSY',
-      `cannot answer DNS on ${address}:${port}: another program has the port; 'ss -ulpn sport = :${port}' shows which (-tlpn for TCP); stop it, or take another address with --dns-listen-address`,
+      `cannot serve DNS on ${address}:${port}: another program has the port; 'ss -ulpn sport = :${port}' shows which (-tlpn for TCP); stop it, or choose another address with --dns-listen-address`,
       { cause: error },
     );
   }
   if (error.code === 'EADDRNOTAVAIL') {
     return new WeaveError(
       'BAD_ADDRESS',
-      `cannot answer DNS on ${address}:${port}: this host has no such address; 'ip addr' shows those it has; name one with --dns-listen-address`,
+      `cannot serve DNS on ${address}:${port}: this host has no such address; 'ip addr' lists its addresses; choose one with --dns-listen-address`,
       { cause: error },
     );
   }

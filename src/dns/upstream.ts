@@ -72,7 +72,7 @@ export class UpstreamDns implements Forwarder {
       const { servers: listed, search } = parseResolvConf(readResolvConf(this.#resolvConf));
       this.#search = search;
       const servers = listed.filter((server) => !this.#isOwn(server)).slice(0, maxServers);
-      if (servers.join() !== this.#servers.join()) this.#logger.info({ servers }, 'DNS servers upstream');
+      if (servers.join() !== this.#servers.join()) this.#logger.info({ servers }, 'upstream DNS servers');
       this.#servers = servers;
     } catch (error) {
       // Gone for a moment while it is replaced: what it said last still holds.
@@ -179,7 +179,7 @@ export class UpstreamDns implements Forwarder {
   #isSilent(server: string, error: unknown): void {
     if (this.#closing.signal.aborted) return;
     const level = this.#silentSince.has(server) ? 'debug' : 'warn';
-    this.#logger[level]({ server, reason: messageOf(error) }, 'a DNS server upstream does not answer');
+    this.#logger[level]({ server, reason: messageOf(error) }, 'an upstream DNS server does not answer');
     this.#silentSince.set(server, performance.now());
   }
 }

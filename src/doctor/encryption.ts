@@ -24,13 +24,13 @@ export async function checkEncryption(config: Pick<LaunchConfig, 'password' | 's
   if (!(await inPath('wireguard-go'))) {
     throw new WeaveError(
       'TOOL_MISSING',
-      `${kernel}, and wireguard-go, which does without it, is not installed${inContainer() ? ' in this image' : ''}; ${howToInstall('wireguard-go')}`,
+      `${kernel}, and wireguard-go, which works without it, is not installed${inContainer() ? ' in this image' : ''}; ${howToInstall('wireguard-go')}`,
     );
   }
   if (existsSync('/dev/net/tun')) return;
   throw new WeaveError(
     'TOOL_MISSING',
-    `${kernel}, and wireguard-go needs /dev/net/tun, which is not there${inContainer() ? '; give it to the container: devices: [/dev/net/tun]' : ' (modprobe tun)'}`,
+    `${kernel}, and wireguard-go needs /dev/net/tun, which is missing${inContainer() ? '; give it to the container: devices: [/dev/net/tun]' : ' (modprobe tun)'}`,
   );
 }
 

@@ -60,5 +60,5 @@ export function overlapText(config: LaunchConfig, network: HostNetwork): string 
   if (config.ipallocRange === null) return undefined;
   const route = overlappingRoute(Cidr.parse(config.ipallocRange), network);
   if (route === undefined) return undefined;
-  return `the host's route ${route} lies over the address range ${config.ipallocRange}; addresses of that route are out of reach from containers, and theirs from the host: remove the route (a Docker network: docker network rm), or launch all hosts anew with another --ipalloc-range`;
+  return `the host's route ${route} overlaps the address range ${config.ipallocRange}, so containers can't reach addresses of that route, nor the host theirs: remove the route (a Docker network: docker network rm), or launch all hosts again with another --ipalloc-range`;
 }

@@ -25,7 +25,7 @@ export function refusal(
   const { host = '', origin } = headers;
   const [, name = ''] = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::\d+)?$/i.exec(host) ?? [];
   if (!isOurHost(name.toLowerCase())) {
-    return `'${host}' in the Host header is not this server; call it localhost or by its address`;
+    return `the Host header '${host}' is not this server; use localhost or its address`;
   }
   if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
     return `pages of ${origin} may not use this server`;

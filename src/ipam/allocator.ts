@@ -72,13 +72,13 @@ export class Allocator {
     if (this.range.equals(noRange)) {
       throw new WeaveError(
         'BAD_ADDRESS',
-        "this host gives out no addresses (it was launched with --ipalloc-range ''); name the address: 10.2.1.1/24",
+        "this host allocates no addresses (it was launched with --ipalloc-range ''); give the address, such as 10.2.1.1/24",
       );
     }
     if (!this.range.contains(subnet.first) || !this.range.contains(subnet.last)) {
       throw new WeaveError(
         'BAD_ADDRESS',
-        `${subnet} is not inside the address range ${this.range}; use a subnet of it, or launch with an --ipalloc-range that has it`,
+        `${subnet} is not inside the address range ${this.range}; use a subnet of it, or launch with an --ipalloc-range that contains it`,
       );
     }
     const mine = this.#find(owner, subnet);

@@ -105,7 +105,7 @@ export class Blocks implements Space {
       if (own.has(ip)) return;
       throw new WeaveError(
         'IPAM_CONFLICT',
-        `address ${formatIp(ip)} belongs to the host ${owner}, which has not given it up; choose another, or free it there`,
+        `address ${formatIp(ip)} belongs to the host ${owner}, which has not released it; choose another, or free it there`,
       );
     } finally {
       // Whoever claims takes the address in this turn of the event loop; after that it is held, or not wanted.
@@ -152,7 +152,7 @@ export class Blocks implements Space {
     this.#wants
       .serve((asker, range) => this.#offer(asker, range), logger)
       .catch((error: unknown) =>
-        logger.warn({ reason: messageOf(error) }, 'cannot hear who asks for addresses'),
+        logger.warn({ reason: messageOf(error) }, 'cannot watch for requests for addresses'),
       );
     await this.#ledger.follow(signal);
     await this.#ledger.settleAll();

@@ -189,7 +189,7 @@ export class Ledger {
     if (right) return;
     // The store may have gone again; everything is looked at anew when it is back.
     await this.settle(cell).catch((error: unknown) =>
-      logger.debug({ block: formatIp(cell), reason: messageOf(error) }, 'cannot set a block right yet'),
+      logger.debug({ block: formatIp(cell), reason: messageOf(error) }, 'cannot correct a block yet'),
     );
   }
 
@@ -204,7 +204,7 @@ export class Ledger {
     this.#disputed.add(ip);
     this.#options.logger.error(
       { address: formatIp(ip), owner },
-      'an address in use on this host belongs to another, which may give it to a container too; remove one of them',
+      'an address in use on this host belongs to another host, which may allocate it too; remove one of the containers',
     );
   }
 }
@@ -212,6 +212,6 @@ export class Ledger {
 function malformed(key: string): WeaveError {
   return new WeaveError(
     'STORE_UNAVAILABLE',
-    `the store's record ${key} is malformed, so nobody knows whose these addresses are; delete it with 'etcdctl del /weavets/${key}', and every host takes again what it has in use`,
+    `the store's record ${key} is malformed, so the owners of these addresses are unknown; delete it with 'etcdctl del /weavets/${key}', and every host takes back what it has in use`,
   );
 }

@@ -57,7 +57,7 @@ export class Wants {
     };
     const answerSoon = (key: string, value: string) =>
       answer(key, value).catch((error: unknown) =>
-        logger.warn({ key, reason: messageOf(error) }, 'cannot answer who asks for addresses'),
+        logger.warn({ key, reason: messageOf(error) }, 'cannot answer a request for addresses'),
       );
     const watcher = {
       reset: (entries: Entry[]) => entries.forEach(({ key, value }) => void answerSoon(key, value)),

@@ -1,6 +1,6 @@
-/** What a user can meet. */
+/** A kind of error. */
 interface ErrorKind {
-  /** of HTTP, where an answer is to say it */
+  /** HTTP status */
   status: number;
   means: string;
   /** What to do about it. */
@@ -8,29 +8,28 @@ interface ErrorKind {
 }
 
 /**
- * Every code a user can meet, with what docs/errors.md says of it. Closed set: scripts branch on it. `USAGE` and below:
- * the caller's fault; `INTERNAL`: ours.
+ * Every error code, with its text in docs/errors.md. Closed set: scripts branch on it. `INTERNAL` is our fault.
  */
 export const errors = {
   USAGE: {
     status: 400,
-    means: 'The command line or a setting in the environment has no meaning; the message names it.',
-    todo: 'Correct it; `weavets COMMAND --help` shows what there is, `weavets help` the commands and topics.',
+    means: 'The command line or an environment variable is wrong; the message says which.',
+    todo: 'Correct it; `weavets COMMAND --help` shows the options, `weavets help` the commands and topics.',
   },
   NOT_RUNNING: {
     status: 500,
-    means: 'No daemon answers, or the proxy is switched off, or the daemon ended before it answered.',
-    todo: '`weavets launch`; if it was running, read `/var/log/weavets.log`.',
+    means: 'No daemon answers, or the proxy is off, or the daemon ended before it answered.',
+    todo: '`weavets launch`; if it was running, see `/var/log/weavets.log`.',
   },
   ALREADY_RUNNING: {
     status: 500,
-    means: 'A daemon runs on this host already.',
+    means: 'A daemon is already running on this host.',
     todo: 'Nothing, or `weavets stop` first.',
   },
   LAUNCH_FAILED: {
     status: 500,
     means: 'The daemon, or its service, could not start, for the reason in the message.',
-    todo: 'Mend that; `/var/log/weavets.log` tells more.',
+    todo: 'Fix that; `/var/log/weavets.log` tells more.',
   },
   NOT_ROOT: {
     status: 500,
@@ -44,8 +43,8 @@ export const errors = {
   },
   TOOL_FAILED: {
     status: 500,
-    means: 'A program that weavets calls refused; the message holds what it said.',
-    todo: 'Often the kernel lacks a feature, or something else holds the name or address.',
+    means: 'A program that weavets calls failed; the message has its output.',
+    todo: 'Often the kernel lacks a feature, or something else has the name or address.',
   },
   ENGINE_UNREACHABLE: {
     status: 503,
@@ -55,22 +54,22 @@ export const errors = {
   ENGINE_TIMEOUT: {
     status: 503,
     means:
-      'The Docker engine did not answer a call of ours in time: it hangs, or one of its containers does.',
-    todo: "Look at the engine's own log; weavets goes on by itself when it answers again.",
+      'The Docker engine did not answer in time: it hangs, or one of its containers does.',
+    todo: "See the engine's own log; weavets recovers when the engine answers again.",
   },
   ENGINE_ERROR: {
     status: 500,
-    means: 'The Docker engine refused a call of ours; the message holds what it said.',
-    todo: "Look at the engine's own log.",
+    means: 'The Docker engine refused a call; the message has its answer.',
+    todo: "See the engine's own log.",
   },
   BAD_ADDRESS: {
     status: 400,
-    means: 'A text is not an IPv4 address, or not one with a prefix length.',
+    means: 'Something is not an IPv4 address, or lacks a prefix length.',
     todo: 'Write `10.32.0.1`, or `10.32.0.1/12`.',
   },
   BAD_WEAVE_CIDR: {
     status: 400,
-    means: '`WEAVE_CIDR`, the label or an argument asks for addresses in a form that has no meaning.',
+    means: '`WEAVE_CIDR`, the label or an argument asks for addresses in an invalid form.',
     todo: 'Use `10.2.1.1/24`, `ip:10.2.1.1/24`, `net:10.2.2.0/24`, `net:default` or `none`.',
   },
   IPAM_CONFLICT: {
@@ -85,43 +84,43 @@ export const errors = {
   },
   RANGE_OVERLAPS: {
     status: 500,
-    means: 'The range of addresses overlaps a route of the host.',
-    todo: '`weavets launch --ipalloc-range` with a range that is free.',
+    means: 'The address range overlaps a route of the host.',
+    todo: '`weavets launch --ipalloc-range` with a free range.',
   },
   DNS_PORT_BUSY: {
     status: 500,
-    means: 'Something else listens on the address and port of the DNS server.',
+    means: "Something else listens on the DNS server's address and port.",
     todo: 'Stop it, or use `--dns-listen-address` or `--no-dns`.',
   },
   ADDRESS_IN_USE: {
     status: 500,
     means: 'Something else listens on an endpoint of the proxy or on the status address.',
-    todo: 'Stop it, or use another with `-H` or `--status-addr`.',
+    todo: 'Stop it, or use another endpoint with `-H` or `--status-addr`.',
   },
   INSECURE_TCP: {
     status: 500,
-    means: 'A TCP endpoint would be open to other machines without TLS; who reaches it is root on this host.',
-    todo: '`--tlsverify` with certificates, an address on loopback, or `--allow-insecure-tcp` if it is meant.',
+    means: 'A TCP endpoint would be open to other machines without TLS; anyone who reaches it is root on this host.',
+    todo: '`--tlsverify` with certificates, an address on loopback, or `--allow-insecure-tcp` if you mean it.',
   },
   TLS_CONFIG: {
     status: 500,
-    means: 'Certificates or keys are missing, unreadable, or do not fit together.',
-    todo: 'Mend the file that the message names.',
+    means: "Certificates or keys are missing, unreadable, or don't match.",
+    todo: 'Fix the file that the message names.',
   },
   BODY_TOO_LARGE: {
     status: 413,
-    means: 'The body of a request that weavets must read is too large.',
-    todo: 'Make it smaller; what is only passed through has no limit.',
+    means: 'The body of a request that weavets has to read is too large.',
+    todo: 'Make it smaller; requests that are only passed through have no limit.',
   },
   BAD_REQUEST: {
     status: 400,
-    means: 'A request to the proxy or the control socket has no meaning.',
+    means: 'A request to the proxy or the control socket is malformed.',
     todo: 'Correct the client.',
   },
   NO_SUCH_CONTAINER: {
     status: 404,
-    means: 'There is no container of that name or id.',
-    todo: '`docker ps -a` lists all.',
+    means: 'There is no container with that name or id.',
+    todo: '`docker ps -a` lists them all.',
   },
   NOT_ATTACHABLE: {
     status: 409,
@@ -130,19 +129,19 @@ export const errors = {
   },
   ATTACH_FAILED: {
     status: 500,
-    means: "The container's address or interface could not be made.",
-    todo: 'The message holds the reason; `/var/log/weavets.log` tells more.',
+    means: "The container's address or interface could not be set up.",
+    todo: 'The message has the reason; `/var/log/weavets.log` tells more.',
   },
   STATE_CORRUPT: {
     status: 500,
     means:
-      "What weavets keeps on disk can't be opened. Damage as such is no error: what is sound is used, the rest is kept aside, and `status` says so.",
-    todo: 'Look at `/var/lib/weave/store`: permissions, a full disk; or move that folder away, and launch again.',
+      "The state on disk can't be opened. Damage alone is not an error: what is readable is used, the rest is kept aside, and `status` says so.",
+    todo: 'Check `/var/lib/weave/store` for permissions or a full disk; or move that folder away, and launch again.',
   },
   STATE_NOEXEC: {
     status: 500,
     means:
-      '`/var/lib/weave` is on a file system mounted `noexec`; containers start by a program that lies there, so none would.',
+      '`/var/lib/weave` is on a file system mounted `noexec`; containers start a program that is there, so none could start.',
     todo: 'Remount it without `noexec`, or mount another file system at `/var/lib/weave`.',
   },
   STORE_UNAVAILABLE: {
@@ -153,11 +152,11 @@ export const errors = {
   CLUSTER_MISMATCH: {
     status: 500,
     means: "This host's settings differ from those of the other hosts.",
-    todo: 'Launch every host with the same range, domain and password, and each with a name of its own (`--name`).',
+    todo: 'Launch all hosts with the same range, domain and password, and each with its own name (`--name`).',
   },
   INTERNAL: {
     status: 500,
-    means: 'A fault of weavets itself, or the daemon hangs.',
+    means: 'A bug in weavets, or the daemon hangs.',
     todo: 'Please report it, with the lines around it in `/var/log/weavets.log`.',
   },
 } as const satisfies Record<string, ErrorKind>;
@@ -173,12 +172,12 @@ export function statusOf(code: ErrorCode): number {
   return errors[code].status;
 }
 
-/** The code that this text is; undefined: none of ours. */
+/** The code with this text; undefined if it is not one of ours. */
 export function parseErrorCode(text: unknown): ErrorCode | undefined {
   return errorCodes.find((code) => code === text);
 }
 
-/** The code of anything that was thrown: INTERNAL for what is no error of ours. */
+/** The code of anything thrown; INTERNAL for foreign errors. */
 export function codeOf(error: unknown): ErrorCode {
   return error instanceof WeaveError ? error.code : 'INTERNAL';
 }

@@ -110,7 +110,7 @@ export class LogFile {
 
   #failed(error: NodeJS.ErrnoException): void {
     const where = this.#path ?? 'standard error';
-    const problem = `cannot write the log to ${where} (${error.code ?? error.message}); its lines are lost until that is mended`;
+    const problem = `cannot write the log to ${where} (${error.code ?? error.message}); lines are lost until that is fixed`;
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;
       this.write('');

@@ -9,6 +9,6 @@ export async function readBody(request: AsyncIterable<Buffer>, limit: number): P
     size += chunk.length;
     if (size <= limit) chunks.push(chunk);
   }
-  if (size > limit) throw new WeaveError('BODY_TOO_LARGE', `a request may have ${limit} bytes`);
+  if (size > limit) throw new WeaveError('BODY_TOO_LARGE', `a request may have at most ${limit} bytes`);
   return Buffer.concat(chunks).toString();
 }

@@ -91,7 +91,7 @@ interface NftObject {
 
 /** A sentence on what drops the frames, with the line to type. */
 export async function forwardAdvice(): Promise<string> {
-  const lead = `frames between containers do not pass the host's firewall, so they can't reach each other`;
+  const lead = `the host's firewall drops frames between containers, so they can't reach each other`;
   const chains = await droppingChains();
   if (chains.length === 0) {
     return `${lead}: some forward chain drops them; find it with 'nft list ruleset' and 'iptables-save', and let '-i ${bridgeName} -o ${bridgeName}' through there`;

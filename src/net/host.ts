@@ -65,7 +65,7 @@ export function underlayOf({ links, routes }: HostNetwork, given?: string): Unde
   if (given !== undefined) {
     const link = links.find(({ addr_info }) => addr_info.some(({ local }) => local === given));
     if (link && isIp(given)) return { link: link.ifname, address: given, mtu: link.mtu };
-    throw new WeaveError('USAGE', `--host: no interface of this host that is up has the address ${given}`);
+    throw new WeaveError('USAGE', `--host: no interface that is up has the address ${given}`);
   }
   const route = routes.find(({ dst }) => dst === 'default');
   const link = links.find(({ ifname }) => ifname === route?.dev);

@@ -29,7 +29,7 @@ export class LmdbStore implements Store {
     } catch (error) {
       throw new WeaveError(
         'STATE_CORRUPT',
-        `cannot open the state in ${path}: ${messageOf(error)}; move that folder away and launch again; addresses of running containers are taken from them`,
+        `cannot open the state in ${path}: ${messageOf(error)}; move that folder away and launch again; running containers keep their addresses`,
         { cause: error },
       );
     }

@@ -56,7 +56,7 @@ async function readSound(path: string): Promise<{ entries: Entry[]; complete: bo
   if (first !== beginning) {
     throw new WeaveError(
       'INTERNAL',
-      `cannot look through the state in ${path}: ${stderr.trim() || `exit ${code}`}`,
+      `cannot check the state in ${path}: ${stderr.trim() || `exit ${code}`}`,
     );
   }
   const read = lines.map(parse);
@@ -98,5 +98,5 @@ function parse(line: string): [key?: string, row?: unknown] {
 
 /** Where a store that is damaged is put, for people. */
 export function damageText({ sound, keptAt }: Damage): string {
-  return `the state of this host was damaged: ${sound} records could be read, and the rest is taken from the containers that run; all of it is kept in ${keptAt}, until it is removed (${basename(keptAt)})`;
+  return `the state of this host was damaged: ${sound} records could be read, and the rest is recovered from running containers; the damaged files are kept in ${keptAt} until you remove them (${basename(keptAt)})`;
 }

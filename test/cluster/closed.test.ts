@@ -217,7 +217,7 @@ test('a host that accepts nothing: frames between hosts pass, and names resolve 
 
 test('a network that overlaps the range causes a warning while it exists', async () => {
   const warns = async () =>
-    /Warning: .*10\.40\.0\.0\/16 .*over the address range/.test((await one.weavets('status')).stdout);
+    /Warning: .*10\.40\.0\.0\/16 .*overlaps the address range/.test((await one.weavets('status')).stdout);
   assert.equal(await warns(), false);
   await one.docker('network', 'create', '--subnet', '10.40.0.0/16', 'over');
   await until('status warns of it', warns);
@@ -256,7 +256,7 @@ test("a foreign firewall that drops containers' frames is named, with the line t
   await one.weavets('stop');
   const launched = await one.weavets('launch', '--store', storeOf(etcd));
   const line =
-    /^warning: frames between containers do not pass .*let them through with: (nft insert rule .*)$/m.exec(
+    /^warning: the host's firewall drops frames between containers.*let them through with: (nft insert rule .*)$/m.exec(
       launched.stderr,
     )?.[1];
   assert.ok(line, launched.stderr);

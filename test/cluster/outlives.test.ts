@@ -133,7 +133,7 @@ test("rmpeer says when it will work, and --force does it now; the others drop th
   await crash(host(2));
   const refused = await host(1).weavets('rmpeer', 'host2');
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /try again in 10 s, or do it at once with --force/);
+  assert.match(refused.stderr, /try again in 10 s, or use --force/);
   assert.notDeepEqual(await entries(host(1)), []);
   const forced = await host(1).weavets('rmpeer', '--force', 'host2');
   assert.match(forced.stdout, /^[1-9]\d* IPs taken over from host2$/m);

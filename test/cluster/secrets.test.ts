@@ -80,7 +80,7 @@ test('a password on the command line is taken, and the list of processes is poin
   assert.equal(code, 0, stderr);
   assert.match(
     stderr,
-    /other users of this host may have read --password in the list of processes; better use --password-file/,
+    /other users of this host may have seen --password in the process list; use --password-file/,
   );
   assert.doesNotMatch(await shown(), secrets);
   assert.equal((await host.weavets('stop')).code, 0);
@@ -94,7 +94,7 @@ test('a file that is missing, empty, or no secret is named, without its text', a
     [['--password-file', '/none'], /--password-file: cannot read \/none/],
     [['--password-file', '/dev/null'], /--password-file: \/dev\/null must hold one line/],
     [['--password-file', `${file}-two`], /must hold one line/],
-    [['--password', 'x', '--password-file', file], /--password and --password-file both say it/],
+    [['--password', 'x', '--password-file', file], /--password and --password-file are both given/],
   ];
   for (const [flags, message] of cases) {
     const { code, stderr } = await launch(flags);

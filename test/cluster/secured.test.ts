@@ -75,7 +75,7 @@ async function established(on: Host): Promise<boolean> {
 
 test('an etcd with TLS and users admits the right clients only', async () => {
   const [, , , ...tls] = access();
-  await refused(host(1), ['--store', storeOf(secured)], /STORE_UNAVAILABLE|etcd does not serve/);
+  await refused(host(1), ['--store', storeOf(secured)], /STORE_UNAVAILABLE|etcd is not available/);
   await refused(host(1), ['--store', storeOf(secured), ...tls.slice(1)], /permission denied/);
   await refused(host(1), access('weavets:wrong'), /invalid user ID or password/);
 });
@@ -171,7 +171,7 @@ test("Open vSwitch: Weave Net's topology, all reach each other, multicast too", 
 test('WEAVE_MTU, --host, and peers instead of a store', async () => {
   await host(1).weavets('stop');
   const { host: member } = new URL(plain.endpoints[0] as string);
-  await refused(host(1), [member, '--host', '10.250.0.77'], /--host: no interface of this host/);
+  await refused(host(1), [member, '--host', '10.250.0.77'], /--host: no interface that is up has the address/);
   await host(1).runOk(['ip', 'addr', 'add', '10.250.0.71/24', 'dev', 'eth0']);
   const env = { WEAVE_MTU: '1300' };
   await host(1).runOk([weavets, 'launch', member, '--host', '10.250.0.71'], { env });

@@ -91,7 +91,7 @@ test('traps that a container sets for the daemon are never opened, and disturb n
     assert.deepEqual((await host.runOk(['ls', '/run/hosts'])).trim(), '');
     assert.match(
       (await host.weavets('status')).stdout,
-      /does not find its weave address in \/etc\/hosts: .* larger/,
+      /the \/etc\/hosts of container \S+ lacks its weave address: .* larger/,
     );
   });
 

@@ -100,7 +100,7 @@ test("--ipalloc-range '': containers have only the addresses they name", async (
   assert.doesNotMatch(await out('status'), /Service: ipam/);
   const { code, stderr } = await host.weavets('attach', 'c1');
   assert.equal(code, 1);
-  assert.match(stderr, /gives out no addresses.*\(BAD_ADDRESS\)/);
+  assert.match(stderr, /allocates no addresses.*\(BAD_ADDRESS\)/);
 });
 
 test('--ipalloc-range --ipalloc-default-subnet --no-default-ipalloc', async () => {
@@ -216,7 +216,7 @@ test('flags without effect here say so', async () => {
   const mtu = await bridgeMtu();
   await host.weavets('stop');
   const alone = (flag: string) =>
-    `--${flag} matters between hosts only, and this one is alone (--store lmdb)`;
+    `--${flag} has no effect on a single host (--store lmdb)`;
   await launch(
     [
       ...['--password', 's3cret', '--trusted-subnets', '10.0.0.0/8', '--host', host.address, '--resume'],
@@ -225,7 +225,7 @@ test('flags without effect here say so', async () => {
     ],
     {
       notes: [
-        'other users of this host may have read --password in the list of processes; better use --password-file',
+        'other users of this host may have seen --password in the process list; use --password-file',
         ...['host', 'password', 'resume', 'trusted-subnets'].map(alone),
         "--no-restart has no effect: only systemd restarts weavets, by 'weavets install-service'",
         '--plugin has no effect: there is no plugin; the proxy attaches containers',

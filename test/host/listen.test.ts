@@ -135,8 +135,8 @@ describe('endpoints', { timeout: 600_000 }, () => {
     const { ca, cert, key } = server;
     const cases: [args: string[], message: RegExp][] = [
       [['--tls', '--tlscert', '/none.pem', '--tlskey', key], /--tlscert: cannot read \/none\.pem: /],
-      [['--tls', '--tlscert', bad, '--tlskey', key], /--tlscert: \S+\/bad\.pem is no certificate/],
-      [['--tls', '--tlscert', cert, '--tlskey', bad], /--tlskey: \S+\/bad\.pem is no key/],
+      [['--tls', '--tlscert', bad, '--tlskey', key], /--tlscert: \S+\/bad\.pem is not a certificate/],
+      [['--tls', '--tlscert', cert, '--tlskey', bad], /--tlskey: \S+\/bad\.pem is not a key/],
       [['--tls', '--tlscert', cert, '--tlskey', client.key], /client\.key is not the key of \S.*server\.pem/],
       [['--tlsverify', '--tlscert', cert, '--tlskey', key], /--tlscacert: cannot read \/\S+\/ca\.pem: /],
       [

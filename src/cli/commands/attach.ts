@@ -11,9 +11,9 @@ export const attach = command({
   about: 'Attach a running container to the network, and print its addresses',
   options: {
     'rewrite-hosts': flag("Write the addresses into the container's /etc/hosts"),
-    'add-host': list('Another line for /etc/hosts: NAME:IP; repeatable'),
-    'no-multicast-route': flag('Leave out the route 224.0.0.0/4'),
-    'without-dns': flag('Make no name for the container'),
+    'add-host': list('An extra line for /etc/hosts: NAME:IP; repeatable'),
+    'no-multicast-route': flag('Add no route to 224.0.0.0/4'),
+    'without-dns': flag('Give the container no name in DNS'),
   },
   examples: [
     ['weavets attach bbox1', 'any free address of the default subnet'],

@@ -10,7 +10,7 @@ export const completion = command({
   about: "Print the script that completes weavets' commands, flags and containers in a shell",
   options: { install: flag('Write it to where the shell finds it, for all users') },
   examples: [
-    ['eval "$(weavets completion bash)"', 'for this shell; a line for ~/.bashrc'],
+    ['eval "$(weavets completion bash)"', 'for this shell, or as a line in ~/.bashrc'],
     ['weavets completion fish --install', 'for every new shell, until weavets uninstall'],
   ],
   async run({ words: [shell, ...more], install }, { out }, commands) {

@@ -6,10 +6,10 @@ export const connect = command({
   name: 'connect',
   operands: 'PEER…',
   about: 'Connect to other hosts',
-  options: { replace: flag('Forget all peers that are not named here') },
+  options: { replace: flag('Forget all other peers') },
   examples: [
     ['weavets connect 192.168.1.2', 'one more peer'],
-    ['weavets connect --replace 192.168.1.2 192.168.1.3', 'these and no others'],
+    ['weavets connect --replace 192.168.1.2 192.168.1.3', 'only these peers'],
   ],
   async run({ words, replace = false }, { control }) {
     const peers = replace ? parsePeers(words) : parseSomePeers(words);

@@ -5,9 +5,9 @@ import { printAddresses } from '../output.ts';
 export const detach = command({
   name: 'detach',
   operands: '[ADDR…] CONTAINER',
-  about: 'Take addresses, or that of the default subnet, from a running container, and print them',
+  about: 'Remove addresses (default: the one of the default subnet) from a running container, and print them',
   examples: [
-    ['weavets detach bbox1', 'the one of the default subnet; with the last address the interface goes, too'],
+    ['weavets detach bbox1', 'the one of the default subnet; the last address takes the interface along'],
     ['weavets detach net:10.2.2.0/24 bbox1', 'those of this subnet'],
   ],
   async run({ words }, { control, out }) {

@@ -4,7 +4,7 @@ import { command } from '../command.ts';
 export const dnsLookup = command({
   name: 'dns-lookup',
   operands: 'NAME',
-  about: 'Print the addresses of a name, one a line',
+  about: 'Print the addresses of a name, one per line',
   examples: [['weavets dns-lookup bbox1', 'the addresses of bbox1.weave.local']],
   async run({ words }, { control, out }) {
     const [name, ...more] = words;

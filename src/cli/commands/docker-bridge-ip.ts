@@ -5,7 +5,7 @@ import { command, noWords } from '../command.ts';
 export const dockerBridgeIp = command({
   name: 'docker-bridge-ip',
   about: "Print the address of the engine's bridge (docker0, or DOCKER_BRIDGE)",
-  examples: [['dig @$(weavets docker-bridge-ip) bbox1.weave.local', 'asks our DNS']],
+  examples: [['dig @$(weavets docker-bridge-ip) bbox1.weave.local', 'queries our DNS']],
   async run({ words }, { env, out }) {
     noWords(words);
     const { runOk } = await import('../../lib/exec.ts');

@@ -27,7 +27,7 @@ export const env = command({
   async run({ words, restore, shell = 'bash' }, { env: variables, control, out, err, terminal }) {
     noWords(words);
     if (!isShell(shell)) {
-      throw new WeaveError('USAGE', `--shell: '${shell}' is none of ${shells.join(', ')}`);
+      throw new WeaveError('USAGE', `--shell: '${shell}' is not one of ${shells.join(', ')}`);
     }
     const changes = restore ? backward(variables) : forward(variables, await proxyEndpoints(control));
     out(statements[shell](changes));

@@ -7,7 +7,7 @@ export const help = command({
   name: 'help',
   operands: '[COMMAND|TOPIC]',
   about: 'Explain a command or a topic, or list them',
-  options: { man: flag('Print all of it as a manual page') },
+  options: { man: flag('Print everything as a manual page') },
   examples: [
     ['weavets help addresses', 'how a container asks for an address'],
     ['weavets help --man | man -l -', 'the manual page'],
@@ -17,7 +17,7 @@ export const help = command({
     const { plainText, readTopic, topics } = await import('../help/topics.ts');
     const [name, ...more] = words;
     if (more.length > 0 || (man && name !== undefined)) {
-      throw new WeaveError('USAGE', 'name one command or topic, or say --man');
+      throw new WeaveError('USAGE', 'give one command or topic, or --man');
     }
     if (man) return out(await (await import('../help/man-page.ts')).manPage(commands));
     if (name === undefined || name === 'commands') return out(await overview(commands, Object.keys(topics)));

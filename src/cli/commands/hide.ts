@@ -5,7 +5,7 @@ import { printAddresses } from '../output.ts';
 export const hide = command({
   name: 'hide',
   operands: '[ADDR…]',
-  about: 'Take addresses, or that of the default subnet, from this host, and print them',
+  about: 'Remove addresses (default: the one of the default subnet) from this host, and print them',
   examples: [['weavets hide', 'undoes `weavets expose`']],
   async run({ words }, { control, out }) {
     words.forEach(parseRequest);

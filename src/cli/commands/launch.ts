@@ -15,7 +15,7 @@ export const launch = command({
   examples: [
     ['weavets launch', 'one host'],
     ['weavets launch --store etcd://10.0.0.5:2379', 'several hosts that share an etcd'],
-    ['weavets launch -H tcp://0.0.0.0:12375 --tlsverify', 'the proxy for other machines, too'],
+    ['weavets launch -H tcp://0.0.0.0:12375 --tlsverify', 'the proxy for other machines too'],
   ],
   async run(args, context) {
     // Loaded here: TLS and child processes would slow every other command down.

@@ -19,7 +19,7 @@ export const ps = command({
   async run({ words, why, json }, context) {
     const { control, out } = context;
     if (why) {
-      if (words.length > 0) throw new WeaveError('USAGE', '--why lists every container; name none');
+      if (words.length > 0) throw new WeaveError('USAGE', "--why lists every container; don't name any");
       const entries = await control.call('why', {});
       await warnOfConditions(context);
       if (json) return out(JSON.stringify(entries, null, 2));

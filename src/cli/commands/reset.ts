@@ -4,7 +4,7 @@ import { resetAll } from '../process/reset-all.ts';
 
 export const reset = command({
   name: 'reset',
-  about: 'Stop weavets and remove all it made: bridge, interfaces, firewall rules, state',
+  about: 'Stop weavets and remove everything it made: bridge, interfaces, firewall rules, state',
   options: { force: flag('Go on even if the daemon does not stop') },
   examples: [['weavets reset', 'containers keep running, without this network']],
   async run({ words, force = false }, context) {

@@ -6,7 +6,7 @@ export const rmpeer = command({
   name: 'rmpeer',
   operands: 'PEER…',
   about: 'Take over the addresses of hosts that are gone for good',
-  options: { force: flag('Do it at once, even if the host was heard of just now') },
+  options: { force: flag('Do it now, even if the host was up a moment ago') },
   examples: [['weavets rmpeer host3', "host3's addresses can be given to containers of this host"]],
   async run({ words, force = false }, { control, out }) {
     if (words.length === 0) throw new WeaveError('USAGE', 'name a peer, by its name or nickname');

@@ -9,7 +9,7 @@ import { systemctl, systemdRuns } from '../service/systemd.ts';
 
 export const uninstall = command({
   name: 'uninstall',
-  about: 'Reset, and remove units and completions, too; print what was removed',
+  about: 'Reset, also remove units and completions, and print what was removed',
   options: { force: flag("Don't ask, and go on even if the daemon does not stop") },
   examples: [['weavets uninstall', 'nothing of weavets is left on this host but the program']],
   async run({ words, force = false }, context) {
@@ -17,7 +17,7 @@ export const uninstall = command({
     const question = 'Remove weavets from this host? Containers keep running, without this network.';
     const agreed = force || (await context.confirm(question));
     if (agreed === undefined) {
-      throw new WeaveError('USAGE', 'there is no terminal to ask on; to remove weavets unasked, say --force');
+      throw new WeaveError('USAGE', 'there is no terminal to ask on; to remove weavets without asking, use --force');
     }
     if (!agreed) return context.err('nothing was removed');
     const units = Object.values(unitFiles).filter((path) => existsSync(path));

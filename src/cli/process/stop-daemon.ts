@@ -25,7 +25,7 @@ export async function stopDaemon({ control, env, err }: Context): Promise<boolea
     if (!hasCode(error, 'NOT_RUNNING')) throw error;
   });
   if (!(await waitUntil(() => !existsSync(`/proc/${pid}`), patience))) {
-    throw new WeaveError('INTERNAL', `weavets (pid ${pid}) does not end; its log is ${paths.log}`);
+    throw new WeaveError('INTERNAL', `weavets (pid ${pid}) does not stop; its log is ${paths.log}`);
   }
   warnOfShell(env, proxy?.Addresses ?? [], err);
   return true;

@@ -37,7 +37,7 @@ export async function joinCluster(
   let blocks: Blocks | undefined;
   const changed = (lost: string | undefined) => {
     blocks?.suspend(lost);
-    conditions.update('NAME_TAKEN', lost && `${lost}; no more addresses are given here`);
+    conditions.update('NAME_TAKEN', lost && `${lost}; no more addresses are allocated here`);
   };
   const { address } = underlay;
   const claim =

@@ -46,7 +46,7 @@ export async function startApiServer(
   if (!allowInsecureTcp && !isLoopback(host)) {
     throw new WeaveError(
       'INSECURE_TCP',
-      `--http-addr ${address} would let others control this host; use 127.0.0.1, or say --allow-insecure-tcp`,
+      `--http-addr ${address} would let others control this host; use 127.0.0.1, or add --allow-insecure-tcp`,
     );
   }
   const listener = serveRoutes(apiRoutes(parts), { isOurHost: ourHosts(host), logger });

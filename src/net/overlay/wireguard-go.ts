@@ -47,7 +47,7 @@ async function untilServed(child: ChildProcess, link: string): Promise<void> {
   while (!existsSync(socketOf(link))) {
     if (child.exitCode !== null || performance.now() > end) {
       child.kill();
-      throw new WeaveError('TOOL_FAILED', 'wireguard-go does not start; is /dev/net/tun there?');
+      throw new WeaveError('TOOL_FAILED', 'wireguard-go does not start; does /dev/net/tun exist?');
     }
     await delay(10);
   }
@@ -72,7 +72,7 @@ export async function removeUserspace(link: string): Promise<void> {
   const end = performance.now() + startTimeout;
   while (served && existsSync(socketOf(link))) {
     if (performance.now() > end)
-      throw new WeaveError('TOOL_FAILED', 'the former wireguard-go does not end; end it by hand');
+      throw new WeaveError('TOOL_FAILED', 'the previous wireguard-go does not end; kill it by hand');
     await delay(10);
   }
   await rm(socketOf(link), { force: true });

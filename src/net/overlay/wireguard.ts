@@ -108,7 +108,7 @@ export class Wireguard {
     const { signal } = this.#stopped;
     void userspaceEnded(wireguardLink, signal).then(() => {
       if (signal.aborted) return;
-      this.#options.logger.warn('wireguard-go has ended; it is started again');
+      this.#options.logger.warn('wireguard-go has ended; restarting it');
       void this.#lock.run(wireguardLink, () => this.#restart());
     });
   }

@@ -108,7 +108,7 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
         const message = messageOf(error);
         answer.stream.resume();
         if (answer.status === 304) {
-          logger.error({ container, reason: message }, 'not attached; it ran before this start, and goes on');
+          logger.error({ container, reason: message }, 'not attached; it ran before this start, and keeps running');
           return { status: 500, message };
         }
         logger.error({ container, reason: message }, 'killed: it could not be attached');
@@ -124,7 +124,7 @@ export function startContainer(options: StartOptions, starts: Starts, parts: Sta
     } finally {
       if (!started) {
         await starting.abandon().catch((error: unknown) => {
-          logger.error({ container, reason: messageOf(error) }, 'cannot take back an attachment');
+          logger.error({ container, reason: messageOf(error) }, 'cannot undo an attachment');
         });
       }
     }

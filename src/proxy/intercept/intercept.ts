@@ -115,7 +115,7 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
       if (length <= maxBody) parts.push(part);
       else {
         parts.length = 0;
-        reject(new WeaveError('BODY_TOO_LARGE', `the body of this call may have ${maxBody} bytes at most`));
+        reject(new WeaveError('BODY_TOO_LARGE', `the body of this call may have at most ${maxBody} bytes`));
       }
     });
     request.once('end', () => resolve(Buffer.concat(parts)));

@@ -82,7 +82,7 @@ function at(value: unknown, key: unknown): unknown {
 function items(value: unknown): unknown[] {
   if (value === null) return [];
   if (Array.isArray(value)) return value;
-  throw templateError(`join needs a list, and not ${show(value)}`);
+  throw templateError(`join needs a list, not ${show(value)}`);
 }
 
 function compare(a: unknown, b: unknown): number {
@@ -101,7 +101,7 @@ function printf(format: string, values: readonly unknown[]): string {
       if (verb === '%') return '%';
       if (used >= values.length) throw templateError(`printf has no value for ${all}`);
       if (Number(width) > widest || Number(precision ?? 0) > widest) {
-        throw templateError(`printf fills ${widest} columns at most, and not those of ${all.slice(0, 20)}`);
+        throw templateError(`printf fills ${widest} columns at most, not ${all.slice(0, 20)}`);
       }
       const text = formatValue(verb, values[used++], precision === undefined ? undefined : Number(precision));
       made += text.length;

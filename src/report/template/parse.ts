@@ -129,7 +129,7 @@ function lex(template: string, start: number): { tokens: string[]; end: number }
     const found = token.exec(template);
     if (found?.[1] === undefined) {
       const rest = template.slice(at).trim().slice(0, 20);
-      throw templateError(rest === '' ? '{{ without }}' : `cannot read it from '${rest}' on`);
+      throw templateError(rest === '' ? '{{ without }}' : `cannot parse it at '${rest}'`);
     }
     // `(…).Field`: the field belongs to the parenthesis only if nothing stands between.
     const attached = tokens.at(-1) === ')' && found[1].startsWith('.') && found[0] === found[1];
@@ -146,7 +146,7 @@ function parsePipeline(tokens: string[]): Pipeline {
 }
 
 function checkDepth(depth: number): void {
-  if (depth > depthLimit) throw templateError(`more than ${depthLimit} blocks or parentheses in each other`);
+  if (depth > depthLimit) throw templateError(`more than ${depthLimit} nested blocks or parentheses`);
 }
 
 /** Takes tokens up to the end or a closing parenthesis. */

@@ -98,7 +98,7 @@ export class EtcdStore implements Store {
     if (writes.length > maxWrites) {
       throw new WeaveError(
         'INTERNAL',
-        `a commit of ${writes.length} writes cannot be done whole; etcd takes ${maxWrites}`,
+        `a commit of ${writes.length} writes is too large; etcd takes ${maxWrites}`,
       );
     }
     // Forgotten before it is sent: a session that puts leased keys back meanwhile must not revive what is deleted.
@@ -261,7 +261,7 @@ export class EtcdStore implements Store {
 function unavailable(reason: string, cause?: unknown): WeaveError {
   return new WeaveError(
     'STORE_UNAVAILABLE',
-    `etcd does not serve: ${reason}; look at it with 'etcdctl endpoint health'`,
+    `etcd is not available: ${reason}; check it with 'etcdctl endpoint health'`,
     { cause },
   );
 }

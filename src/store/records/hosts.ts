@@ -5,7 +5,7 @@ import { RecordKind } from './record-kind.ts';
 const line = v.pipe(
   v.string(),
   v.maxLength(1024),
-  v.regex(/^[0-9a-fA-F.:]+\t[^\s#][^\n\r#]*$/, 'no line of a hosts file'),
+  v.regex(/^[0-9a-fA-F.:]+\t[^\s#][^\n\r#]*$/, 'not a line of a hosts file'),
 );
 
 /** `hosts/<container>`: the container's hosts file, and the lines in it that are ours. */

@@ -55,7 +55,7 @@ test('usage errors: usage on standard error, nothing on standard output, exit 1'
     [['frobnicate'], /^weavets: unknown command 'frobnicate' \(USAGE\)\n/],
     [['help', 'statsu'], /did you mean 'status'/],
     [['help', 'adresses'], /no command or topic 'adresses'; did you mean 'addresses'/],
-    [['help', 'ps', '--man'], /name one command or topic, or say --man/],
+    [['help', 'ps', '--man'], /give one command or topic, or --man/],
     [['completion'], /name one shell: bash, zsh, fish/],
     [['completion', 'tcsh'], /name one shell: bash, zsh, fish/],
     [['uninstall'], /there is no terminal to ask on; .*--force/],
@@ -79,7 +79,7 @@ test('usage errors: usage on standard error, nothing on standard output, exit 1'
     [['connect', 'a:b'], /'a:b' is not a peer/],
     [['forget', '10.0.0.1:99999'], /is not a peer/],
     [['ps', '--why', 'c1'], /--why lists every container/],
-    [['env', '--shell', 'tcsh'], /--shell: 'tcsh' is none of bash, fish, powershell/],
+    [['env', '--shell', 'tcsh'], /--shell: 'tcsh' is not one of bash, fish, powershell/],
     [['report', '-f', '{{.X'], /template: /],
   ];
   for (const [argv, err] of cases) {

@@ -49,7 +49,7 @@ export function standIn(answers: Answers): Context['control'] {
 export const condition = {
   Code: 'RANGE_OVERLAPS',
   About: '',
-  Text: 'the route 10.40.0.0/16 lies over the range',
+  Text: 'the route 10.40.0.0/16 overlaps the range',
   Since: '2026-01-01T00:00:00.000Z',
 };
 

@@ -156,7 +156,7 @@ test('errors name the flag', async () => {
     ['-H tcp://', /^-H: /],
     ['--ipalloc-range 10.32.0.0', /^--ipalloc-range: '10\.32\.0\.0' is not an address in CIDR form/],
     ['--ipalloc-range 10.32.0.1/12', /^--ipalloc-range: .*; the subnet is 10\.32\.0\.0\/12/],
-    ['--ipalloc-range 10.32.0.0/31', /^--ipalloc-range: 10\.32\.0\.0\/31 has no address to give/],
+    ['--ipalloc-range 10.32.0.0/31', /^--ipalloc-range: 10\.32\.0\.0\/31 has no usable address/],
     ['--ipalloc-default-subnet 10.2.0.0/16', /^--ipalloc-default-subnet: .* not within the range/],
     ['--dns-domain a..b', /^--dns-domain: /],
     ['--dns-ttl -1', /^--dns-ttl|Not enough arguments following: dns-ttl/],
@@ -167,12 +167,12 @@ test('errors name the flag', async () => {
     ['--name host1', /^--name: 'host1' is not the MAC/],
     ['--name 01:00:00:00:00:01', /^--name: /],
     ['--host h', /^--host: /],
-    ['--log-level loud', /^--log-level: 'loud' is none of debug, info, warning, error/],
+    ['--log-level loud', /^--log-level: 'loud' is not one of debug, info, warning, error/],
     ['--datapath pigeon', /^--datapath: /],
     ['--store redis', /^--store: /],
     ['--store etcd://a@b:1', /^--store: /],
     ['--etcd-user a:b', /^--etcd-… without an etcd has no effect/],
-    ['--store etcd://h1 --etcd-user a', /^--etcd-user: there is no password of a/],
+    ['--store etcd://h1 --etcd-user a', /^--etcd-user: no password for a/],
     ['--store etcd://h1 --etcd-cert c', /^--etcd-cert and --etcd-key go together/, 'TLS_CONFIG'],
     ['--store etcd://h1 --etcd-cacert /none', /^--etcd-cacert: cannot read \/none/, 'TLS_CONFIG'],
     ['--trusted-subnets 10.0.0.0', /^--trusted-subnets: /],
@@ -239,15 +239,15 @@ test('TLS', async (t) => {
   });
   await assert.rejects(parse(`--tls --tlscert ${folder}/bad.pem --tlskey ${files.key}`), {
     code: 'TLS_CONFIG',
-    message: /^--tlscert: .*bad\.pem is no certificate in PEM/,
+    message: /^--tlscert: .*bad\.pem is not a certificate in PEM/,
   });
   // One that is none would be trusted by nobody, in silence.
   await assert.rejects(parse(`--tlsverify --tlscacert ${folder}/bad.pem ${flags}`), {
     code: 'TLS_CONFIG',
-    message: /^--tlscacert: .*bad\.pem is no certificate in PEM/,
+    message: /^--tlscacert: .*bad\.pem is not a certificate in PEM/,
   });
   await assert.rejects(parse(`--tls --tlscert ${files.cert} --tlskey ${folder}/bad.pem`), {
     code: 'TLS_CONFIG',
-    message: /^--tlskey: .*bad\.pem is no key/,
+    message: /^--tlskey: .*bad\.pem is not a key/,
   });
 });

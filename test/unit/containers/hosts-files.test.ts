@@ -73,7 +73,7 @@ test('anything but a regular file in the container’s folder is refused at once
     symlinkSync(victim, path);
     refused(/ELOOP/);
     execFileSync('mkfifo', [path]);
-    refused(/no regular file/);
+    refused(/not a regular file/);
     linkSync(victim, path);
     refused(/another name/);
     writeFileSync(path, '\n'.repeat(2 << 20));

@@ -7,5 +7,5 @@ test('an unhandled error does not end the daemon; a bug is a condition, a system
   const main = fileURLToPath(new URL('faults-main.ts', import.meta.url));
   const told = JSON.parse(await runOk([process.execPath, '--import', import.meta.resolve('tsx'), main]));
   assert.equal(told.length, 1);
-  assert.match(told[0], /^a fault of weavets: thrown; please report it/);
+  assert.match(told[0], /^a bug in weavets: thrown; please report it/);
 });

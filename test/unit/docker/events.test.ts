@@ -76,7 +76,7 @@ test('losing the engine is reported once, with the first reason, until it is bac
     conditions,
     done: () => attempts > 20 && conditions.list().length === 0,
   });
-  assert.match(logged[0] ?? '', /^no list today, the 1th time; what runs keeps its network/);
+  assert.match(logged[0] ?? '', /^no list today, the 1th time; running containers keep their network/);
   assert.equal(logged.length, 2);
 });
 

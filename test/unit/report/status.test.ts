@@ -44,7 +44,7 @@ test('conditions come last', async () => {
   assert.deepEqual(lines.slice(-4), [
     '        Address: unix:///var/run/weave/weave.sock',
     '',
-    '        Warning: the route 10.40.0.0/16 lies over the range (since 2026-01-01T00:00:00.000Z)',
+    '        Warning: the route 10.40.0.0/16 overlaps the range (since 2026-01-01T00:00:00.000Z)',
     '',
   ]);
 });

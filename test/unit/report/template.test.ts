@@ -85,7 +85,7 @@ test('errors name the mistake', () => {
     ['{{.Name | }}', /an empty command/],
     ['{{(len .List}}', /'\(' without '\)'/],
     ['{{len .List)}}', /unexpected '\)'/],
-    ['{{.Name &}}', /cannot read it from '&/],
+    ['{{.Name &}}', /cannot parse it at '&/],
     ['{{.Nmae}}', /no field 'Nmae'; there are Name, Empty/],
     ['{{.Nil.X}}', /no field 'X' in <nil>/],
     ['{{.List.X}}', /no field 'X' in \[a b c\]/],
