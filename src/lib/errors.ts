@@ -2,6 +2,8 @@
 interface ErrorKind {
   /** HTTP status */
   status: number;
+  /** HTTP status of the proxy, towards Docker clients; default 500, as of an engine */
+  proxied?: number;
   means: string;
   /** What to do about it. */
   todo: string;
@@ -48,6 +50,7 @@ export const errors = {
   },
   ENGINE_UNREACHABLE: {
     status: 503,
+    proxied: 502,
     means: 'The Docker engine does not answer at its address.',
     todo: 'Start it, or set `DOCKER_HOST` for `weavets launch`.',
   },
@@ -109,11 +112,13 @@ export const errors = {
   },
   BODY_TOO_LARGE: {
     status: 413,
+    proxied: 413,
     means: 'The body of a request that weavets has to read is too large.',
     todo: 'Make it smaller; requests that are only passed through have no limit.',
   },
   BAD_REQUEST: {
     status: 400,
+    proxied: 400,
     means: 'A request to the proxy or the control socket is malformed.',
     todo: 'Correct the client.',
   },
@@ -167,9 +172,15 @@ export type ErrorCode = keyof typeof errors;
 /** The codes, in the order of the table. */
 export const errorCodes = Object.keys(errors) as ErrorCode[];
 
-/** The status of HTTP for a code. */
+/** The HTTP status for a code. */
 export function statusOf(code: ErrorCode): number {
   return errors[code].status;
+}
+
+/** The HTTP status for a code, in the proxy's answers to Docker clients. */
+export function proxiedStatusOf(code: ErrorCode): number {
+  const { proxied = 500 }: ErrorKind = errors[code];
+  return proxied;
 }
 
 /** The code with this text; undefined if it is not one of ours. */

@@ -30,17 +30,8 @@ forEachEngine(({ suite }) => {
   test('on a user-defined bridge, behind a firewall that accepts nothing', async () => {
     await host.runOk(['docker', 'network', 'create', 'mine']);
     await host.runOk(['iptables', '-P', 'INPUT', 'DROP']);
-    await host.runOk([
-      'iptables',
-      '-A',
-      'INPUT',
-      '-m',
-      'conntrack',
-      '--ctstate',
-      'ESTABLISHED',
-      '-j',
-      'ACCEPT',
-    ]);
+    const replies = 'INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT'.split(' ');
+    await host.runOk(['iptables', '-A', ...replies]);
     try {
       await run('web');
       await run('guest', '--net', 'mine', '-e', 'WEAVE_CIDR=net:default');
@@ -49,17 +40,7 @@ forEachEngine(({ suite }) => {
       assert.equal(await finds('plain', 'web'), '10.32.0.1');
     } finally {
       await host.runOk(['iptables', '-P', 'INPUT', 'ACCEPT']);
-      await host.runOk([
-        'iptables',
-        '-D',
-        'INPUT',
-        '-m',
-        'conntrack',
-        '--ctstate',
-        'ESTABLISHED',
-        '-j',
-        'ACCEPT',
-      ]);
+      await host.runOk(['iptables', '-D', ...replies]);
       await host.removeContainers();
       await host.runOk(['docker', 'network', 'rm', 'mine']);
     }

@@ -4,7 +4,7 @@ import { type CreateDeps, type CreateOptions, createContainer } from './create.t
 import { type Execs, execInContainer } from './exec.ts';
 import { type Inspected, type InspectOptions, inspectContainer } from './inspect.ts';
 import { type StartDeps, startContainer } from './start.ts';
-import { Starts } from './starts.ts';
+import { PendingStarts } from './pending-starts.ts';
 
 /** The switches of `launch` that the proxy heeds. */
 export interface HandlerOptions extends CreateOptions, InspectOptions {}
@@ -18,7 +18,7 @@ export interface HandlersDeps extends CreateDeps, StartDeps, CommitDeps {
 
 /** What is done to each call that does not just pass through. */
 export function createHandlers(options: HandlerOptions, parts: HandlersDeps): Handlers {
-  const starts = new Starts();
+  const starts = new PendingStarts();
   const start = startContainer(options, starts, parts);
   const inspect = inspectContainer(options, { ...parts, starts });
   return {

@@ -4,7 +4,7 @@ import type { EngineAnswer, Handler } from '../intercept/contract.ts';
 import { hasShim, showAsCreated } from './as-created.ts';
 import { JsonObject, UnexpectedType } from './body.ts';
 import type { Provision } from './provision.ts';
-import type { Starts } from './starts.ts';
+import type { PendingStarts } from './pending-starts.ts';
 
 /** A container's first address on the network. */
 export interface Network {
@@ -29,7 +29,7 @@ export interface InspectOptions {
 
 /** What inspecting works with. */
 export interface InspectDeps {
-  starts: Starts;
+  starts: PendingStarts;
   inspected: Inspected;
   created: CreatedRecords;
   provision: Provision;

@@ -6,7 +6,7 @@ import { type ShimBind, shimDirectory, shimModes } from '../../model/shim.ts';
 import type { Call, EngineAnswer, ErrorAnswer, Handler } from '../intercept/contract.ts';
 import { JsonObject, UnexpectedType } from './body.ts';
 import { hostAsked, type Provision, putDns, putShim } from './provision.ts';
-import type { Starts } from './starts.ts';
+import type { PendingStarts } from './pending-starts.ts';
 
 /** A container's attachment on its way, while the engine starts the container. */
 export interface Starting {
@@ -77,7 +77,7 @@ interface Replacement {
  * POST containers/{id}/start and restart: answered once the engine has started the container and it is attached.
  * One that can't be attached is killed, so that nothing runs half connected, unless it ran before this call.
  */
-export function startContainer(options: StartOptions, starts: Starts, parts: StartDeps): Handler {
+export function startContainer(options: StartOptions, starts: PendingStarts, parts: StartDeps): Handler {
   const { attachments, containers, created, outcomes, provision, logger } = parts;
 
   return async (call) => {

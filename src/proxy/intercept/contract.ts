@@ -48,8 +48,8 @@ export interface ErrorAnswer {
 }
 
 /**
- * What to answer to a call. A thrown WeaveError is answered by its code (BAD_REQUEST 400, BODY_TOO_LARGE 413,
- * ENGINE_UNREACHABLE 502, else 500) and its message; anything else thrown is a 500 and logged.
+ * What to answer to a call. A thrown WeaveError is answered with the status of its code and its message; anything else
+ * thrown is a 500 and logged.
  */
 export type Handler = (call: Call) => Promise<EngineAnswer | ErrorAnswer>;
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type ErrorCode, messageOf, WeaveError } from '../../lib/errors.ts';
+import { codeOf, messageOf, proxiedStatusOf, WeaveError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { maxHead } from '../wire/head.ts';
 import { duplexPair } from '../wire/pair.ts';
@@ -11,12 +11,6 @@ import type { Forwarder } from './forward.ts';
 
 /** The largest body of an intercepted request. */
 const maxBody = 16 * 1024 * 1024;
-
-const statusOf: Partial<Record<ErrorCode, number>> = {
-  BAD_REQUEST: 400,
-  BODY_TOO_LARGE: 413,
-  ENGINE_UNREACHABLE: 502,
-};
 
 /** Serves the routes that have handlers, to connections inside this process: an HTTP server that never listens. */
 export class Interceptor {
@@ -72,7 +66,7 @@ export class Interceptor {
       if ('message' in answer) sendError(response, answer.status, answer.message);
       else await sendAnswer(request, response, answer);
     } catch (error) {
-      const status = error instanceof WeaveError ? (statusOf[error.code] ?? 500) : 500;
+      const status = proxiedStatusOf(codeOf(error));
       // The rest of what is too large would have to be read to its end before another request.
       if (status === 413) response.shouldKeepAlive = false;
       if (status === 500) this.#logger.error({ err: error, target: request.url }, 'call failed');

@@ -1,6 +1,7 @@
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { messageOf } from '../../lib/errors.ts';
+import { type ErrorCode, messageOf, proxiedStatusOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Interceptor } from '../intercept/intercept.ts';
 import { Exchange } from './exchange.ts';
@@ -120,7 +121,7 @@ export class Connection {
         else return this.#hold(rest);
       }
     } catch (error) {
-      return this.#refuse(400, messageOf(error));
+      return this.#refuse('BAD_REQUEST', messageOf(error));
     }
     if (rest.length === 0) return;
     if (this.#state === 'raw') this.#toTarget(this.#engine, rest);
@@ -145,7 +146,7 @@ export class Connection {
     const exchange = new Exchange(target, head, hijack ?? (head.upgrade ? 'upgrade' : undefined));
     this.#exchange = exchange;
     if (target.destroyed) {
-      this.#refuse(502, this.#unreachable);
+      this.#refuse('ENGINE_UNREACHABLE', this.#unreachable);
       return rest;
     }
     target.cork();
@@ -259,7 +260,7 @@ export class Connection {
     if (this.#state === 'raw') this.#client.destroySoon();
     else if (target !== this.#engine || this.#engineConnected) this.#targetEnd(target);
     // Not reached: the request in hand is told so, or else the next one.
-    else if (this.#exchange?.target === target) this.#refuse(502, this.#unreachable);
+    else if (this.#exchange?.target === target) this.#refuse('ENGINE_UNREACHABLE', this.#unreachable);
   }
 
   /** Nothing more comes for the client: closes once it has all that came. */
@@ -271,17 +272,17 @@ export class Connection {
   }
 
   /** Answers a request that can't be passed on, and closes. */
-  #refuse(status: 400 | 502, message: string): void {
+  #refuse(code: ErrorCode, message: string): void {
     if (this.#exchange?.answering) {
       this.#client.destroy();
       return;
     }
     const body = this.#exchange?.method === 'HEAD' ? '' : `${JSON.stringify({ message })}\n`;
-    const reason = status === 400 ? 'Bad Request' : 'Bad Gateway';
+    const status = proxiedStatusOf(code);
     const type = 'Content-Type: application/json';
     const length = `Content-Length: ${Buffer.byteLength(body)}`;
     this.#client.write(
-      `HTTP/1.1 ${status} ${reason}\r\n${type}\r\n${length}\r\nConnection: close\r\n\r\n${body}`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${type}\r\n${length}\r\nConnection: close\r\n\r\n${body}`,
     );
     this.#endAndDrop();
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Created } from '../../../../src/model/created.ts';
 import { inspectContainer, type Network } from '../../../../src/proxy/calls/inspect.ts';
-import { Starts } from '../../../../src/proxy/calls/starts.ts';
+import { PendingStarts } from '../../../../src/proxy/calls/pending-starts.ts';
 import { fakeCall, textOf } from './fake-call.ts';
 
 const id = 'ab'.repeat(32);
@@ -13,7 +13,7 @@ interface Setting {
   network?: Network | undefined;
   target?: string;
   status?: number;
-  starts?: Starts;
+  starts?: PendingStarts;
   created?: Created;
   settled?: () => Promise<void>;
 }
@@ -22,7 +22,7 @@ function inspect(says: string | (() => string), setting: Setting = {}) {
   const handler = inspectContainer(
     { rewriteInspect: setting.rewriteInspect ?? true },
     {
-      starts: setting.starts ?? new Starts(),
+      starts: setting.starts ?? new PendingStarts(),
       inspected: {
         settled: setting.settled ?? (async () => {}),
         network: (asked) => (asked !== id ? undefined : 'network' in setting ? setting.network : network),
@@ -106,7 +106,7 @@ test('all other answers stay unchanged', async () => {
 
 test('a starting container is shown as it is afterwards', async () => {
   for (const rewriteInspect of [true, false]) {
-    const starts = new Starts();
+    const starts = new PendingStarts();
     let release = () => {};
     const start = starts.track(id, () => new Promise<void>((resolve) => (release = resolve)));
     let running = false;
@@ -124,7 +124,7 @@ test('a starting container is shown as it is afterwards', async () => {
 });
 
 test('the start of another container is not waited for', async () => {
-  const starts = new Starts();
+  const starts = new PendingStarts();
   void starts.track('cd'.repeat(32), () => new Promise(() => {}));
   assert.equal((await inspect(flat(''), { starts }).answer).status, 200);
 });

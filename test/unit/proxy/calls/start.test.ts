@@ -6,7 +6,7 @@ import {
   type StartAttachments,
   startContainer,
 } from '../../../../src/proxy/calls/start.ts';
-import { Starts } from '../../../../src/proxy/calls/starts.ts';
+import { PendingStarts } from '../../../../src/proxy/calls/pending-starts.ts';
 import { type Engine, type FakeCall, fakeCall, sent } from './fake-call.ts';
 
 const id = 'ab'.repeat(32);
@@ -28,13 +28,13 @@ interface Setting {
   abandon?: () => Promise<void>;
   container?: Partial<ContainerFacts>;
   multicastRoute?: boolean;
-  starts?: Starts;
+  starts?: PendingStarts;
   failure?: { status: number; message: string };
 }
 
-/** Starts a container; `happened` says in which order what was asked of whom. */
+/** PendingStarts a container; `happened` says in which order what was asked of whom. */
 function start(setting: Setting) {
-  const { target = '/v1.41/containers/bbox1/start', starts = new Starts() } = setting;
+  const { target = '/v1.41/containers/bbox1/start', starts = new PendingStarts() } = setting;
   const happened: string[] = [];
   const complete = 'complete' in setting ? setting.complete : async () => {};
   const attachments: StartAttachments = {
@@ -149,7 +149,7 @@ test('a container that can’t be attached is killed, and the reason given', asy
 
 test('a pending start is tracked until it ends, well or badly', async () => {
   for (const complete of [async () => {}, () => Promise.reject(new Error('no'))]) {
-    const starts = new Starts();
+    const starts = new PendingStarts();
     const { answer } = start({ starts, complete });
     await new Promise(setImmediate);
     const settled = starts.settled(id);

@@ -1,5 +1,5 @@
-/** The starts under way: who asks about such a container is told of it as it is once that has ended. */
-export class Starts {
+/** Starts that have not ended: whoever asks about such a container waits for them. */
+export class PendingStarts {
   readonly #pending = new Map<string, Set<Promise<unknown>>>();
 
   /** @param id of the container, 64 hex digits */
@@ -15,7 +15,7 @@ export class Starts {
     }
   }
 
-  /** Resolves when the starts of this container have ended. @returns undefined: there are none */
+  /** Resolves when this container's starts have ended. @returns undefined if there are none */
   settled(id: string): Promise<unknown> | undefined {
     const pending = this.#pending.get(id);
     return pending && Promise.allSettled(pending);
