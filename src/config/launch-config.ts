@@ -18,7 +18,7 @@ const engineSocket = 'unix:///var/run/docker.sock';
 const parseMtu = number({ min: 576, max: 65_535 });
 
 /**
- * What `launch` was asked for, from flags and environment, all of it checked.
+ * launch's configuration from flags and environment, fully checked.
  * @throws WeaveError USAGE, INSECURE_TCP or TLS_CONFIG with a message that names the flag
  */
 export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.ProcessEnv): LaunchConfig {
@@ -51,7 +51,7 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
   };
 }
 
-/** The environment may be meant for an etcdctl: it makes no cluster of a host that is alone. */
+/** The variables may be meant for etcdctl: alone, they don't make a cluster. */
 function withoutEtcd(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ETCDCTL_')));
 }
@@ -69,7 +69,7 @@ function parseHosts(given: readonly string[], openTcpAllowed: boolean): string[]
   });
 }
 
-/** The engine is where DOCKER_HOST points, unless `weavets env` made that ourselves. */
+/** The engine is where DOCKER_HOST points, unless that is us, by `weavets env`. */
 export function parseEngine(env: NodeJS.ProcessEnv, hosts: readonly string[] = []): string {
   const isProxy = (text: string) => text === paths.proxy || hosts.includes(text);
   const [variable, value = ''] = isProxy(env.DOCKER_HOST ?? '')

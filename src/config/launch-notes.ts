@@ -2,7 +2,7 @@ import type { LaunchConfig } from './config.ts';
 import { type LaunchOption, launchOptions } from './launch-options.ts';
 import type { Args } from './option.ts';
 
-/** What a person should know of flags that were accepted, and do nothing here. */
+/** Notes about flags that were accepted but have no effect here. */
 export function launchNotes(args: Args<typeof launchOptions>, { store }: LaunchConfig): string[] {
   const given = Object.entries<LaunchOption>(launchOptions).filter(([name]) => {
     const value = args[name as keyof typeof launchOptions];

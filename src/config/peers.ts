@@ -13,7 +13,7 @@ export function parsePeers(words: readonly string[]): string[] {
   return [...words];
 }
 
-/** As {@link parsePeers}, but there must be one. @throws WeaveError USAGE */
+/** Like {@link parsePeers}, but at least one. @throws WeaveError USAGE */
 export function parseSomePeers(words: readonly string[]): string[] {
   if (words.length === 0) throw new WeaveError('USAGE', 'name a peer');
   return parsePeers(words);

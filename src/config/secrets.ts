@@ -8,7 +8,7 @@ export const secretVariables: readonly string[] = [
   ...Object.values<LaunchOption>(launchOptions).flatMap(({ secret, env }) => (secret && env ? env : [])),
 ];
 
-/** More than any secret has; whoever names a log by mistake is told so. */
+/** Longer than any secret, so naming a log by mistake is an error. */
 const longest = 4096;
 
 /**

@@ -11,10 +11,10 @@ type Otherwise<R> = R extends { default: string } | { kind: 'flag' }
     ? T
     : null;
 
-/** What a row of the table makes of its flag. */
+/** The setting that a row makes from its flag. */
 export type Setting<R extends LaunchOption> = Bare<R> | Otherwise<R>;
 
-/** What was asked for, flag by flag. */
+/** The settings, by flag. */
 export type Settings = { [Name in keyof Rows]: Setting<Rows[Name]> };
 
 /** Those settings that are fields of the LaunchConfig as they are. */

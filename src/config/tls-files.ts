@@ -47,7 +47,7 @@ export function engineTls(engine: string, env: NodeJS.ProcessEnv): TlsFiles | nu
   if (env.DOCKER_TLS_VERIFY) {
     return checked({ verify: true, ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') });
   }
-  // Without verification the engine may be anyone, and may ask for no certificate of ours.
+  // Without verification the engine may be anyone, so it gets no certificate unless we have one.
   const present = (name: string) => (existsSync(join(folder, name)) ? file(name) : undefined);
   return checked({ verify: false, cert: present('cert.pem'), key: present('key.pem') });
 }
@@ -79,7 +79,7 @@ export function etcdTls(files: {
   return paths;
 }
 
-/** A file and the flag that a message must name. */
+/** A file, and the flag to name in messages. */
 interface NamedFile {
   flag: string;
   path: string;
@@ -90,7 +90,7 @@ function named(flag: string, path: string): NamedFile {
   return { flag, path: resolve(path) };
 }
 
-/** Reads the files and tries them: better here than with the first client. */
+/** Reads the files and tries them now, rather than with the first client. */
 function checked(files: { verify: boolean; ca?: NamedFile; cert?: NamedFile; key?: NamedFile }): TlsFiles {
   const { verify, ca, cert, key } = files;
   // A file that holds no authority would be ignored, and every client refused.

@@ -1,9 +1,9 @@
-/** What values of flags mean. Each parser takes the flag's name for its message. @throws WeaveError USAGE */
+/** Parsers of flags' values. Each takes the flag's name for its message. @throws WeaveError USAGE */
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { Cidr, isIp } from '../model/address.ts';
 import { type Endpoint, hostAndPort, parseEndpoint } from '../model/endpoint.ts';
 
-/** What a switch that begins with `no-` leaves on. */
+/** The opposite of a `no-` flag. */
 export function not(given: boolean): boolean {
   return !given;
 }
@@ -27,7 +27,7 @@ function anyCidr(text: string, what: string): Cidr {
   return attempt(what, () => Cidr.parse(text));
 }
 
-/** A subnet with addresses to give, of which the first and the last never are; null for nothing. */
+/** A subnet with usable addresses, which exclude the first and the last; null for nothing. */
 export function rangeOrNone(text: string, what: string): Cidr | null {
   if (text === '') return null;
   const cidr = subnet(text, what);
@@ -76,7 +76,7 @@ export function ipOrIpPort(text: string, what: string): string {
   return text.includes(':') ? ipPort(text, what) : ip(text, what);
 }
 
-/** Where a server can listen: by IP, as a name may stand for many addresses. */
+/** Where a server can listen: an IP, as a name may have many addresses. */
 export function listenable(text: string, what: string, port: number): Endpoint {
   const endpoint = endpointOf(text, what, port);
   if (endpoint.kind !== 'tcp') return endpoint;
@@ -86,7 +86,7 @@ export function listenable(text: string, what: string, port: number): Endpoint {
   throw new WeaveError('USAGE', `${what}: '${text}' is not of the form unix:///path or tcp://IP:PORT`);
 }
 
-/** What a client can connect to: by a name, too, which stays one, as a certificate may be for the name. */
+/** What a client can connect to; a name stays a name, for its certificate. */
 export function connectable(text: string, what: string, port: number): Endpoint {
   const endpoint = endpointOf(text, what, port);
   if (endpoint.kind === 'unix' || (endpoint.kind === 'tcp' && endpoint.port > 0)) return endpoint;

@@ -20,14 +20,14 @@ export interface EngineReply {
   body: string;
 }
 
-/** Newest API version that this client was tried with; an older engine is spoken to in its own. */
+/** Newest API version that this client was tested with; an older engine gets its own. */
 const newestApi = '1.51';
 
 /** Longest waits for the engine, ms. */
 export interface EngineDeadlines {
-  /** for what only reads */
+  /** for reads */
   read: number;
-  /** for what ends or removes a container: the engine answers when that is done */
+  /** for stopping or removing a container: the engine answers when that is done */
   change: number;
 }
 
@@ -49,12 +49,12 @@ export class EngineClient {
     this.#deadlines = limits;
     this.#pool = new Pool(originOf(address), {
       connect: address.url.startsWith('unix://') ? { socketPath: socketOf(address) } : tlsOf(address),
-      // No bound: a call that waits for a hung one would have no deadline of its own.
+      // Unlimited: a call queued behind a hung one would have no deadline of its own.
       connections: null,
       connectTimeout: limits.read,
       headersTimeout: limits.read,
       bodyTimeout: limits.read,
-      // The engine may restart at any time; a socket that idles long is likelier stale than useful.
+      // The engine may restart at any time; a long-idle socket is probably stale.
       keepAliveTimeout: 20_000,
     });
   }
@@ -92,7 +92,7 @@ export class EngineClient {
     }));
   }
 
-  /** Stops a container as `docker stop` does: no restart policy starts it again. One that has ended is no error. */
+  /** Stops a container like `docker stop`: no restart policy starts it again. No error if it has ended. */
   async stop(id: string): Promise<void> {
     const container = (await this.dockerode()).getContainer(id);
     await this.#within(this.#deadlines.change, (abortSignal) =>
@@ -102,7 +102,7 @@ export class EngineClient {
     );
   }
 
-  /** The versions by which an engine's words differ. */
+  /** The versions on which an engine's messages depend. */
   async versions(): Promise<EngineVersions> {
     const body = JSON.parse(okBody(await this.get('/version'), 'version')) as VersionBody;
     const runtime = body.Components?.find(({ Name }) => Name === 'runc')?.Version ?? '';
@@ -129,12 +129,12 @@ export class EngineClient {
     return this.#version;
   }
 
-  /** Asks for a sign of life. */
+  /** Pings the engine. */
   async ping(): Promise<void> {
     await this.#request('/_ping');
   }
 
-  /** Forget the negotiated version, as the engine may come back as another one. */
+  /** Forgets the negotiated version: the engine may come back as another one. */
   forgetVersion(): void {
     this.#version = undefined;
     this.#root = undefined;
@@ -153,7 +153,7 @@ export class EngineClient {
     );
   }
 
-  /** The folder that the engine keeps all in: `/var/lib/docker`. */
+  /** The engine's data folder: `/var/lib/docker`. */
   async rootFolder(): Promise<string> {
     if (this.#root !== undefined) return this.#root;
     const reply = await this.get('/info');
@@ -192,14 +192,14 @@ export class EngineClient {
       const { body, ...answer } = await this.#pool.request({ method: 'GET', path: '/_ping' });
       return { ...answer, text: await body.text() };
     });
-    // As one that wants TLS does, asked without.
+    // As one that wants TLS does without it.
     if (statusCode !== 200)
       throw new WeaveError('ENGINE_ERROR', `the engine at ${this.address.url} refused: ${text.trim()}`);
     const offered = String(headers['api-version'] ?? newestApi);
     return Number(offered.split('.')[1]) < Number(newestApi.split('.')[1]) ? offered : newestApi;
   }
 
-  /** A call that is given up after `ms`. `signal` is the caller's own, whose abort is no fault of the engine. */
+  /** A call with a timeout. An abort by the caller's own `signal` is not the engine's fault. */
   async #within<T>(ms: number, call: (late: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), ms);
@@ -282,6 +282,6 @@ interface VersionBody {
   Components?: { Name: string; Version: string }[];
 }
 
-/** Podman's answer about a container that is removed at this very moment. */
+/** Podman's answer about a container that is just being removed. */
 const isGone = ({ status, body }: EngineReply) =>
   status === 500 && /"cause":\s*"no such container"/.test(body);

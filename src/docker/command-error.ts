@@ -1,6 +1,6 @@
 import type { ShimFinding } from '../model/shim.ts';
 
-/** The versions by which an engine's words differ. */
+/** The versions on which an engine's messages depend. */
 export interface EngineVersions {
   /** `28.5.2` */
   engine: string;
@@ -8,7 +8,7 @@ export interface EngineVersions {
   runtime: string;
 }
 
-/** What an engine says of a command that it can't run. */
+/** What an engine says about a command that it can't run. */
 export interface CommandError {
   message: string;
   /** State.ExitCode; the docker command reads its own from the words */
@@ -30,7 +30,7 @@ const mountHint =
   'Are you trying to mount a directory onto a file (or vice-versa)? ' +
   'Check if the specified host path exists and is the expected type';
 
-/** The error in the words of the engine, runtime and clients at hand. @param command its first word */
+/** The error in the words of this engine and runtime. @param command its first word */
 export function commandError(finding: ShimFinding, command: string, versions: EngineVersions): CommandError {
   const engine = Number.parseInt(versions.engine, 10);
   const tellsOfDirectories = atLeast(versions.runtime, [1, 1, 10]);
@@ -42,7 +42,7 @@ export function commandError(finding: ShimFinding, command: string, versions: En
     `exec: ${JSON.stringify(command)}`,
     reasonOf(finding, command, tellsOfDirectories),
     ...(engine >= 28 ? [] : ['unknown']),
-    // The engine's own comments on what the runtime has told.
+    // The engine's own comments on the runtime's message.
     ...(finding.kind === 'directory' && tellsOfDirectories ? ['permission denied'] : []),
     ...(finding.errno === 20 ? [mountHint] : []),
   ];

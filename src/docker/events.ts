@@ -13,7 +13,7 @@ export interface ContainerEvent {
 
 /** What follows the engine's events. */
 export interface Follower {
-  /** The stream is (again) there, and events may have been missed: look at everything anew. */
+  /** The stream is (again) connected, and events may have been missed: check everything. */
   connected(): Promise<void>;
   event(event: ContainerEvent): void;
 }
@@ -24,13 +24,13 @@ export interface FollowDeps {
   conditions: Pick<Conditions, 'set' | 'clear'>;
   /** first pause between two attempts, and the longest, ms; each doubles the one before */
   pauses?: { first: number; longest: number };
-  /** ms between two signs of life that are asked of the engine while its stream is silent; default 10 s */
+  /** ms between pings while the stream is silent; default 10 s */
   pingEvery?: number;
 }
 
 const lostCode = 'ENGINE_LOST';
 const hangsCode = 'ENGINE_HANGS';
-/** What an event is to us, by what the engine calls it: Podman says `remove` of a container that is destroyed. */
+/** Our names of events by the engine's: Podman says `remove` for a destroyed container. */
 const actions: ReadonlyMap<string | undefined, ContainerEvent['action']> = new Map([
   ['start', 'start'],
   ['die', 'die'],
@@ -54,7 +54,7 @@ export async function followEvents(
   { signal, conditions, pauses = { first: 50, longest: 5_000 }, pingEvery = 10_000 }: FollowDeps,
 ): Promise<void> {
   let pause = pauses.first;
-  // Told once, with the first reason, however long it takes.
+  // Reported once, with the first reason, however long it takes.
   let lost = false;
   const found = () => {
     pause = pauses.first;
@@ -87,7 +87,7 @@ export async function followEvents(
   }
 }
 
-/** A stream that is silent may be one whose engine hangs, or is gone. @throws WeaveError ENGINE_UNREACHABLE */
+/** A silent stream may mean that the engine hangs or is gone. @throws WeaveError ENGINE_UNREACHABLE */
 async function watchPulse(
   client: Pick<EngineClient, 'ping'>,
   { signal, conditions, pingEvery }: Required<Omit<FollowDeps, 'pauses'>>,

@@ -33,7 +33,7 @@ export function toContainerInfo(body: InspectBody): ContainerInfo {
     id: body.Id,
     name: body.Name.replace(/^\//, ''),
     pid: State.Pid,
-    // A container that waits to be restarted says Running with pid 0.
+    // A container waiting for its restart says Running with pid 0.
     running: State.Running && State.Pid > 0,
     autoRemove: HostConfig.AutoRemove ?? false,
     networkMode: HostConfig.NetworkMode,

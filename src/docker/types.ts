@@ -39,7 +39,7 @@ export interface ContainerInfo {
   ownHosts: boolean;
 }
 
-/** What a list of containers tells of one. */
+/** A container in a list. */
 export interface ListedContainer extends Pick<ContainerInfo, 'id' | 'name' | 'shim'> {
   /** or paused */
   running: boolean;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Tells this run of the host from every other: pids begin anew with each. */
+/** Identifies this boot of the host: pids start again with each. */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

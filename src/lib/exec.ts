@@ -17,17 +17,17 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
   /** ms until the tool is killed; default {@link toolDeadline}; null: never */
   deadline?: number | null;
-  /** arguments may have line breaks and other control characters, as scripts do */
+  /** allow control characters in arguments, as in scripts */
   script?: boolean;
 }
 
-/** True for a text that a tool could take for more than one word or line. */
+/** True for text that a tool could take for more than one word or line. */
 export function hasControls(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return /[\x00-\x1f\x7f]/.test(text);
 }
 
-/** ms that a tool may take: far more than any needs, so that one which is over it hangs. */
+/** ms after which a tool counts as hung: far more than any needs. */
 export const toolDeadline = 30_000;
 
 /**
@@ -50,7 +50,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
       clearTimeout(hangs);
       reject(signal?.aborted ? error : spawnError(file, error));
     });
-    // A process without descriptors left gets a child without pipes; its error follows.
+    // A process out of descriptors gets a child without pipes; the error follows.
     if (child.stdout === null || child.stdout === undefined) return;
     let stdout = '';
     let stderr = '';
@@ -69,7 +69,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
     });
     if (deadline === null) return;
     hangs = setTimeout(() => {
-      // Children of its own may hold the pipes open, so nothing is waited for.
+      // Its children may hold the pipes open, so don't wait for them.
       child.kill('SIGKILL');
       child.stdout.destroy();
       child.stderr.destroy();
@@ -78,7 +78,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
   });
 }
 
-/** What to say of a tool that could not be started. */
+/** The error for a tool that could not be started. */
 export function spawnError(file: string, error: NodeJS.ErrnoException): WeaveError {
   if (error.code === 'ENOENT') {
     const text = `'${file}' is not installed; ${howToInstall(file)}`;
@@ -90,7 +90,7 @@ export function spawnError(file: string, error: NodeJS.ErrnoException): WeaveErr
   return new WeaveError('TOOL_FAILED', text + hint, { cause: error });
 }
 
-/** What to say of a tool that did not end, and was killed. */
+/** The error for a tool that hung and was killed. */
 export function hung(what: string, pid: number | undefined, ms: number): WeaveError {
   const text = `${what} (pid ${pid}) did not end within ${ms / 1000} s and was killed; does the kernel or a lock hang?`;
   return new WeaveError('TOOL_FAILED', text);

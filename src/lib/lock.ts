@@ -35,7 +35,7 @@ export async function eachOf<T>(
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
 }
 
-/** Resolves when `task` has ended, or after `ms`: it then goes on by itself. */
+/** Resolves when `task` has ended, or after `ms`; the task then continues on its own. */
 export async function atMost(ms: number, task: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

@@ -2,13 +2,13 @@ import { closeSync, fstatSync, openSync, renameSync, truncateSync, unlinkSync, w
 
 /** Options of {@link LogFile}. */
 export interface LogFileOptions {
-  /** the file, or a descriptor that is there already: that one is neither rotated nor opened again */
+  /** the file, or an open descriptor, which is neither rotated nor reopened */
   to: string | number;
-  /** bytes after which the file is put aside and a new one begun */
+  /** bytes after which the file is rotated */
   maxBytes?: number;
-  /** files that are kept aside: `path.1` is the youngest */
+  /** rotated files to keep: `path.1` is the newest */
   keep?: number;
-  /** ms between two tries while lines are lost; default 5 s */
+  /** ms between attempts while lines are lost; default 5 s */
   retryAfter?: number;
 }
 
@@ -38,12 +38,12 @@ export class LogFile {
     this.#keep = keep;
   }
 
-  /** Why lines are lost now; undefined: none are. */
+  /** Why lines are being lost; undefined if none are. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** Called when {@link problem} changes; at once, if there is one. */
+  /** Called when {@link problem} changes, and at once if there is one. */
   watch(listener: (problem: string | undefined) => void): void {
     this.#listener = listener;
     if (this.#problem !== undefined) listener(this.#problem);
@@ -63,7 +63,7 @@ export class LogFile {
     this.#works();
   }
 
-  /** Opens the file anew: another program has moved it away. */
+  /** Reopens the file, after another program has moved it. */
   reopen(): void {
     if (this.#path === undefined || this.#fd === undefined) return;
     closeSync(this.#fd);
@@ -87,7 +87,7 @@ export class LogFile {
 
   #open(): number {
     if (this.#fd !== undefined) return this.#fd;
-    // Its directory may be gone, or full; then this throws, and the next line tries again.
+    // Throws if its directory is gone or full; the next line tries again.
     this.#fd = openSync(this.#path ?? '', 'a', 0o640);
     this.#size = fstatSync(this.#fd).size;
     this.#torn = false;
@@ -114,7 +114,7 @@ export class LogFile {
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;
       this.write('');
-      // An attempt is no line.
+      // An attempt is not a lost line.
       if (this.#problem !== undefined) this.#lost--;
     }, this.#retryAfter).unref();
     this.#tell(problem);
@@ -149,7 +149,7 @@ function writeAll(fd: number, bytes: Buffer): number {
   return written;
 }
 
-/** Gives its blocks back as well where somebody still holds it open. */
+/** Frees its blocks even if somebody still holds it open. */
 function discard(file: string): void {
   truncateSync(file);
   unlinkSync(file);

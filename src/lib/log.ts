@@ -13,5 +13,5 @@ export function createLogger(level: LogLevel = 'info', file: LogFile = new LogFi
   );
 }
 
-/** A logger that says nothing, for tests and short-lived commands. */
+/** A silent logger, for tests and short-lived commands. */
 export const silent: Logger = pino({ level: 'silent' });

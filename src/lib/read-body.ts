@@ -4,7 +4,7 @@ import { WeaveError } from './errors.ts';
 export async function readBody(request: AsyncIterable<Buffer>, limit: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  // Reads to the end what is too big, without keeping it: only then will the client read the refusal.
+  // Reads an oversized body to its end without keeping it: only then does the client read the refusal.
   for await (const chunk of request) {
     size += chunk.length;
     if (size <= limit) chunks.push(chunk);

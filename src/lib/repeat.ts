@@ -3,11 +3,11 @@ export interface RepeatOptions {
   /** ms from the end of one run to the beginning of the next */
   pause: number;
   signal: AbortSignal;
-  /** told of each run that failed; the next comes all the same */
+  /** called with each failure; the next run comes anyway */
   failed: (error: unknown) => void;
 }
 
-/** Runs a task again and again, never twice at once: one that hangs is waited for. The first run comes after a pause. */
+/** Runs a task repeatedly, never twice at once: a hung run is waited for. The first run comes after a pause. */
 export function repeat(task: () => Promise<unknown>, { pause, signal, failed }: RepeatOptions): void {
   let timer: NodeJS.Timeout | undefined;
   const next = () => {

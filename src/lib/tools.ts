@@ -24,7 +24,7 @@ export const neededTools = [
   'iptables-restore',
 ] as const;
 
-/** What to do about a program that is missing. */
+/** How to install a missing program. */
 export function howToInstall(tool: string): string {
   return `install it (Debian, Ubuntu: apt-get install ${packages[tool] ?? tool})`;
 }

@@ -1,7 +1,7 @@
-/** What must be done to take something back; may fail, and then the others still run. */
+/** Undoes something; if it fails, the others still run. */
 export type Undo = () => Promise<unknown> | unknown;
 
-/** A stack of undos beside the deeds: on failure they run last first; on success they are dropped. */
+/** A stack of undos: on failure they run last first, on success they are dropped. */
 export class UndoStack {
   readonly #undos: Undo[] = [];
 
@@ -9,7 +9,7 @@ export class UndoStack {
     this.#undos.push(undo);
   }
 
-  /** Runs all undos, last first. @returns what those that failed threw */
+  /** Runs all undos, last first. @returns the errors */
   async rollback(): Promise<unknown[]> {
     const errors: unknown[] = [];
     for (let undo = this.#undos.pop(); undo; undo = this.#undos.pop()) {

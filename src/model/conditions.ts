@@ -4,7 +4,7 @@ import type { Logger } from '../lib/log.ts';
 export interface Condition {
   /** what kind: `FIREWALL_FOREIGN` */
   code: string;
-  /** what it is about where the kind can be there several times, a container or a host; else empty */
+  /** a container or host, for codes that can hold several times; else empty */
   about: string;
   /** a sentence that says what to do next */
   text: string;
@@ -12,8 +12,8 @@ export interface Condition {
 }
 
 /**
- * What is wrong now. A part of the daemon sets a condition as often as it sees it and clears it when it has passed;
- * the log is told once of each, and users find all of them in `status`, `report`, `ps --why` and launch's output.
+ * What is wrong now. A part of the daemon sets a condition whenever it sees it, and clears it when it has passed;
+ * it is logged once, and shown in `status`, `report`, `ps --why` and launch's output.
  */
 export class Conditions {
   readonly #logger: Logger;
@@ -23,7 +23,7 @@ export class Conditions {
     this.#logger = logger;
   }
 
-  /** It is so now. A new text takes the place of the old one; `since` stays. */
+  /** Sets a condition. A new text replaces the old one; `since` stays. */
   set(code: string, text: string, about = ''): void {
     const before = this.#now.get(key(code, about));
     if (before?.text === text) return;
@@ -31,7 +31,7 @@ export class Conditions {
     this.#logger.warn({ condition: code, about: about || undefined }, text);
   }
 
-  /** It is so no more. */
+  /** Clears a condition. */
   clear(code: string, about = ''): void {
     const condition = this.#now.get(key(code, about));
     if (condition === undefined) return;
@@ -39,7 +39,7 @@ export class Conditions {
     this.#logger.info({ condition: code, about: about || undefined }, `no longer: ${condition.text}`);
   }
 
-  /** Sets or clears, as there is a text or none. */
+  /** Sets the condition if there is a text, else clears it. */
   update(code: string, text: string | undefined, about = ''): void {
     if (text === undefined) this.clear(code, about);
     else this.set(code, text, about);

@@ -1,5 +1,5 @@
 /**
- * What a container was to be before the proxy changed it on its way to the engine: as inspect shows it on an engine
+ * A container as its user requested it, before the proxy's changes: as inspect would show it on an engine
  * without a proxy.
  */
 export interface Created {
@@ -7,7 +7,7 @@ export interface Created {
   entrypoint: readonly string[] | null;
   /** Config.Cmd, likewise */
   cmd: readonly string[] | null;
-  /** Config.Hostname; `''`: the engine makes it of the id */
+  /** Config.Hostname; `''`: the engine derives it from the id */
   hostname: string;
   /** Config.Domainname */
   domainname: string;
@@ -17,26 +17,26 @@ export interface Created {
   dnsSearch: readonly string[] | null;
   /** HostConfig.Binds */
   binds: readonly string[] | null;
-  /** how its last start failed, which the engine took for a run */
+  /** how its last start failed, although the engine counts it as a run */
   failure?: StartFailure;
 }
 
-/** A start that fails without a proxy. */
+/** A start that would fail without the proxy. */
 export interface StartFailure {
   /** State.Error */
   message: string;
   /** State.ExitCode */
   exitCode: number;
-  /** State.FinishedAt of what the engine took for the run */
+  /** State.FinishedAt of that run */
   finishedAt: string;
 }
 
-/** Keeps what containers were to be. */
+/** Keeps what was requested of containers. */
 export interface CreatedRecords {
   /** @param id of the container, 64 hex digits */
   get(id: string): Promise<Created | undefined>;
-  /** Remembers at once, and writes by itself: nobody waits for it. */
+  /** Remembers at once, and writes in the background. */
   put(id: string, created: Created): void;
-  /** True for a hostname that was copied from a container without one of its own. */
+  /** True for a hostname copied from a container that had none of its own. */
   isMadeOfId(hostname: string): Promise<boolean>;
 }

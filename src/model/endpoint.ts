@@ -26,11 +26,11 @@ export function parseEndpoint(text: string, port = proxyPort): Endpoint {
   if (!tcp || !named || given > 65_535) {
     throw new WeaveError('USAGE', `'${text}' is not of the form unix:///path or tcp://IP:PORT`);
   }
-  // As with dockerd, no host means loopback: never every interface by accident.
+  // As with dockerd, no host means loopback, never every interface by accident.
   return { kind: 'tcp', host: ipv6 ?? (host || '127.0.0.1'), port: given };
 }
 
-/** The form that DOCKER_HOST takes. */
+/** In DOCKER_HOST's format. */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.kind === 'unix') return `unix://${endpoint.path}`;
   if (endpoint.kind === 'fd') return 'fd://';

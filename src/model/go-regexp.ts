@@ -1,11 +1,11 @@
 import { type Matcher, RE2JS } from 're2js';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 
-/** A regular expression as Go has it: its syntax, its replacements, and time that grows with the text alone. */
+/** A Go regular expression: Go's syntax and replacements, in linear time. */
 export class GoRegExp {
   readonly #expression: RE2JS;
 
-  /** @param what the flag that it was given by @throws WeaveError USAGE for an expression that has no meaning */
+  /** @param what the flag @throws WeaveError USAGE for an invalid expression */
   constructor(source: string, what: string) {
     try {
       this.#expression = RE2JS.compile(source);
@@ -15,7 +15,7 @@ export class GoRegExp {
     }
   }
 
-  /** Go's ReplaceAllString: it passes over an empty match that touches the one before. */
+  /** Go's ReplaceAllString: skips an empty match next to the one before. */
   replaceAll(text: string, replacement: string): string {
     const matcher = this.#expression.matcher(text);
     let result = '';
@@ -28,7 +28,7 @@ export class GoRegExp {
     return result + text.slice(done);
   }
 
-  /** Go's templates: the longest name counts, and what matched nothing is empty. */
+  /** Go's templates: the longest name counts, and a group without a match is empty. */
   #expand(replacement: string, matcher: Matcher): string {
     return replacement.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (found, bare?: string, braced?: string) => {
       const name = bare ?? braced;

@@ -1,6 +1,6 @@
 import { type AddressRequest, parseWeaveCidr } from './request.ts';
 
-/** What decides whether a container is attached; the same fields in a create body and in an inspect answer. */
+/** What decides whether a container is attached, from a create body or an inspect answer. */
 export interface Subject {
   /** HostConfig.NetworkMode; empty means default */
   networkMode: string;
@@ -10,7 +10,7 @@ export interface Subject {
   labels: Readonly<Record<string, string>>;
 }
 
-/** The switches of `launch` that take part in the decision. */
+/** The flags of `launch` that affect the decision. */
 export interface PolicyOptions {
   /** false with --no-default-ipalloc: only containers that name an address are attached */
   defaultIpalloc: boolean;
@@ -26,14 +26,14 @@ export const cidrLabel = 'weavets.cidr';
 
 const bridged = new Set(['', 'default', 'bridge', 'none']);
 
-/** A network that the user made, where Docker's own DNS answers first. */
+/** A user-defined network, where Docker's own DNS answers first. */
 export function isUserNetwork(networkMode: string): boolean {
   return !bridged.has(networkMode);
 }
 
 /**
  * The one place that says which containers are attached, and with what.
- * @throws WeaveError BAD_WEAVE_CIDR when the container asks in a form that has no meaning
+ * @throws WeaveError BAD_WEAVE_CIDR for an invalid request
  */
 export function decide(subject: Subject, options: PolicyOptions): Decision {
   const { networkMode } = subject;
@@ -55,7 +55,7 @@ export function decide(subject: Subject, options: PolicyOptions): Decision {
   return requests === 'none' ? { attach: false, reason: 'WEAVE_CIDR=none' } : { attach: true, requests };
 }
 
-/** Value of an environment variable; as for the process itself, the last one counts. */
+/** Value of an environment variable; the last one counts, as for the process itself. */
 function lastValue(env: readonly string[], name: string): string | undefined {
   return env.findLast((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
 }

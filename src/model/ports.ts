@@ -1,4 +1,4 @@
-/** UDP: the daemons ask each other whether they hear one another. */
+/** UDP: heartbeat between the daemons. */
 export const heartbeatPort = 6783;
 /** UDP: containers' traffic between hosts; the port of Weave Net. */
 export const vxlanPort = 6784;

@@ -3,7 +3,7 @@ import { Cidr } from './address.ts';
 
 /** One address that a container asks for. */
 export type AddressRequest =
-  /** this very address */
+  /** exactly this address */
   | { kind: 'claim'; cidr: Cidr }
   /** any free one of this subnet */
   | { kind: 'subnet'; subnet: Cidr }
@@ -11,7 +11,7 @@ export type AddressRequest =
   | { kind: 'default' };
 
 /**
- * Parses what WEAVE_CIDR and the command line name addresses by: `IP/LEN`, `ip:IP/LEN`, `net:SUBNET`, `net:default`.
+ * Parses an address request from WEAVE_CIDR or the command line: `IP/LEN`, `ip:IP/LEN`, `net:SUBNET`, `net:default`.
  * @throws WeaveError BAD_WEAVE_CIDR
  */
 export function parseRequest(text: string): AddressRequest {
@@ -47,7 +47,7 @@ export function parseWeaveCidr(value: string): AddressRequest[] | 'none' {
   return words.map(parseRequest);
 }
 
-/** A subnet is named without host bits: with them, one of its addresses may be what was meant. */
+/** A subnet has no host bits: with them, one of its addresses may be meant. */
 function parseSubnet(text: string): Cidr {
   const cidr = Cidr.parse(text);
   if (cidr.equals(cidr.subnet)) return cidr;

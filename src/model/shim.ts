@@ -1,5 +1,5 @@
 /**
- * What there is to know of the shim, in one place. Each of its modes has a folder of its own on the host,
+ * All facts about the shim. Each of its modes has its own folder on the host,
  * `<stateDir>/shim/<mode>`, with one file in it, `w`; one of the folders is bound into a container, at `/w`, so the
  * command always reads `/w/w`, whatever the mode.
  */
@@ -7,10 +7,10 @@ export const shimModes = ['multicast', 'wait', 'nowait'] as const;
 /** `multicast`: ethwe up with the 224.0.0.0/4 route; `wait`: ethwe up; `nowait`: run at once. */
 export type ShimMode = (typeof shimModes)[number];
 
-/** Where the folder goes in a container: at the first of these that its user has not taken. */
+/** Where the folder goes in a container: the first of these that its user does not use. */
 export const shimTargets = ['/w', '/.weavets'] as const;
 
-/** A folder of the shim's that is bound into a container. */
+/** A shim folder mounted in a container. */
 export interface ShimBind {
   /** on the host */
   source: string;
@@ -28,22 +28,22 @@ export function shimDirectory(stateDir: string, mode: ShimMode): string {
   return `${shimRoot(stateDir)}/${mode}`;
 }
 
-/** The program in a folder of the shim's, on the host or in a container. */
+/** The program in a shim folder, on the host or in a container. */
 export function shimProgram(folder: string): string {
   return `${folder}/w`;
 }
 
-/** True for the first word of a command that the shim was put before. */
+/** True for the first word of a command with the shim in front. */
 export function isShimProgram(word: string | undefined): boolean {
   return shimTargets.some((target) => word === shimProgram(target));
 }
 
-/** A command line as its user gave it: without the shim. */
+/** A command line without the shim, as its user gave it. */
 export function withoutShim(command: readonly string[]): string[] {
   return isShimProgram(command[0]) ? command.slice(1) : [...command];
 }
 
-/** True for a folder of the shim's that is bound where the shim goes, whichever state directory it is in. */
+/** True for a shim folder mounted where the shim goes, whatever its state directory. */
 export function isShimBind(source: string, target: string): boolean {
   return (
     shimTargets.some((each) => each === target) && shimModes.some((mode) => source.endsWith(`/shim/${mode}`))
@@ -56,7 +56,7 @@ export function findShim(mounts: readonly { Source?: string; Destination: string
   return mount && { source: mount.Source ?? '', target: mount.Destination };
 }
 
-/** What the shim found when it looked for its command, of which the engine would have failed to start it. */
+/** Why the shim found no command to run, where the engine would have failed to start it. */
 export interface ShimFinding {
   /** no folder of PATH has it; its path can't be looked at; it is a directory; it must not be run */
   kind: 'path' | 'stat' | 'directory' | 'access';
@@ -67,7 +67,7 @@ export interface ShimFinding {
 const findingKinds = { p: 'path', s: 'stat', d: 'directory', a: 'access' } as const;
 
 /**
- * What the shim says in its own name: `w:ok`, or a letter and an errno.
+ * What the shim reports in its process name: `w:ok`, or a letter and an errno.
  * @returns undefined: it has not looked yet
  */
 export function parseFinding(name: string): ShimFinding | 'runnable' | undefined {

@@ -7,7 +7,7 @@ import { makeRow, noTotals, type Row, replaced, type Totals, totalsKey } from '.
 import type { Entry, Store, Watcher, Write } from './store.ts';
 
 /**
- * The store of one host: LMDB in a folder of its own. A crash at any point leaves the last whole commit. Damage from
+ * The store of one host: LMDB in its own folder. A crash at any point leaves the last complete commit. Damage from
  * outside is found by `repairStore`, before this opens it.
  */
 export class LmdbStore implements Store {
@@ -35,7 +35,7 @@ export class LmdbStore implements Store {
     }
   }
 
-  /** Makes a store of these entries in a folder that is made anew, and closes it. */
+  /** Writes a store with these entries into a new folder, and closes it. */
   static async create(path: string, entries: readonly Entry[]): Promise<void> {
     rmSync(path, { recursive: true, force: true });
     const store = LmdbStore.open(path);

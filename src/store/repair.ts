@@ -9,11 +9,11 @@ import { LmdbStore } from './lmdb.ts';
 import { isSound, noTotals, type Row, replaced, type Totals, totalsKey } from './row.ts';
 import type { Entry } from './store.ts';
 
-/** What was found of a store that is not what was written. */
+/** What a repair found. */
 export interface Damage {
-  /** rows that are as they were written */
+  /** undamaged rows */
   sound: number;
-  /** where all of it is kept */
+  /** where the damaged store is kept */
   keptAt: string;
 }
 
@@ -36,7 +36,7 @@ const salvage = join(
  */
 export async function repairStore(path: string): Promise<Damage | undefined> {
   const fresh = `${path}.new`;
-  // Cut off between the two renames below.
+  // Interrupted between the two renames below.
   if (!existsSync(path) && existsSync(fresh)) await rename(fresh, path);
   if (!existsSync(join(path, 'data.mdb')) || isClean(path)) return undefined;
   const { entries, complete } = await readSound(path);
@@ -96,7 +96,7 @@ function parse(line: string): [key?: string, row?: unknown] {
   }
 }
 
-/** Where a store that is damaged is put, for people. */
+/** Says where the damaged store is. */
 export function damageText({ sound, keptAt }: Damage): string {
   return `the state of this host was damaged: ${sound} records could be read, and the rest is recovered from running containers; the damaged files are kept in ${keptAt} until you remove them (${basename(keptAt)})`;
 }

@@ -25,7 +25,7 @@ export function makeRow(key: string, value: string, revision: number): Row {
   return { value, revision, sum: sumOf(key, value, revision) };
 }
 
-/** True for a row that is as it was written. */
+/** True for an undamaged row. */
 export function isSound(key: string, row: unknown): row is Required<Row> {
   const { value, revision, sum } = (row ?? {}) as Partial<Row>;
   return typeof value === 'string' && typeof revision === 'number' && sum === sumOf(key, value, revision);
@@ -33,7 +33,7 @@ export function isSound(key: string, row: unknown): row is Required<Row> {
 
 export const noTotals: Totals = { revision: 0, count: 0, sum: '0'.repeat(16) };
 
-/** The totals once a row took another's place; undefined: there is none. */
+/** The totals after replacing one row by another; undefined: no row. */
 export function replaced(totals: Totals, before: Row | undefined, now: Row | undefined): Totals {
   const sum = [before?.sum, now?.sum].reduce(
     (all, one) => all ^ BigInt(`0x${one ?? 0}`),

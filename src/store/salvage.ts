@@ -25,7 +25,7 @@ function print(line: string): void {
     try {
       written += writeSync(1, bytes, written);
     } catch (error) {
-      // The pipe is full; who reads it is behind.
+      // The pipe is full; the reader is behind.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     }
   }

@@ -36,7 +36,7 @@ export class EtcdLease {
     this.#kept.set(key, value);
   }
 
-  /** @returns takes it back, unless the key has got another value meanwhile */
+  /** @returns an undo, which does nothing if the key has a new value */
   forget(key: string): () => void {
     const value = this.#kept.get(key);
     this.#kept.delete(key);
@@ -77,7 +77,7 @@ export class EtcdLease {
     this.#kept.delete(key.toString());
   }
 
-  /** Ends the lease, and its keys with it. */
+  /** Revokes the lease, and its keys with it. */
   async revoke(session: EtcdSession): Promise<void> {
     const ID = this.#id;
     if (ID === undefined) return;

@@ -57,7 +57,7 @@ interface Outgoing {
 let sessions = 0;
 
 /**
- * One connection to one member of etcd. It lives until the first sign of trouble, and is never mended: whoever
+ * One connection to one member of etcd. It lives until the first sign of trouble, and is never repaired: whoever
  * uses it makes another, perhaps to another member, and starts all streams afresh.
  */
 export class EtcdSession {
@@ -65,7 +65,7 @@ export class EtcdSession {
   readonly #client: Etcd3;
   readonly #end = new AbortController();
   readonly #access: EtcdAccess;
-  /** What every call carries; empty: nothing. */
+  /** The token that every call carries; may be empty. */
   #token = '';
   #login: Promise<void> | undefined;
 
@@ -95,7 +95,7 @@ export class EtcdSession {
     });
   }
 
-  /** Aborted, with the reason, when this session is of no more use. */
+  /** Aborted, with the reason, when this session is over. */
   get ended(): AbortSignal {
     return this.#end.signal;
   }

@@ -10,10 +10,10 @@ const holder = v.object({
   address: ip,
 });
 
-/** The daemon that has a host's name now. */
+/** The daemon that holds a host's name. */
 export type Holder = v.InferOutput<typeof holder>;
 
-/** `alive/<name>`: the only thing that a host keeps under its lease. Who puts it there first has the name. */
+/** `alive/<name>`: the only key under a host's lease. Whoever writes it first has the name. */
 export const aliveRecord = new RecordKind({
   prefix: 'alive/',
   key: peerName as v.GenericSchema<string, string>,

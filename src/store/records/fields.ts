@@ -1,4 +1,4 @@
-/** What fields of records are made of. Each check is the model's own. */
+/** Schemas of records' fields. Each check is the model's own. */
 import * as v from 'valibot';
 import { Cidr, type Ip, isIp } from '../../model/address.ts';
 import { isMac, type Mac } from '../../model/mac.ts';

@@ -8,7 +8,7 @@ const line = v.pipe(
   v.regex(/^[0-9a-fA-F.:]+\t[^\s#][^\n\r#]*$/, 'not a line of a hosts file'),
 );
 
-/** `hosts/<container>`: the container's hosts file, and the lines in it that are ours. */
+/** `hosts/<container>`: the container's hosts file, and our lines in it. */
 export const hostsRecord = new RecordKind({
   prefix: 'hosts/',
   key: owner as v.GenericSchema<string, string>,

@@ -9,7 +9,7 @@ const choice = v.object({
   dns: v.boolean(),
 });
 
-/** `override/<container>`: what `attach` and `detach` made of it. */
+/** `override/<container>`: what `attach` and `detach` changed. */
 export const overrideRecord = new RecordKind({
   prefix: 'override/',
   key: owner as v.GenericSchema<string, string>,

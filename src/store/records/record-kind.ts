@@ -20,7 +20,7 @@ export interface RecordKindOptions<Key, Value> {
 }
 
 /**
- * One kind of record in a store: where it is kept, and what a record must be. Its values are JSON. Whatever comes
+ * One kind of record in a store: its prefix and its schema. Its values are JSON. Whatever comes
  * from a store is parsed by one of these before anything else sees it; the types are those of the schemas.
  */
 export class RecordKind<Key, Value> {

@@ -2,16 +2,16 @@ import type { Logger } from '../../lib/log.ts';
 import type { Entry } from '../store.ts';
 import type { RecordKind, StoredRecord } from './record-kind.ts';
 
-/** Bad records that are remembered, lest each be told of whenever it is read. */
+/** Bad records to remember, so that each is logged only once. */
 const mostRemembered = 10_000;
-/** Of a bad value as much as a log line takes. */
+/** Characters of a bad value in a log line. */
 const shown = 200;
 
-/** The door through which records of one kind come out of a store: typed, or left out with one line in the log. */
+/** Reads records of one kind from a store: typed, or ignored with one line in the log. */
 export class RecordReader<Key, Value> {
   readonly #kind: RecordKind<Key, Value>;
   readonly #logger: Logger;
-  /** key to the bad value that the log tells of */
+  /** key to the bad value in the log */
   readonly #told = new Map<string, string>();
 
   constructor(kind: RecordKind<Key, Value>, logger: Logger) {

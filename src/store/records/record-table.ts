@@ -14,14 +14,14 @@ export interface RecordTableDeps<Key, Value> {
   ) => void;
   /** Told after each change, and after each time that all was read, once everything of it was told. */
   settled: (all: boolean) => void;
-  /** ms for which a record stays that is missing when all is read anew; 0 if absent */
+  /** ms for which a record that is missing after a full read stays; 0 if absent */
   grace?: number;
   signal: AbortSignal;
   logger: Logger;
 }
 
 /**
- * The records of one kind, as a store tells of them. A record that somebody deletes goes at once. One that is just
+ * A live table of one kind of record. A record that somebody deletes goes at once. One that is just
  * not there any more when all is read anew may be put back by whoever it belongs to, after the store lost data: it
  * stays for a while.
  */
@@ -42,7 +42,7 @@ export class RecordTable<Key, Value> implements Watcher {
     return this.#records.get(key);
   }
 
-  /** As {@link get}, but without what the store has lost. */
+  /** Like {@link get}, but without records the store has lost. */
   present(key: string): StoredRecord<Key, Value> | undefined {
     return this.#missing.has(key) ? undefined : this.#records.get(key);
   }

@@ -11,7 +11,7 @@ const settings = v.object({
   domain: hostname,
   /** sealed with the password; null: the cluster is not encrypted */
   proof: v.nullable(base64),
-  /** random, of this cluster: what the key is derived with, beside the password */
+  /** random, for deriving the key from the password */
   salt: base64,
 });
 
