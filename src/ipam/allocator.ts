@@ -8,10 +8,10 @@ import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { Range, Space } from './space.ts';
 
-/** The range of a host that gives out no addresses: only those that are named are used. */
+/** The range of a host that allocates no addresses: only those given by users. */
 export const noRange = new Cidr(0, 32);
 
-/** An address that somebody holds. */
+/** An address in use. */
 export interface Holding {
   /** container id, or `weave:expose` */
   owner: string;
@@ -45,7 +45,7 @@ export class Allocator {
     this.#space = fields.space;
   }
 
-  /** Reads back what was handed out before. */
+  /** Reads back earlier allocations. */
   static async load(fields: {
     range: Cidr;
     defaultSubnet: Cidr;
@@ -98,7 +98,7 @@ export class Allocator {
     }
   }
 
-  /** This very address. Outside the range it is nobody's to manage, and just given back. */
+  /** Exactly this address. Outside the range it is unmanaged, and just returned. */
   async claim(owner: string, cidr: Cidr): Promise<Cidr> {
     if (!this.range.contains(cidr.ip)) return cidr;
     if (cidr.prefix < 31 && (cidr.ip === cidr.first || cidr.ip === cidr.last)) {
@@ -131,7 +131,7 @@ export class Allocator {
     return true;
   }
 
-  /** Gives back one address of an owner, or all of them. @returns those that were given back */
+  /** Releases one address of an owner, or all of them. @returns those released */
   async release(owner: string, ip?: Ip4): Promise<Cidr[]> {
     const gone = [...(this.#owners.get(owner) ?? [])].filter(
       (held) => ip === undefined || held.cidr.ip === ip,

@@ -20,7 +20,7 @@ import {
 } from './grid.ts';
 import { OwnBlocks } from './own-blocks.ts';
 
-/** Who knows which addresses are in use on this host. */
+/** Knows which addresses are in use on this host. */
 export type Holder = Pick<Allocator, 'isHeld' | 'owners' | 'owned'>;
 
 /** Where a {@link Ledger} is kept. */

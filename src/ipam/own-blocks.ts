@@ -56,7 +56,7 @@ export class OwnBlocks {
     return this.#cells.get(cellOf(ip))?.[ip - cellOf(ip)] !== undefined;
   }
 
-  /** Gives up what `slots` says is not this host's: at once, and for good when it resolves. */
+  /** Gives up what is not this host's by `slots`: at once, and durably once it resolves. */
   async shrink(cell: Ip4, slots: Slots): Promise<void> {
     const before = this.#slots(cell);
     const after = before.map((mine, i) => (slots[i] === this.#peer ? mine : undefined));
@@ -65,7 +65,7 @@ export class OwnBlocks {
     await this.#save(cell, after);
   }
 
-  /** Takes over what `slots` says is this host's; it may be given once it is on disk. */
+  /** Takes over what is this host's by `slots`; it may be allocated once it is on disk. */
   async grow(cell: Ip4, slots: Slots): Promise<void> {
     const after = slots.map((owner) => (owner === this.#peer ? owner : undefined));
     if (same(this.#slots(cell), after)) return;

@@ -24,7 +24,7 @@ export class Wants {
     this.#signal = fields.signal;
   }
 
-  /** Asks one owner. Resolves when it has answered, or when the time is over. */
+  /** Asks one owner. Resolves when it has answered, or on timeout. */
   async ask(owner: string, { first, last }: Range): Promise<void> {
     const name = `${owner}/${this.#peer}/${randomUUID()}`;
     const key = wantRecord.keyOf(name);
@@ -46,7 +46,7 @@ export class Wants {
     this.#store.commit([{ key, value: null }]).catch(() => {});
   }
 
-  /** Answers what others ask of this host. @param offer gives some of the range to the asker, if it can */
+  /** Answers other hosts' requests. @param offer gives some of the range to the asker, if it can */
   async serve(offer: (asker: string, range: Range) => Promise<void>, logger: Logger): Promise<void> {
     const reader = new RecordReader(wantRecord, logger);
     const answer = async (key: string, value: string) => {

@@ -40,7 +40,7 @@ export async function ensureBridge(ip: IpBatch, { mtu, mac }: { mtu: number; mac
   return link;
 }
 
-/** Takes away the bridge and every veth of ours, wherever its peer is. */
+/** Removes the bridge and all our veths, wherever their peers are. */
 export async function removeBridge(ip: IpBatch): Promise<void> {
   const names = (await queryJson<Link>(['ip', 'link', 'show'])).map((link) => link.ifname);
   const ours = names.filter((name) => name === bridgeName || name.startsWith('vethwe'));
@@ -49,6 +49,6 @@ export async function removeBridge(ip: IpBatch): Promise<void> {
 
 /** accept_ra 0: no router advertisement from a container may give the host a route. */
 export async function noRouterAdvertisements(link: string): Promise<void> {
-  // Where IPv6 is off there is no such file, and nothing to refuse.
+  // Without IPv6 there is no such file, and nothing to refuse.
   await writeFile(`/proc/sys/net/ipv6/conf/${link}/accept_ra`, '0').catch(() => {});
 }

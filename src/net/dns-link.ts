@@ -1,7 +1,7 @@
 import { bridgeName } from './bridge.ts';
 import type { IpBatch } from './ip.ts';
 
-/** Where our name server is for containers that have no way to the host but ethwe. Link-local, and on every host. */
+/** Our name server's address for containers that reach the host only through ethwe. Link-local, on every host. */
 export const dnsLinkAddress = '169.254.77.53';
 
 /** Number of the routing table, and of the rule that leads there. */
@@ -15,7 +15,7 @@ export interface DnsRoute {
 }
 
 /**
- * Puts the address on the bridge. What it answers goes back over the bridge, whatever subnet the asker is in: the host
+ * Puts the address on the bridge. Answers go back over the bridge, whatever the asker's subnet: the host
  * itself has no route there.
  */
 export async function ensureDnsLink(ip: IpBatch): Promise<void> {
@@ -27,7 +27,7 @@ export async function ensureDnsLink(ip: IpBatch): Promise<void> {
   ]);
 }
 
-/** Takes the rule away; address and route go with the bridge. */
+/** Removes the rule; address and route go with the bridge. */
 export async function removeRule(ip: IpBatch): Promise<void> {
   await ip.run([`rule del from ${dnsLinkAddress} lookup ${table} pref ${table}`]);
 }

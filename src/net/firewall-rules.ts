@@ -6,36 +6,36 @@ import { wireguardLink } from './overlay/wireguard.ts';
 /** The rules of one table: our chains in full, and where they are jumped to from. */
 export interface Table {
   name: 'filter' | 'nat';
-  /** our chains: name to rules, each as iptables-save prints it, without `-A CHAIN`; undefined: what it has stays */
+  /** our chains: name to rules as iptables-save prints them, without `-A CHAIN`; undefined: unchanged */
   chains: Readonly<Record<string, readonly string[] | undefined>>;
   /** built-in chain to the jump that must be its first rule */
   jumps: Readonly<Record<string, string>>;
 }
 
-/** An address by which the host takes part, with what containers may do through it. */
+/** An exposed address of the host, and what containers may do through it. */
 export interface Exposure {
   /** `10.32.0.5/12` subnet form, `10.32.0.0/12` */
   subnet: string;
   masquerade: boolean;
 }
 
-/** All that the rules are made of. */
+/** The inputs of the rules. */
 export interface FirewallState {
-  /** the host's links that lead to other hosts; whatever comes by another, lo aside, is a container's */
+  /** the host's links to other hosts; anything from other links, except lo, is a container's */
   outside: readonly string[];
-  /** underlay addresses of the other hosts; undefined: not known yet, and those that were let in stay so */
+  /** underlay addresses of the other hosts; undefined: not known yet, so the existing rules stay */
   peers: readonly string[] | undefined;
-  /** null: frames between hosts go in clear; else to and from all but these they are encrypted */
+  /** null: frames between hosts are in clear; else encrypted, except for these subnets */
   encryption: { trustedSubnets: readonly Cidr[] } | null;
-  /** where the name server listens; null: there is none */
+  /** where the name server listens; null: none */
   dns: { addresses: readonly string[]; port: number; openToOutside: boolean } | null;
-  /** addresses at which containers ask for names, and the servers that answer them there */
+  /** addresses that containers query, and the servers that answer for them */
   dnsRedirects: readonly { from: string; to: string }[];
-  /** TCP ports of ours on the host that containers may not reach */
+  /** our TCP ports on the host, closed to containers */
   closedPorts: readonly number[];
-  /** TCP ports of ours that are for this host alone, on 127.0.0.0/8 */
+  /** our TCP ports for this host alone, on 127.0.0.0/8 */
   loopbackPorts: readonly number[];
-  /** members of the store on other hosts, which containers may not reach either */
+  /** store members on other hosts, also closed to containers */
   storeMembers: readonly { address: string; port: number }[];
   exposed: readonly Exposure[];
 }
@@ -51,7 +51,7 @@ const either = [udp, (ports: string) => tcp(ports)];
 const carried = `${heartbeatPort}:${vxlanPort}`;
 const overlayPorts = `${heartbeatPort}:${wireguardPort}`;
 
-/** Every rule of weavets on a host. docs/security.md tells what for; closed is what nobody has opened. */
+/** All of weavets' rules on a host; docs/security.md explains them. Everything is closed unless opened here. */
 export function tablesOf(state: FirewallState): Table[] {
   return [
     {
@@ -107,14 +107,14 @@ export function tables6Of({ outside, closedPorts }: FirewallState): Table[] {
 
 function inputRules({ outside, encryption, dns, closedPorts, loopbackPorts }: FirewallState): string[] {
   return [
-    // First, for their number: the frames of other hosts. Accepted here, as the host's own policy may be to drop.
+    // Other hosts' frames come first, being the most. Accepted here, as the host's own policy may be DROP.
     ...overlayRules(outside, encryption),
-    // Both, as Weave Net's API over HTTP is at 6784/tcp of loopback.
+    // UDP and TCP, as Weave Net's HTTP API is on 6784/tcp of loopback.
     ...either.map((of) => `-i lo ${of(overlayPorts)} -j ACCEPT`),
     ...either.map((of) => `${of(overlayPorts)} -j DROP`),
     ...(dns ? dnsRules(dns, '-i lo', '-j ACCEPT') : []),
     '-i lo -j RETURN',
-    // The engine may have the kernel route 127.0.0.0/8 between links.
+    // The engine may make the kernel route 127.0.0.0/8 between links.
     ...loopbackPorts.map((port) => `-d 127.0.0.0/8 ${tcp(port)} -j DROP`),
     ...[...outside, ...(encryption ? [wireguardLink] : [])].map((link) => `-i ${link} -g WEAVE-OUTSIDE`),
     ...(dns ? dnsRules(dns, '-j ACCEPT') : []),
@@ -122,7 +122,7 @@ function inputRules({ outside, encryption, dns, closedPorts, loopbackPorts }: Fi
   ];
 }
 
-/** Who may put frames into the network: other hosts by their address, in clear only where that is meant. */
+/** Who may send frames into the network: other hosts by address, in clear only where intended. */
 function overlayRules(outside: readonly string[], encryption: FirewallState['encryption']): string[] {
   const peers = `-j ${peerChain}`;
   if (encryption === null) return outside.map((link) => `-i ${link} ${udp(carried)} ${peers}`);
@@ -146,7 +146,7 @@ function dnsRules(dns: NonNullable<FirewallState['dns']>, ...parts: string[]): s
   );
 }
 
-/** Containers ask at an address that the host no longer has, or has nobody listen on. */
+/** Containers query an address that the host no longer has, or where nobody listens. */
 function redirectRules({ outside, dnsRedirects }: FirewallState): string[] {
   if (dnsRedirects.length === 0) return [];
   return [
@@ -166,17 +166,17 @@ function forwardRules({ outside, storeMembers, closedPorts }: FirewallState): st
     `-o ${bridgeName} -j DROP`,
     `-i ${bridgeName} -j WEAVE-EXPOSE`,
     ...storeMembers.map(({ address, port }) => `-d ${address}/32 ${tcp(port)} ${reject}`),
-    // The same ports where a container of this host has them published.
+    // The same ports, if a container on this host publishes them.
     ...closedPorts.map((port) => `-p tcp -m conntrack --ctstate DNAT --ctorigdstport ${port} ${reject}`),
   ];
 }
 
-/** Rules that a packet may have to pass in one chain of {@link peerChains}. */
+/** Most rules in one chain of {@link peerChains}. */
 const width = 16;
 /** Prefix lengths at which the tree of peers branches. */
 const branches = [16, 24, 28, 32];
 
-/** The other hosts' addresses as a tree of chains, so that a packet passes some ten rules where there are a thousand. */
+/** The other hosts' addresses as a tree of chains: a packet passes some ten rules for a thousand hosts. */
 export function peerChains(addresses: readonly string[]): Record<string, string[]> {
   const chains: Record<string, string[]> = {};
   const grow = (name: string, ips: readonly number[], [prefix = 32, ...deeper]: readonly number[]) => {
@@ -203,7 +203,7 @@ export function peerChains(addresses: readonly string[]): Record<string, string[
   return chains;
 }
 
-/** @param saved what iptables-save prints @returns what iptables-restore must do to get to `tables`; undefined: nothing */
+/** @param saved iptables-save's output @returns iptables-restore's input to get to `tables`; undefined: nothing to do */
 export function restoreScript(tables: readonly Table[], saved: string): string | undefined {
   const parts = tables.flatMap((table) => tableScript(table, linesOf(saved, table.name)));
   return parts.length === 0 ? undefined : [...parts, ''].join('\n');
@@ -239,7 +239,7 @@ function tableScript(table: Table, lines: readonly string[]): string[] {
   ];
 }
 
-/** @param saved what iptables-save prints @returns what takes away every chain of ours and the jumps to them */
+/** @param saved iptables-save's output @returns what removes all our chains and the jumps to them */
 export function removalScript(saved: string): string | undefined {
   const parts = (['filter', 'nat'] as const).flatMap((table) => {
     const lines = linesOf(saved, table);

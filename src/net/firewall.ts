@@ -13,7 +13,7 @@ import {
 type Family = 'iptables' | 'ip6tables';
 
 /**
- * Holds the host's firewall rules, of which {@link tablesOf} knows all, in chains of our own with one jump each from
+ * Maintains the host's firewall rules, those of {@link tablesOf}, in chains of our own with one jump each from
  * the built-in ones; everyone else's rules stay as they are. They stay when the daemon ends, and are compared with what
  * is there each time.
  */
@@ -29,7 +29,7 @@ export class Firewall {
     this.#state = state;
   }
 
-  /** Changes what the rules are made of, and brings them there, if they are not. */
+  /** Changes the rules' inputs, and updates the rules if needed. */
   async set(changes: Partial<FirewallState>): Promise<void> {
     const state = { ...this.#state, ...changes };
     if (this.#applied && isDeepStrictEqual(state, this.#state)) return;
@@ -37,7 +37,7 @@ export class Firewall {
     await this.#ensure();
   }
 
-  /** Brings the rules back where others have changed them. @returns true if so */
+  /** Restores rules that others have changed. @returns true if so */
   keep(): Promise<boolean> {
     return this.#ensure();
   }
@@ -55,7 +55,7 @@ export class Firewall {
   async #apply(): Promise<boolean> {
     const changed = await bring('iptables', tablesOf(this.#state), await runOk(['iptables-save']));
     this.#applied = true;
-    // On a host that is alone, there may be nothing to close by IPv6: then a look at what was left is enough.
+    // On a single host there may be nothing to close over IPv6: then checking for leftovers is enough.
     if (this.#looked6 && this.#state.closedPorts.length === 0) return changed;
     this.#looked6 = true;
     const saved = await saved6();
@@ -72,14 +72,14 @@ async function bring(family: Family, tables: readonly Table[], saved: string): P
   return true;
 }
 
-/** The rules of IPv6; undefined where the kernel has none, or its filter can't be had. */
+/** The IPv6 rules; undefined if the kernel lacks IPv6 or its filter. */
 async function saved6(): Promise<string | undefined> {
   if (!existsSync('/proc/sys/net/ipv6')) return undefined;
   const saved = await run(['ip6tables-save', '-t', 'filter']).catch(() => undefined);
   return saved?.code === 0 ? saved.stdout : undefined;
 }
 
-/** Takes away every chain of ours, and the jumps to them. */
+/** Removes all our chains, and the jumps to them. */
 export async function removeRules(): Promise<void> {
   const remove = async (family: Family, saved: string) => {
     const script = removalScript(saved);

@@ -17,7 +17,7 @@ const payload = Buffer.alloc(1_200);
 const patience = 1_000;
 const pause = 10;
 
-/** What became of a frame between two ports of the bridge; `unsent`: the host did not even send it. */
+/** What happened to a frame between two bridge ports; `unsent`: the host did not even send it. */
 export type Passage = 'passed' | 'dropped' | 'unsent';
 
 /**
@@ -33,7 +33,7 @@ export async function probeForwarding(): Promise<Passage> {
     await ip.runOk(
       ends.map(({ port, link, mac }) => `link add ${port} type veth peer name ${link} address ${mac}`),
     );
-    // What IPv6 says of its own accord would be counted.
+    // IPv6's own frames would be counted.
     for (const { port, link } of ends) await Promise.all([port, link].map(withoutIpv6));
     await ip.runOk([...ends.flatMap(upLines), ...addressLines]);
     await runOk(['bridge', 'fdb', 'replace', receiver.mac, 'dev', receiver.port, 'master', 'static']);
@@ -89,7 +89,7 @@ interface NftObject {
   rule?: { family: string; table: string; chain: string; expr: unknown[] };
 }
 
-/** A sentence on what drops the frames, with the line to type. */
+/** Says what drops the frames, with the line to type. */
 export async function forwardAdvice(): Promise<string> {
   const lead = `the host's firewall drops frames between containers, so they can't reach each other`;
   const chains = await droppingChains();

@@ -17,13 +17,13 @@ interface AddressedLink {
   addr_info: { family: string; local: string; prefixlen: number; scope: string }[];
 }
 
-/** IPv4 addresses of the links that are up, and routes, as they were at one moment. */
+/** A snapshot of the routes, and of the IPv4 addresses of links that are up. */
 export interface HostNetwork {
   links: readonly AddressedLink[];
   routes: readonly Route[];
 }
 
-/** The host's own network, as far as it matters to ours. */
+/** The host's own network, where it matters to ours. */
 export interface Underlay {
   /** the interface's name; undefined: there is none */
   link: string | undefined;
@@ -58,7 +58,7 @@ export async function addressOf(link: string): Promise<string | undefined> {
 }
 
 /**
- * The interface that other hosts are reached by: the one with the given address, else the default route's.
+ * The interface to the other hosts: the one with the given address, else the default route's.
  * @throws WeaveError USAGE when no interface that is up has the given address
  */
 export function underlayOf({ links, routes }: HostNetwork, given?: string): Underlay {
@@ -101,7 +101,7 @@ function isInnerBridge(link: string): boolean {
   );
 }
 
-/** True for an address of a link that leads to other hosts. */
+/** True for an address on a link to other hosts. */
 export function isOutside(address: string, { links }: HostNetwork, outside: readonly string[]): boolean {
   return links.some(
     ({ ifname, addr_info }) => outside.includes(ifname) && addr_info.some(({ local }) => local === address),

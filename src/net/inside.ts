@@ -57,7 +57,7 @@ export class Inside {
     this.#child = spawn('sh', ['-c', waiting, script], { stdio: ['pipe', 'ignore', 'pipe', 'pipe'] });
     this.#ended = ended(this.#child);
     this.#ended.catch(() => {}); // met in `end`
-    // Without descriptors left there are none; that it could not be started is told by `end`.
+    // Without free descriptors there are none; `end` reports that it could not be started.
     for (const pipe of this.#child.stdio ?? []) pipe?.on('error', () => {});
   }
 

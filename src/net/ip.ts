@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { WeaveError } from '../lib/errors.ts';
 import { hasControls, hung, runOk, spawnError, toolDeadline } from '../lib/exec.ts';
 
-/** A line of a batch that failed, and what the tool said of it. */
+/** A failed line of a batch, and the tool's message. */
 export interface Failure {
   line: string;
   message: string;
@@ -25,7 +25,7 @@ const endOfJob = {
   bridge: 'fdb del 00:00:00:00:00:00 dev weavets-sync',
 } as const;
 
-/** Lines that go as one job: many at once are parted, so that what takes long is told from what hangs. */
+/** Lines per job: long lists are split, so that slow is distinguished from hung. */
 const jobLines = 256;
 /** ms that a line may take beside the deadline of its job: to take a link away waits for all processors */
 const lineDeadline = 100;
@@ -126,12 +126,12 @@ export class IpBatch {
       const at = this.#jobs[0]?.lines.join('; ') ?? '';
       this.#ended(child, new WeaveError('TOOL_FAILED', `${text}; at: ${at.slice(0, 500)}`));
     });
-    // The daemon must be able to end while the batch idles.
+    // An idle batch must not keep the daemon from ending.
     child.unref();
     return child;
   }
 
-  /** The tool is of no more use: its first job fails, the others go to the next one. */
+  /** The tool is gone: its first job fails, the others go to the next one. */
   #ended(child: ChildProcessWithoutNullStreams, error: Error): void {
     if (this.#child !== child) return;
     this.#child = undefined;
@@ -139,7 +139,7 @@ export class IpBatch {
     this.#stderr = '';
     this.#messages = [];
     this.#failures = [];
-    // What can't be started at all fails for all.
+    // If it can't be started at all, all jobs fail.
     const failing = this.#jobs.splice(0, child.pid === undefined ? this.#jobs.length : 1);
     for (const job of failing) job.failed(error);
     if (this.#jobs.length > 0) this.#send(0);

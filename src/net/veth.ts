@@ -11,7 +11,7 @@ import { batchText, type IpBatch } from './ip.ts';
 
 /** Name of the interface inside a container. */
 export const containerLink = 'ethwe';
-/** Above that of every interface of the engine, so that `ip a` lists ethwe behind eth0. */
+/** Higher than the engine's interfaces, so that `ip a` lists ethwe after eth0. */
 const containerIndex = 65_536;
 const hostPrefix = 'vethwepl';
 
@@ -30,7 +30,7 @@ export function macOf(containerId: string): Mac {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':') as Mac;
 }
 
-/** A process in the container's network namespace, held so that its pid is no other's meanwhile. */
+/** A process in the container's network namespace, held so that its pid can't be reused meanwhile. */
 export interface NetnsProcess {
   readonly pid: number;
   readonly alive: boolean;
@@ -46,19 +46,19 @@ export interface VethSpec {
   /** of ethwe */
   mac: string;
   cidrs: readonly Cidr[];
-  /** 224.0.0.0/4 by ethwe, and only from the container's own subnets */
+  /** route 224.0.0.0/4 through ethwe, and accept it only from the container's own subnets */
   multicast: boolean;
-  /** the way to our name server, if there is no other */
+  /** the route to our name server, if there is no other */
   dnsRoute?: DnsRoute | undefined;
   /** begun beforehand; it ends with this */
   inside?: Inside | undefined;
 }
 
-/** A link that has all but its `up`. */
+/** A link that is complete but for its `up`. */
 export interface PreparedVeth {
   /** @throws WeaveError TOOL_FAILED */
   up(): Promise<void>;
-  /** Ends what waits for the `up`; the link stays. */
+  /** Cancels the pending `up`; the link stays. */
   abandon(): void;
 }
 
@@ -74,8 +74,8 @@ export class Veths {
   }
 
   /**
-   * Makes a container's link with all that belongs to it, save that ethwe is up; brings what is half there to this
-   * state too.
+   * Makes a container's link with everything that belongs to it, except that ethwe is not up; completes
+   * one that is half made.
    * @throws WeaveError TOOL_FAILED
    */
   async prepare(spec: VethSpec): Promise<PreparedVeth> {
@@ -87,7 +87,7 @@ export class Veths {
       quietHostEnd(host);
       await this.#ip.runOk([
         `link set ${host} alias ${spec.containerId} master ${bridgeName} up`,
-        // A container may reach itself by an address that is translated back to it on the bridge.
+        // Hairpin: a container may reach itself by an address that is translated back on the bridge.
         `link set ${host} type bridge_slave hairpin on`,
       ]);
     } catch (error) {
@@ -105,18 +105,18 @@ export class Veths {
     };
   }
 
-  /** Takes addresses from a container's ethwe; the link stays. */
+  /** Removes addresses from a container's ethwe; the link stays. */
   async removeAddresses(container: NetnsProcess, cidrs: readonly Cidr[]): Promise<void> {
     const input = batchText(cidrs.map((cidr) => `addr del ${cidr} dev ${containerLink}`));
     await inNetns(container, ['ip', '-force', '-batch', '-'], input);
   }
 
-  /** Takes ethwe from a container, if it is there. */
+  /** Removes a container's ethwe, if it exists. */
   async remove(pid: number): Promise<void> {
     if (linkExists(hostLink(pid))) await this.#ip.run([`link del ${hostLink(pid)}`]);
   }
 
-  /** Takes a container's multicast rules away, which would outlive its link. */
+  /** Removes a container's multicast rules, which would outlive its link. */
   async removeRules(container: NetnsProcess): Promise<void> {
     const lines = ['*filter', `-D INPUT ${jump}`, `-F ${chain}`, `-X ${chain}`, 'COMMIT'];
     await inNetns(container, ['iptables-restore', '--noflush', '--wait'], batchText(lines));
@@ -134,7 +134,7 @@ export class Veths {
     for (let attempt = 1; ; attempt++) {
       const line = make(`index ${this.#nextIndex()}`, `index ${containerIndex}`);
       if ((await this.#ip.run([line])).length === 0) break;
-      // Other links have these indices, on the host or in the container: then as the kernel gives them.
+      // If the indices are taken, on the host or in the container, the kernel chooses.
       if (attempt === 3) {
         await this.#ip.runOk([make('', '')]);
         break;
@@ -154,14 +154,14 @@ export class Veths {
   }
 }
 
-/** Pids by which containers' links on this host are named, whoever made them. */
+/** Pids in the names of containers' links on this host, whoever made them. */
 export function vethPids(): number[] {
   return linkNames()
     .filter((name) => name.startsWith(hostPrefix))
     .map((name) => Number(name.slice(hostPrefix.length)));
 }
 
-/** Id of the container whose link it is; empty when nobody has written it there yet. */
+/** Id of the link's container; empty if not written yet. */
 export function vethOwner(pid: number): string {
   return linkFile(hostLink(pid), 'ifalias');
 }
@@ -184,7 +184,7 @@ function linkFile(name: string, file: string): string {
 }
 
 /**
- * A port of the bridge has no IPv6 of its own: else each new one would send some ten multicast frames to all others,
+ * Bridge ports have no IPv6: each new one would send some ten multicast frames to all others,
  * and the host would take router advertisements from containers.
  */
 function quietHostEnd(host: string): void {
@@ -210,7 +210,7 @@ function enter(spec: VethSpec, isNew: boolean): Inside {
   return inside;
 }
 
-/** Multicast on ethwe is let in only from the subnets that the container is in. */
+/** Multicast on ethwe is accepted only from the container's own subnets. */
 function multicastRules({ cidrs }: VethSpec, isNew: boolean): string {
   return [
     '*filter',
@@ -227,7 +227,7 @@ function multicastRules({ cidrs }: VethSpec, isNew: boolean): string {
 function lastLines({ mac, multicast, dnsRoute }: VethSpec, isNew: boolean): string[] {
   return [
     `link set ${containerLink} up`,
-    // It was up already: setting its address announces it anew.
+    // It was up already: setting its address announces it again.
     ...(isNew ? [] : [`link set ${containerLink} address ${mac}`]),
     ...(dnsRoute
       ? [

@@ -3,7 +3,7 @@ import { parseIp } from '../../model/address.ts';
 import { vxlanPort } from '../../model/ports.ts';
 
 /**
- * Tells the containers of this host that an IP is now at a MAC on another host. The bridge keeps ARP from crossing
+ * Tells this host's containers that an IP now has a MAC on another host. The bridge keeps ARP from crossing
  * hosts, gratuitous ARP too, and a container would go on sending to the former owner for seconds. So the frame is made
  * here: VXLAN to this host's own address, which the kernel takes for one that came from outside.
  */
@@ -11,14 +11,14 @@ export class Announcer {
   readonly #socket: Socket;
   readonly #vni: number;
   #closed = false;
-  /** never, if this host has lost its address */
+  /** never resolves if this host has lost its address */
   readonly #connected: Promise<void>;
 
   /** @param local underlay address of this host's VXLAN link */
   constructor({ local, vni }: { local: string; vni: number }) {
     this.#vni = vni;
     this.#socket = createSocket('udp4').unref();
-    // Best effort: without it, neighbours find out by themselves some seconds later.
+    // Best effort: without it, neighbours find out some seconds later.
     this.#socket.on('error', () => {});
     // Connected, it hears nobody else: no port is open to the network.
     this.#connected = new Promise((done) => this.#socket.connect(vxlanPort, local, done));

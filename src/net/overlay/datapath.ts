@@ -23,16 +23,16 @@ export interface PeerEndpoint {
   publicKey?: string;
 }
 
-/** How things stand between this host and another. */
+/** The state of the link between this host and another. */
 export interface PeerState {
   peer: PeerEndpoint;
   state: 'established' | 'pending' | 'failed';
   carrier: 'vxlan' | 'encrypted wireguard';
-  /** what is the matter, in words; empty when all is well */
+  /** what is wrong, in words; empty if nothing is */
   text: string;
 }
 
-/** Lets other hosts' frames in. */
+/** Accepts other hosts' frames. */
 export interface Guard {
   /** @param changes `peers`: underlay addresses of all other hosts */
   set(changes: { peers: readonly string[] }): Promise<void>;
@@ -69,9 +69,9 @@ export class Datapath {
   #heartbeat: Heartbeat | undefined;
   #wireguard: Wireguard | undefined;
   #peers: readonly PeerEndpoint[] = [];
-  /** false: what was last given to {@link setPeers} did not all take effect */
+  /** false: the last {@link setPeers} did not fully take effect */
   #peersSet = true;
-  /** how the links were when they were last brought to their state */
+  /** the links as of the last repair */
   #links = '';
 
   constructor(options: DatapathOptions) {
@@ -92,7 +92,7 @@ export class Datapath {
   }
 
   /**
-   * Brings links and rules to their state; forwarding is touched once peers and entries were given.
+   * Sets up links and rules; forwarding is touched once peers and entries are given.
    * @throws WeaveError TOOL_MISSING, TOOL_FAILED, ADDRESS_IN_USE
    */
   async start(): Promise<void> {
@@ -109,7 +109,7 @@ export class Datapath {
   }
 
   /**
-   * Sets right what others have changed: links that are not the ones they were, are down or have left the bridge; and
+   * Repairs what others have changed: links that were replaced, are down or have left the bridge; and
    * what could not be programmed before. @returns true if links were
    */
   async repair(): Promise<boolean> {
@@ -122,7 +122,7 @@ export class Datapath {
     return links;
   }
 
-  /** Sets all other hosts. Entries of a host that is not among them have no effect, until it is. */
+  /** Sets all other hosts. Entries of a host take effect once it is among them. */
   async setPeers(peers: readonly PeerEndpoint[]): Promise<void> {
     this.#peers = peers;
     this.#peersSet = false;
@@ -148,12 +148,12 @@ export class Datapath {
     return this.#forwarding.put(entry);
   }
 
-  /** @param peer who had it: what another has by now stays */
+  /** @param peer the former owner: an entry that another has by now stays */
   deleteRemote(mac: string, peer: string): Promise<void> {
     return this.#forwarding.delete(mac, peer);
   }
 
-  /** Of every peer, in their order. */
+  /** The state of each peer, in order. */
   state(): PeerState[] {
     return this.#peers.map((peer) => {
       const carrier = this.#isEncrypted(peer.address) ? 'encrypted wireguard' : 'vxlan';
@@ -171,7 +171,7 @@ export class Datapath {
     });
   }
 
-  /** Ends what runs in this process, or for it; forwarding by the kernel goes on. */
+  /** Ends everything that runs in or for this process; the kernel keeps forwarding. */
   async stop(): Promise<void> {
     this.#heartbeat?.close();
     this.#announcer.close();
@@ -186,7 +186,7 @@ export class Datapath {
 
   async #ensureLinks(): Promise<void> {
     const { kind, vni, address, mtu } = this.#options;
-    // Batches of their own: a batch that has known a link of the same name may know a wrong index.
+    // Separate batches: one that has seen an earlier link of that name may have a stale index.
     const [ip, bridge] = [new IpBatch(), new IpBatch('bridge')];
     try {
       await ensureVxlan(ip, { vni, local: address, mtu });
@@ -223,7 +223,7 @@ export class Datapath {
   }
 }
 
-/** Takes away all links and rules of a datapath, whoever made them. */
+/** Removes all links and rules of a datapath, whoever made them. */
 export async function removeDatapath(): Promise<void> {
   const ip = new IpBatch();
   try {

@@ -18,7 +18,7 @@ export interface RemoteEntry {
 /** The destination that stands for broadcast, multicast: each of its entries gets a copy. */
 const anyMac = '00:00:00:00:00:00';
 
-/** ms between looks at whether others have taken entries away: at least, and for each entry. */
+/** ms between checks for entries removed by others: at least, and per entry. */
 const lookInterval = { least: 60_000, entry: 12 };
 
 interface FdbEntry {
@@ -30,7 +30,7 @@ interface FdbEntry {
   state?: string;
 }
 
-/** What the kernel was last known to have. */
+/** The kernel's last known entries. */
 interface Programmed {
   /** underlay addresses that broadcasts go to */
   floods: Set<string>;
@@ -77,13 +77,13 @@ export class Forwarding {
     this.#announcer = announcer;
   }
 
-  /** Forgets what is programmed: the next flush reads it from the kernel, and mends all of it. */
+  /** Forgets what is programmed: the next flush reads it from the kernel, and repairs everything. */
   reload(): Promise<void> {
     this.#programmed = undefined;
     return this.#flush();
   }
 
-  /** Tries again if something could not be programmed; now and then looks whether the kernel still has all. */
+  /** Retries what could not be programmed; now and then checks that the kernel still has everything. */
   async repair(): Promise<void> {
     if (this.#programmed && performance.now() < this.#nextLook) return;
     await this.reload();
@@ -115,7 +115,7 @@ export class Forwarding {
 
   /** Adds an entry, or changes that of the same MAC. */
   put(entry: RemoteEntry): Promise<void> {
-    // Containers here may still remember who had the address before.
+    // Containers here may still remember the address's former owner.
     for (const ip of entry.ips) this.#toAnnounce.add(ip);
     this.#put(entry);
     return this.#flush();
@@ -167,7 +167,7 @@ export class Forwarding {
   }
 
   async #apply(): Promise<void> {
-    // What a former run has left goes on working until it is known what to put in its place.
+    // An earlier run's entries stay in use until their replacement is known.
     if (this.#peers === undefined || !this.#entriesKnown) return;
     this.#programmed ??= await this.#read();
     const programmed = this.#programmed;
@@ -224,7 +224,7 @@ export class Forwarding {
     return lines;
   }
 
-  /** Reads what the kernel has, and marks all of it, and all that is wanted, to be compared. */
+  /** Reads the kernel's entries, and marks them and the wanted ones for comparison. */
   async #read(): Promise<Programmed> {
     // The links may be new ones, of which the old batches know the old index.
     this.close();
@@ -245,7 +245,7 @@ export class Forwarding {
       'nud',
       'permanent',
     ]);
-    // Of 100,000 entries this takes a second, in which nothing else is served.
+    // For 100,000 entries this takes a second, during which nothing else is served.
     const pause = Math.max(lookInterval.least, lookInterval.entry * this.#entries.size);
     this.#nextLook = performance.now() + pause;
     const programmed: Programmed = {

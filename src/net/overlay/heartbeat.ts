@@ -3,19 +3,19 @@ import { once } from 'node:events';
 import { WeaveError } from '../../lib/errors.ts';
 import { heartbeatPort } from '../../model/ports.ts';
 
-/** How far the way to a peer is known to work, both directions. */
+/** Whether the path to a peer is known to work, in both directions. */
 export type Reach = 'pending' | 'established' | 'failed';
 
 /** ms */
 const interval = 2_000;
-/** Parts of the interval, in each of which some of the peers are asked: of a thousand answers at once some are lost. */
+/** Slices of the interval, with some peers asked in each: of a thousand answers at once some are lost. */
 const turns = 10;
-/** ms without an answer, after which the way counts as failed */
+/** ms without an answer after which the path counts as failed */
 const patience = 7_000;
 const ask = Buffer.from('weavets?');
 const answer = Buffer.from('weavets!');
 
-/** Asks each peer every two seconds; VXLAN itself would not tell that nobody is at the other end. */
+/** Asks each peer every two seconds; VXLAN itself can't tell that nobody is at the other end. */
 export class Heartbeat {
   readonly #socket: Socket;
   /** address to when it was first asked, and when it last answered; ms */
@@ -84,7 +84,7 @@ export class Heartbeat {
   }
 
   #send(message: Buffer, address: string): void {
-    // A lost one is what this is there to notice.
+    // Noticing lost ones is the point.
     this.#socket.send(message, heartbeatPort, address, () => {});
   }
 }

@@ -17,7 +17,7 @@ const ovsPortPeer = 'vethwe-datapath';
 const vsctl = ['ovs-vsctl', '--timeout=10'] as const;
 
 /**
- * Makes the Open vSwitch `datapath` with the VXLAN link and the veth to the bridge in it, or mends what is there: its
+ * Makes the Open vSwitch `datapath` with the VXLAN link and the veth to the bridge in it, or repairs it: its
  * database outlives a reboot, the links don't. The VXLAN link must be there.
  * @throws WeaveError TOOL_MISSING, TOOL_FAILED when Open vSwitch does not run
  */
@@ -34,10 +34,10 @@ export async function ensureOvs(ip: IpBatch, mtu: number): Promise<void> {
   for (const port of [ovsPortPeer, vxlanLink]) await ensurePort(port);
 }
 
-/** Takes away all of it but the VXLAN link. */
+/** Removes everything but the VXLAN link. */
 export async function removeOvs(ip: IpBatch): Promise<void> {
   if (linkExists(ovsPort)) await ip.run([`link del ${ovsPort}`]);
-  // Where Open vSwitch doesn't run, or is not installed, there is nothing left to take away.
+  // If Open vSwitch isn't running or installed, there is nothing left to remove.
   if (existsSync('/var/run/openvswitch/db.sock'))
     await run([...vsctl, '--if-exists', 'del-br', ovsBridge]).catch(() => {});
 }
@@ -52,7 +52,7 @@ async function checkRuns(): Promise<void> {
     throw new WeaveError('TOOL_FAILED', `ovs-vswitchd does not answer; ${start}: ${daemon.stderr.trim()}`);
 }
 
-/** @returns the kernel's datapath where the kernel has it, as in Weave Net; else Open vSwitch's own */
+/** @returns the kernel's datapath if the kernel has it, as in Weave Net, else Open vSwitch's own */
 async function ensureBridge(mtu: number): Promise<'system' | 'netdev'> {
   const type = existsSync('/sys/module/openvswitch') ? 'system' : 'netdev';
   const there = await run([...vsctl, 'get', 'Bridge', ovsBridge, 'datapath_type']);

@@ -22,7 +22,7 @@ export interface VxlanSpec {
   mtu: number;
 }
 
-/** MTU of the containers' network: the one that was asked for, or what an underlay leaves. All in bytes. */
+/** MTU of the containers' network: the requested one, or what the underlay leaves. All in bytes. */
 export function datapathMtu(given: {
   underlay: number;
   asked: number | null;
@@ -57,7 +57,7 @@ export async function ensureVxlan(ip: IpBatch, { vni, local, mtu }: VxlanSpec): 
 }
 
 /**
- * Puts a link on the bridge as the port towards the other hosts: what has no entry doesn't leave by it, save
+ * Makes a link the bridge's port towards the other hosts: frames without an entry don't leave by it, except
  * broadcast and multicast, and ARP that the bridge can answer for it stays at home.
  */
 export async function ensureOverlayPort(ip: IpBatch, bridge: IpBatch, port: string): Promise<void> {

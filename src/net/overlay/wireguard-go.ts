@@ -14,7 +14,7 @@ const startTimeout = 10_000;
 
 const socketOf = (link: string) => `/var/run/wireguard/${link}.sock`;
 
-/** True when a process of a former run serves the link. */
+/** True if an earlier run's process serves the link. */
 export async function isServed(link: string): Promise<boolean> {
   return linkExists(link) && (await run(['wg', 'show', link, 'public-key'])).code === 0;
 }
@@ -53,7 +53,7 @@ async function untilServed(child: ChildProcess, link: string): Promise<void> {
   }
 }
 
-/** Holds a connection to the process, whoever started it; it ends with the process. Resolves then, or by the signal. */
+/** Waits for the process, whoever started it, to end (its connection closes), or for the signal. */
 export async function userspaceEnded(link: string, signal: AbortSignal): Promise<void> {
   const socket = createConnection(socketOf(link)).unref();
   const stop = () => socket.destroy();
@@ -65,7 +65,7 @@ export async function userspaceEnded(link: string, signal: AbortSignal): Promise
   signal.removeEventListener('abort', stop);
 }
 
-/** It ends when its link goes, and takes its socket with it; a new one must come after that. */
+/** It ends when its link goes, and removes its socket; only then can a new one start. */
 export async function removeUserspace(link: string): Promise<void> {
   const served = await isServed(link);
   if (linkExists(link)) await runOk(['ip', 'link', 'del', link]);

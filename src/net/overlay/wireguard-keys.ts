@@ -8,7 +8,7 @@ export interface KeyPair {
   publicKey: string;
 }
 
-/** Keys of a link that a former run has left: with them, the peers' sessions go on. */
+/** The keys of an earlier run's link: with them, the peers' sessions continue. */
 export async function keysOfLink(link: string): Promise<KeyPair | undefined> {
   if (!linkExists(link)) return undefined;
   const [privateKey, publicKey] = await Promise.all(

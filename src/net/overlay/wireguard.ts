@@ -29,7 +29,7 @@ const ownAddress = '169.254.67.84/32';
 /** ms */
 const restartPause = 500;
 
-/** A host that traffic is encrypted to. */
+/** A host with encrypted traffic. */
 export interface WireguardPeer {
   /** base64 */
   publicKey: string;
@@ -88,13 +88,13 @@ export class Wireguard {
     });
   }
 
-  /** Ends what looks after it; the link goes on encrypting. */
+  /** Stops maintaining it; the link keeps encrypting. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#lock.idle(wireguardLink);
   }
 
-  /** Takes over a link that a former run has left, with its peers: they are set once they are known. */
+  /** Takes over an earlier run's link with its peers, which are set once they are known. */
   async #startLink(): Promise<void> {
     const kernel = linkExists(wireguardLink) && (await isKernelLink());
     if (kernel) return;
@@ -160,7 +160,7 @@ export class Wireguard {
   }
 }
 
-/** Takes away the link, with the process behind it, and the rules; traffic goes in clear again. */
+/** Removes the link, the process behind it, and the rules; traffic is in clear again. */
 export async function removeWireguard(): Promise<void> {
   if (linkExists(wireguardLink)) {
     if (await isKernelLink()) await runOk(['ip', 'link', 'del', wireguardLink]);
@@ -191,7 +191,7 @@ async function listRoutes(): Promise<string[]> {
   return routes.filter((route) => route.table === String(table)).map(({ dst }) => dst);
 }
 
-/** Refusal comes first and stays: there is no moment in which traffic goes in clear. What is right is left alone. */
+/** The refusing rule comes first and stays, so traffic is never in clear. Correct rules are left alone. */
 async function ensureRules(trustedSubnets: readonly Cidr[]): Promise<void> {
   const there = await listRules();
   const has = (wanted: number) => there.some(({ priority }) => priority === wanted);
