@@ -136,7 +136,7 @@ export class Reconciler {
     return attachment && cidr && { ip: cidr.address, prefix: cidr.prefix, mac: attachment.mac };
   }
 
-  /** Resolves when what is under way for this container has ended. */
+  /** Resolves when pending work for this container has ended. */
   settled(id: string): Promise<void> {
     return this.#lock.idle(id);
   }

@@ -55,7 +55,7 @@ export class ShimOutcomes {
     return learning.failure;
   }
 
-  /** The container is about to be started anew. */
+  /** The container is about to be started again. */
   forget(id: string): void {
     this.#known.delete(id);
   }

@@ -8,8 +8,8 @@ export interface Asker {
   servers: readonly string[];
 }
 
-/** Who has an address of those that queries come from. */
+/** Finds the container that a query comes from. */
 export interface Askers {
-  /** undefined: nobody that we know */
+  /** undefined: unknown */
   of(address: string): Asker | undefined;
 }

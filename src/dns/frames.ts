@@ -5,7 +5,7 @@ export function frame(message: Buffer): Buffer {
   return Buffer.concat([length, message]);
 }
 
-/** The messages of a TCP stream, however it is cut; what is not whole at its end is dropped. */
+/** The messages of a TCP stream, however it is cut; an incomplete last one is dropped. */
 export async function* frames(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of stream) {

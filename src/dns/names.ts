@@ -1,6 +1,6 @@
 import { parseIp } from '../model/address.ts';
 
-/** One name of one container: who has which address, and which peer says so. */
+/** One name of one container, its address, and the peer that published it. */
 export interface NameRecord {
   /** fully qualified, lower-case, with the final dot: `bbox1.weave.local.` */
   hostname: string;
@@ -24,7 +24,7 @@ export function qualify(name: string, domain: string): string {
   return bare.includes('.') ? `${bare}.` : `${bare}.${domain.toLowerCase()}`;
 }
 
-/** What an index has of one value. Mostly a single record: a set for each would be most of the memory. */
+/** An index entry. Mostly a single record: a set for each would take most of the memory. */
 type Bucket = NameRecord | Set<NameRecord>;
 
 /** All names of the network, in memory, indexed by each of their fields. */
@@ -42,7 +42,7 @@ export class NameTable {
     return this.#records.size;
   }
 
-  /** Adds a record; one that is there already stays a single one. @returns false if it was there */
+  /** Adds a record, once. @returns false if it was there already */
   add(record: NameRecord): boolean {
     if (this.#matching(record).length > 0) return false;
     const kept = { ...record };
@@ -57,7 +57,7 @@ export class NameTable {
     return true;
   }
 
-  /** Removes all records that match; an empty filter matches all. @returns how many went */
+  /** Removes all matching records; an empty filter matches all. @returns how many */
   remove(filter: NameFilter): number {
     const matching = this.#matching(filter);
     for (const record of matching) {
@@ -72,7 +72,7 @@ export class NameTable {
     return matching.length;
   }
 
-  /** Makes `records` all that a peer has; for another host's names as they arrive from the store. */
+  /** Replaces all of a peer's records, as they arrive from the store. */
   replaceOrigin(origin: string, records: readonly Omit<NameRecord, 'origin'>[]): void {
     this.remove({ origin });
     for (const record of records) this.add({ ...record, origin });
@@ -97,7 +97,7 @@ export class NameTable {
 
   #matching(filter: NameFilter): NameRecord[] {
     const given = fields.filter((field) => filter[field] !== undefined);
-    // The smallest bucket holds every match: looking through it alone keeps a container's end cheap among many names.
+    // The smallest bucket has every match: scanning only that one keeps a container's end cheap among many names.
     let candidates: ReadonlySet<NameRecord> = this.#records;
     for (const field of given) {
       const bucket = recordsOf(this.#indexes[field].get(filter[field] as string));

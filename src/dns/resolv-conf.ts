@@ -7,7 +7,7 @@ export interface ResolvConf {
   search: string[];
 }
 
-/** Reads it as the C libraries do: the last line with `search` or `domain` counts. */
+/** Reads it like the C libraries: the last line with `search` or `domain` counts. */
 export function parseResolvConf(text: string): ResolvConf {
   const conf: ResolvConf = { servers: [], search: [] };
   for (const line of text.split('\n')) {
@@ -25,7 +25,7 @@ export function parseResolvConf(text: string): ResolvConf {
 const place = '/etc/resolv.conf';
 
 /**
- * Its text. A link in another root, as in /host/etc, leads to a path of that root; where that is not to be had, our own
+ * Its text. A symbolic link in another root, as in /host/etc, is resolved in that root; if that fails, our own
  * copy serves.
  */
 export function readResolvConf(path: string): string {

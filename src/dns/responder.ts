@@ -9,7 +9,7 @@ import {
   rcodes,
 } from './wire.ts';
 
-/** What the responder asks of the table of names. */
+/** What the responder needs from the name table. */
 export interface Names {
   /** distinct addresses of a lower-case name with the final dot */
   addresses(hostname: string): string[];
@@ -34,8 +34,8 @@ export class Responder {
   }
 
   /**
-   * Our own answer to a query, at most `limit` bytes long; null for what is not ours to say.
-   * @param isNear what the asker can reach comes first
+   * Our own answer to a query, at most `limit` bytes long; null if it is not ours to answer.
+   * @param isNear addresses that the asker can reach, which come first
    */
   answer(query: Query, limit: number, isNear: IsNear = () => false): Buffer | null {
     const { name, type } = query;

@@ -12,7 +12,7 @@ import { encodeRefusal, type Query, rcodeOf, rcodes, readQuery, udpLimit } from 
 
 export type Transport = 'udp' | 'tcp';
 
-/** Who is asked for what is not ours. */
+/** Answers queries outside our domain. */
 export interface Forwarder {
   /** The answer to a query, its id the query's, by the same transport; null if nobody answered. Never throws. */
   forward(query: Buffer, transport: Transport, client: Client): Promise<Buffer | null>;
@@ -22,7 +22,7 @@ export interface Forwarder {
 export interface Client {
   /** dotted quad */
   address: string;
-  /** to be asked in place of the host's; empty: those */
+  /** to query instead of the host's; empty: the host's */
   servers: readonly string[];
 }
 
@@ -80,7 +80,7 @@ export class DnsServer {
     return server;
   }
 
-  /** Listens on one more address, if it does not yet. @throws as {@link listen} */
+  /** Listens on one more address, once. @throws like {@link listen} */
   async listenAlso(address: string, port: number): Promise<void> {
     if (!this.#listening.has(address)) await this.#listenOn(address, port);
   }
@@ -160,7 +160,7 @@ export class DnsServer {
     }
   }
 
-  /** Queries of one connection one after the other: so a client makes us hold one answer at most. */
+  /** One query at a time per connection, so a client makes us hold one answer at most. */
   async *#replies(
     stream: AsyncIterable<Buffer>,
     idle: NodeJS.Timeout,
@@ -210,14 +210,14 @@ interface Received {
   isNear: IsNear;
 }
 
-/** Room for a burst: the kernel drops what does not fit, and the client waits for its timeout. */
+/** Room for a burst: the kernel drops the rest, and the client waits for its timeout. */
 const receiveBuffer = 1 << 20;
 
 async function bindUdp(address: string, port: number): Promise<UdpSocket> {
   const udp = createSocket({
     type: 'udp4',
     recvBufferSize: receiveBuffer,
-    // We send to addresses only: without this each answer waits for a look at whether it is one.
+    // We only send to addresses: otherwise each send would wait for a lookup.
     lookup: (host, _options, done) => done(null, host, 4),
   });
   const listening = once(udp, 'listening');

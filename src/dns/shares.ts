@@ -1,21 +1,21 @@
-/** A place that is taken. */
+/** A slot in use. */
 export interface Share {
   giveBack(): void;
 }
 
 interface Holder {
   held: number;
-  /** queries that it may still begin now */
+  /** queries that it may still start now */
   tokens: number;
   /** when these were counted */
   at: number;
 }
 
-/** Holders that have nothing now are forgotten beyond this many. */
+/** Idle holders beyond this many are forgotten. */
 const maxIdle = 1_000;
 
 /**
- * Places for queries on their way, of which nobody gets all: one asker may hold as many as are free. So one that floods
+ * Slots for pending queries, which nobody can use up: one asker may hold as many as are free. So one that floods
  * ends up with half, two with a third each, and there is always room for the next.
  */
 export class Shares {

@@ -25,12 +25,12 @@ export interface UpstreamOptions {
   logger: Logger;
 }
 
-/** As many as the C libraries look at. */
+/** As many as the C libraries use. */
 const maxServers = 3;
 const maxInFlight = 1_000;
 /** queries a second that one asker may have passed on, and as many at once after a pause: each costs a socket */
 const maxRate = 1_000;
-/** ms for which the file's content is taken as read */
+/** ms for which the file's content is cached */
 const freshness = 1_000;
 /** ms for which a server that did not answer is asked last */
 const penalty = 30_000;
@@ -75,7 +75,7 @@ export class UpstreamDns implements Forwarder {
       if (servers.join() !== this.#servers.join()) this.#logger.info({ servers }, 'upstream DNS servers');
       this.#servers = servers;
     } catch (error) {
-      // Gone for a moment while it is replaced: what it said last still holds.
+      // Missing while it is being replaced: its last content still holds.
       this.#logger.debug({ err: error }, 'cannot read the list of DNS servers');
     }
     return this.#servers;
@@ -87,7 +87,7 @@ export class UpstreamDns implements Forwarder {
     return this.#search;
   }
 
-  /** A server that others than this host can ask; undefined: none. */
+  /** A server that others than this host can query; undefined: none. */
   beyondHost(): string | undefined {
     const isBeyond = (server: string) => isIPv4(server) && !server.startsWith('127.') && server !== '0.0.0.0';
     return this.servers.find(isBeyond) ?? resolvedServers().find(isBeyond);
@@ -110,7 +110,7 @@ export class UpstreamDns implements Forwarder {
     }
   }
 
-  /** Gives up all that is under way. */
+  /** Gives up all pending queries. */
   close(): void {
     this.#closing.abort();
   }
@@ -129,7 +129,7 @@ export class UpstreamDns implements Forwarder {
     return given.length > 0 ? given : this.servers;
   }
 
-  /** Those that failed of late come last: else every lookup would wait for a dead first server. */
+  /** Recently failed ones come last, or every lookup would wait for a dead first server. */
   #inOrder(servers: readonly string[]): string[] {
     const since = performance.now() - penalty;
     const isSilent = (server: string) => (this.#silentSince.get(server) ?? Number.NEGATIVE_INFINITY) > since;
@@ -142,7 +142,7 @@ export class UpstreamDns implements Forwarder {
     const request = Buffer.from(query);
     request.writeUInt16BE(randomInt(0x10000));
     const ask = transport === 'udp' ? askUdp : askTcp;
-    // Is it this name that takes long, or the server that is dead? That is known when the time is up.
+    // Is the name slow, or the server dead? Checked once the time is up.
     const asking = setTimeout(() => void this.#probe(server), this.#timeout / 3);
     try {
       const reply = await ask(request, this.#exchange(server, this.#timeout));
@@ -161,7 +161,7 @@ export class UpstreamDns implements Forwarder {
     return { server, port: this.#port, timeout, signal: this.#closing.signal };
   }
 
-  /** Asks for what every server answers at once, be it by a refusal. */
+  /** Sends a query that every server answers at once, if only with a refusal. */
   async #probe(server: string): Promise<void> {
     if (this.#probing.has(server) || this.#closing.signal.aborted) return;
     this.#probing.add(server);
@@ -184,7 +184,7 @@ export class UpstreamDns implements Forwarder {
   }
 }
 
-/** The time for one answer is over, and nothing else is known to be wrong. */
+/** No answer in time, and no other error. */
 class NoAnswer extends Error {
   constructor(timeout: number) {
     super(`no answer in ${timeout} ms`);
@@ -249,7 +249,7 @@ function questionOf(packet: Buffer): string {
   return packet.toString('latin1', 12, endOfQuestion(packet) ?? packet.length).toLowerCase();
 }
 
-/** Those that systemd-resolved asks, where the host's programs ask that. */
+/** systemd-resolved's own servers, if the host uses it. */
 function resolvedServers(): string[] {
   try {
     return parseResolvConf(readFileSync('/run/systemd/resolve/resolv.conf', 'utf8')).servers;

@@ -17,7 +17,7 @@ const optLength = 11;
 /** owner (the root), type, class, TTL, length of no data */
 const shortestRecord = 11;
 
-/** A question as it came, and what of the packet its answer needs. */
+/** A question as received, and what its answer needs from the packet. */
 export interface Query {
   packet: Buffer;
   /** where the question section ends in the packet */
@@ -30,7 +30,7 @@ export interface Query {
   class: string;
   /** null: the client does not speak EDNS (RFC 6891) */
   edns: {
-    /** bytes that it takes over UDP */
+    /** bytes that it accepts over UDP */
     size: number;
     version: number;
     dnssecOk: boolean;
@@ -48,7 +48,7 @@ export function readQuery(packet: Buffer): Query | Rcode | null {
   if (opcode !== 0) return rcodes.NOTIMP;
   const questionEnd = endOfQuestion(packet);
   if (packet.readUInt16BE(4) !== 1 || questionEnd === null) return rcodes.FORMERR;
-  // Records that can't all be there: dns-packet would first make room for what the header promises.
+  // More records than fit: dns-packet would first allocate what the header promises.
   const records = packet.readUInt16BE(6) + packet.readUInt16BE(8) + packet.readUInt16BE(10);
   if (questionEnd + shortestRecord * records > packet.length) return rcodes.FORMERR;
   try {
@@ -80,7 +80,7 @@ export function rcodeOf(packet: Buffer): number {
   return packet.readUInt8(3) & 15;
 }
 
-/** Offset after the only question of a packet; null if it has none that is whole. A pointer has nothing to point to. */
+/** Offset after the packet's only question; null if that is not whole. A pointer has nothing to point to. */
 export function endOfQuestion(packet: Buffer): number | null {
   let offset = headerLength;
   for (let length = packet[offset]; length !== 0; length = packet[offset]) {
@@ -125,14 +125,14 @@ export function pointerRecord(hostname: string): Answer {
   return { type: 12, data: Buffer.concat(labels) };
 }
 
-/** What a reply says beside the question. */
+/** A reply's content beside the question. */
 export interface Reply {
   rcode: Rcode;
   /** the name is ours */
   authoritative: boolean;
   ttl: number;
   answers: readonly Answer[];
-  /** bytes that the reply may have; with more answers than fit it is marked as truncated and holds those that do */
+  /** the largest reply in bytes; one with more answers than fit is truncated and marked so */
   limit: number;
 }
 
@@ -179,12 +179,12 @@ export function encodeReply(query: Query, reply: Reply): Buffer {
 /** The largest UDP reply that we send or say we take. */
 export const maxUdpSize = 4096;
 
-/** Bytes that a UDP client takes: 512, or what it says by EDNS, within reason. */
+/** Bytes that a UDP client accepts: 512, or what it says by EDNS, within reason. */
 export function udpLimit(query: Query): number {
   return Math.min(Math.max(query.edns?.size ?? 512, 512), maxUdpSize);
 }
 
-/** A refusal of a packet whose question can't be read: a header alone. */
+/** A refusal for a packet whose question can't be read: just a header. */
 export function encodeRefusal(packet: Buffer, rcode: Rcode): Buffer {
   const out = Buffer.alloc(headerLength);
   packet.copy(out, 0, 0, 2);

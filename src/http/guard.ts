@@ -7,8 +7,8 @@ import { isLoopback } from '../model/endpoint.ts';
 const localNames: readonly string[] = ['localhost', '127.0.0.1', '[::1]', 'unix'];
 
 /**
- * Which names a request may call a server by. A web page whose name was made to point at this host calls it by that
- * name, which is how it is told. A server for other hosts also goes by every address, as no name can pose as one.
+ * The accepted Host names of a server. A web page whose name was made to point at this host uses that
+ * name, which gives it away. A server for other hosts also accepts every address, as no name can pose as one.
  * @param ip that the server listens on; undefined: a unix socket
  */
 export function ourHosts(ip?: string): (name: string) => boolean {
@@ -17,7 +17,7 @@ export function ourHosts(ip?: string): (name: string) => boolean {
   return (name) => localNames.includes(name) || name === own || isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0;
 }
 
-/** Why this request is not let in: it came by a foreign name, or from a page of another site. undefined: it is. */
+/** Why this request is refused: a foreign Host name, or a page of another site. undefined: it is not. */
 export function refusal(
   headers: IncomingHttpHeaders,
   isOurHost: (name: string) => boolean,

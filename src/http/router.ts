@@ -4,7 +4,7 @@ import type { Logger } from '../lib/log.ts';
 import { readBody } from '../lib/read-body.ts';
 import { refusal } from './guard.ts';
 
-/** What a route gets to know of a request. */
+/** A request, as a route sees it. */
 export interface RouteCall {
   /** the pattern's `:words`, decoded; those that it has not are empty */
   path: { id: string; ip: string; cidr: string; topic: string };
@@ -26,7 +26,7 @@ type Route = (call: RouteCall) => Answer | Promise<Answer>;
 /** Patterns such as `/ip/:id/:cidr`, with what each method does there. A CIDR may have its slash as it is. */
 export type Routes = Record<string, Partial<Record<Method, Route>>>;
 
-/** There is no such thing, and why. */
+/** 404, with the reason. */
 export function notFound(reason: string): Answer {
   return { status: 404, text: `${reason}\n` };
 }
@@ -35,7 +35,7 @@ const plain = 'text/plain; charset=utf-8';
 /** Bytes that a form may have. */
 const formLimit = 64 * 1024;
 
-/** Serves routes to whom the guard lets in; an error is a line of text with a status of 4xx or 5xx. */
+/** Serves routes to requests that the guard accepts; an error is a line of text with a status of 4xx or 5xx. */
 export function serveRoutes(
   routes: Routes,
   { isOurHost, logger }: { isOurHost: (name: string) => boolean; logger: Logger },

@@ -5,7 +5,7 @@ import { serveRoutes } from './router.ts';
 import { type ReadDeps, readRoutes } from './routes/read.ts';
 
 /**
- * Serves what only reads, for monitoring: /status, /report, /metrics.
+ * Serves the read-only routes, for monitoring: /status, /report, /metrics.
  * @param address `ip:port`
  * @throws WeaveError ADDRESS_IN_USE, LAUNCH_FAILED
  */

@@ -8,7 +8,7 @@ import { type Listener, listen } from './wire/listen.ts';
 import type { SocketReader } from './wire/reads.ts';
 import { Upstream } from './wire/upstream.ts';
 
-/** What a proxy is made of. */
+/** A proxy's inputs. */
 export interface ProxyOptions {
   /** `unix:///path`, `tcp://ip:port`, `ip:port`, `fd://` */
   hosts: readonly string[];
@@ -55,7 +55,7 @@ export class DockerProxy {
   }
 
   /**
-   * Takes no more clients and removes its sockets, then ends connections when their requests are answered, and all
+   * Accepts no more clients and removes its sockets, then ends connections when their requests are answered, and all
    * that is left when `grace` is aborted; without `grace`, all at once.
    */
   async close(grace: AbortSignal = AbortSignal.abort()): Promise<void> {
@@ -67,7 +67,7 @@ export class DockerProxy {
     for (const connection of this.#connections) connection.closeWhenIdle();
     await Promise.race([over, Promise.all([...this.#connections].map((connection) => connection.closed))]);
     for (const connection of this.#connections) connection.destroy();
-    // Clients in the middle of TLS's handshake are no connections yet.
+    // Clients in the middle of a TLS handshake are not connections yet.
     for (const { sockets } of this.#listeners) for (const socket of sockets) socket.destroy();
     await Promise.all(closed);
   }

@@ -2,7 +2,7 @@ import type { Report } from '../../report/report.ts';
 import { overview, topics } from '../../report/status-text.ts';
 import { type Answer, notFound, type Routes } from '../router.ts';
 
-/** What can be read, and changes nothing. */
+/** What can be read. */
 export interface ReadDeps {
   report(): Report;
   metrics: {
@@ -27,7 +27,7 @@ export function readRoutes({ report, metrics }: ReadDeps): Routes {
     },
     '/report': {
       GET: ({ parameters }) => {
-        // A template is a program: it may run as long as it likes, and this would be the daemon's time.
+        // A template is a program: it could run for long, on the daemon's time.
         if (parameters.has('format')) {
           return { status: 400, text: "templates are not rendered here; use 'weavets report -f TEMPLATE'\n" };
         }

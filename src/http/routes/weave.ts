@@ -10,7 +10,7 @@ import { notFound, type RouteCall, type Routes, serveRoutes } from '../router.ts
 import { type Addresses, type ContainerLookup, checkAlive, ipRoutes, ownerOf } from './ip.ts';
 import { type ReadDeps, readRoutes } from './read.ts';
 
-/** What Weave Net's HTTP API reads and changes. */
+/** What Weave Net's HTTP API works on. */
 export interface ApiDeps extends ReadDeps {
   addresses: Addresses;
   containers: ContainerLookup;

@@ -14,8 +14,8 @@ export function hasShim(container: JsonObject): boolean {
 }
 
 /**
- * Edits the inspect answer of a container that has the shim, so that it shows the container as it was to be.
- * @param created what was kept of its creation; undefined: what was added is known by its form
+ * Edits the inspect answer of a container with the shim, so that it shows the container as requested.
+ * @param created its record; undefined: our additions are recognised by their form
  */
 export function showAsCreated(
   container: JsonObject,
@@ -58,7 +58,7 @@ function isShimMount(mount: JsonObject): boolean {
   return isShimBind(mount.string('Source'), mount.string('Destination'));
 }
 
-/** What the proxy would have made this of. */
+/** What the proxy would have turned into this. */
 function guess(
   container: JsonObject,
   { config, host, provision }: { config: JsonObject; host: JsonObject; provision: Provision },

@@ -4,7 +4,7 @@
  * engine would honour: names match whatever their case, and of several members with one name the last one counts.
  */
 
-/** What the engine would refuse: a member of another type than the engine's. Let it say so itself. */
+/** A member of a type that the engine refuses. Let the engine say so itself. */
 export class UnexpectedType extends Error {}
 
 /** A member's source: all between two commas of its object. */
@@ -35,7 +35,7 @@ export class JsonObject {
     return new JsonObject([]);
   }
 
-  /** @returns undefined if the body does not begin with a JSON object; whatever follows that is kept as it is */
+  /** @returns undefined if the body does not begin with a JSON object; anything after it is kept */
   static parse(body: Buffer): JsonObject | undefined {
     const source = body.toString('latin1');
     const start = source.search(/[^ \t\r\n]/);
@@ -101,24 +101,24 @@ export class JsonObject {
     return split(textOf(last, '[')).flatMap((element) => JsonObject.of(element) ?? []);
   }
 
-  /** Names of a map's entries, whatever their values are. */
+  /** Names of a map's entries. */
   keys(name: string): string[] {
     return (this.#inner(name) ?? []).map((member) => member.name);
   }
 
-  /** Sets a member, in place of all that the engine would take for it. */
+  /** Sets a member, replacing every spelling that the engine accepts for it. */
   set(name: string, value: string | number | boolean | readonly string[] | null | JsonObject): void {
     this.#replace(name, value instanceof JsonObject ? value.#text : asBytes(JSON.stringify(value)));
   }
 
-  /** Takes entries out of a map whose keys match. */
+  /** Removes the entries of a map whose keys match. */
   removeKeys(name: string, matches: (key: string) => boolean): void {
     const members = this.#inner(name) ?? [];
     const left = members.filter((member) => !matches(member.name));
     if (left.length < members.length) this.set(name, new JsonObject(left));
   }
 
-  /** Takes objects out of a list. */
+  /** Removes objects from a list. */
   removeObjects(name: string, matches: (object: JsonObject) => boolean): void {
     const last = this.#named(name).at(-1);
     if (last === undefined || valueIn(last) === null) return;

@@ -12,7 +12,7 @@ export interface Command {
   inherited: boolean;
 }
 
-/** The command of a container to be created. @returns undefined when it has none, which the engine will refuse */
+/** The command of a container to be created. @returns undefined if it has none, which the engine will refuse */
 export function commandOf(config: JsonObject, image: Image): Command | undefined {
   const asked = config.command('Entrypoint');
   const ownCmd = config.command('Cmd');
@@ -36,7 +36,7 @@ export function prefixCommand(
 
 function effectiveEntrypoint(asked: string[] | undefined, image: Image): readonly string[] | null {
   const given = asked ?? image.entrypoint ?? null;
-  // How docker run --entrypoint= says: none, not even the image's.
+  // This is how docker run --entrypoint= says: none, not even the image's.
   if (given?.length === 1 && given[0] === '') return null;
   if (asked === undefined) return given;
   // Copied from a container that has the shim.

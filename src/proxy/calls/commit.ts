@@ -29,7 +29,7 @@ export function commitContainer({ containers, created, provision }: CommitDeps):
   async function ownConfig(call: Call): Promise<Buffer | undefined> {
     const original = await call.body();
     const given = JsonObject.parse(original);
-    // The engine refuses what is no object, but for none.
+    // The engine refuses anything but an object, or nothing.
     if (!given && !/^\s*(null\s*)?$/.test(original.toString())) return undefined;
     const found = await containers.inspectAnswer(call.route.query.get('container') ?? '');
     const container = found.status === 200 ? JsonObject.parse(Buffer.from(found.body)) : undefined;
@@ -39,7 +39,7 @@ export function commitContainer({ containers, created, provision }: CommitDeps):
     if (!config) return undefined;
     const entrypoint = config.command('Entrypoint') ?? [];
     if (!given) {
-      // An empty list, unlike none, is not filled from the container.
+      // Unlike a missing list, an empty one is not filled from the container.
       config.set('Entrypoint', entrypoint);
       return config.toBuffer();
     }

@@ -18,7 +18,7 @@ export interface Images {
   imageInspect(reference: string, platform?: string): Promise<{ status: number; body: string }>;
 }
 
-/** The switches of `launch` that creation heeds. */
+/** The flags of `launch` that creation uses. */
 export interface CreateOptions extends PolicyOptions, HostnameOptions {
   multicastRoute: boolean;
 }
@@ -34,9 +34,9 @@ export interface Called {
 
 /** The names that containers are found by. */
 export interface Namings {
-  /** Why a container that is called so will not be found by it, or not alone; for people. */
+  /** Why a container with this name won't be found by it, or not alone; for people. */
   warnings(called: Called): string[];
-  /** A container's hostname was made of its name: nobody asked for it. */
+  /** A container's hostname was derived from its name, not given by the user. */
   keepMade(id: string, hostname: string): Promise<void>;
 }
 
@@ -72,14 +72,14 @@ export function createContainer(
     const host = config.object('HostConfig') ?? JsonObject.empty();
     const networkMode = host.string('NetworkMode');
     const shares = networkMode === 'host' || networkMode.startsWith('container:');
-    // What an image's command is matters only to one that runs it.
+    // The image's command matters only if the container runs it.
     if (shares && (config.command('Entrypoint') ?? []).length > 0) return call.forward();
 
     let image = await findImage(call, config);
     if (image === undefined) {
       if (shares) return call.forward();
       const refusal = await call.forward(withoutCommand(await call.body()));
-      // It may have been pulled meanwhile; then the engine found no command, and made nothing.
+      // It may have been pulled meanwhile; then the engine found no command, and created nothing.
       image = await findImage(call, config);
       if (image === undefined) return refusal;
       await refusal.buffer();
@@ -104,7 +104,7 @@ export function createContainer(
     prefixCommand(config, { command, target });
     const source = shimDirectory(provision.stateDir, options.multicastRoute ? 'multicast' : 'wait');
     putShim(host, { source, target });
-    // An updater has it from inspect; nobody asked for it.
+    // An updater copied it from inspect; no user asked for it.
     if (await created.isMadeOfId(asked.hostname)) config.set('Hostname', '');
     const name = call.route.query.get('name') ?? '';
     const { hostname, made, warnings } = nameContainer(config, {
@@ -118,7 +118,7 @@ export function createContainer(
     return remember(await call.forward(config.toBuffer()), { asked, made, warnings });
   }
 
-  /** Keeps what was asked for and what was made of it, under the id that the engine gives; tells of the warnings. */
+  /** Records the request and the derived names under the engine's id; adds the warnings. */
   async function remember(
     answer: EngineAnswer,
     { asked, made, warnings }: { asked: Created; made: string; warnings: readonly string[] },
@@ -128,7 +128,7 @@ export function createContainer(
     const told = JsonObject.parse(body);
     const id = told?.string('Id') ?? '';
     if (id !== '') created.put(id, asked);
-    // Known at once, and written by itself: the client does not wait for the disk.
+    // Known at once, and written in the background: the client does not wait for the disk.
     if (id !== '' && made !== '')
       namings.keepMade(id, made).catch((error: unknown) => {
         logger.warn({ container: id.slice(0, 12), reason: messageOf(error) }, 'cannot keep a made hostname');
@@ -173,10 +173,10 @@ export function createContainer(
       return { hostname: '', made: '', warnings: [text, ...warningsOf('')] };
     }
     if (hostname === '') return { hostname: '', made: '', warnings: warningsOf('') };
-    // On networks of the user Docker's DNS answers for the Hostname, with the address there: the full name is ours.
+    // On user-defined networks Docker's DNS answers for the Hostname, with its address there: the full name is ours.
     const domain = userNetwork ? options.dnsDomain.replace(/\.$/, '') : '';
     config.set('Hostname', domain ? hostname.slice(0, -domain.length - 1) : hostname);
-    // On others the engine would append it once more.
+    // On others the engine would append it again.
     if (domain || domainname !== '') config.set('Domainname', domain);
     return { hostname, made: hostname, warnings: warningsOf(hostname) };
   }
@@ -186,12 +186,12 @@ export function createContainer(
 interface Named {
   /** `''` if the engine will make it up */
   hostname: string;
-  /** the same, if we made it of the name; else `''` */
+  /** the same, if derived from the name; else `''` */
   made: string;
   warnings: string[];
 }
 
-/** The same request, which the engine can't fulfil: it misses a command, if it does not miss the image. */
+/** The same request, made unfulfillable: it lacks a command, if not the image. */
 function withoutCommand(body: Buffer): Buffer | undefined {
   const config = JsonObject.parse(body);
   config?.set('Entrypoint', ['']);

@@ -1,8 +1,8 @@
 import type { Handler } from '../intercept/contract.ts';
 
-/** Containers, as far as commands run in them are concerned. */
+/** Containers, for commands run in them. */
 export interface Execs {
-  /** Resolves once a container that is to be attached is, or can't be for now; soon for all others. */
+  /** Resolves once a container is attached, or can't be for now; soon for those that won't be. */
   attached(idOrName: string, signal: AbortSignal): Promise<void>;
 }
 

@@ -6,17 +6,17 @@ import { type Inspected, type InspectOptions, inspectContainer } from './inspect
 import { type StartDeps, startContainer } from './start.ts';
 import { PendingStarts } from './pending-starts.ts';
 
-/** The switches of `launch` that the proxy heeds. */
+/** The flags of `launch` that the proxy uses. */
 export interface HandlerOptions extends CreateOptions, InspectOptions {}
 
-/** All that the handlers work with. */
+/** The handlers' collaborators. */
 export interface HandlersDeps extends CreateDeps, StartDeps, CommitDeps {
   containers: StartDeps['containers'] & CommitDeps['containers'];
   execs: Execs;
   inspected: Inspected;
 }
 
-/** What is done to each call that does not just pass through. */
+/** The handlers of the calls that don't just pass through. */
 export function createHandlers(options: HandlerOptions, parts: HandlersDeps): Handlers {
   const starts = new PendingStarts();
   const start = startContainer(options, starts, parts);

@@ -3,7 +3,7 @@ import { GoRegExp } from '../../model/go-regexp.ts';
 /** Longest hostname that Linux takes, in bytes. */
 const longest = 64;
 
-/** The switches of `launch` that make a container's hostname. */
+/** The flags of `launch` that shape a container's hostname. */
 export interface HostnameOptions {
   /** take the name from this label, where a container has it */
   hostnameFromLabel: string | null;
@@ -15,12 +15,12 @@ export interface HostnameOptions {
   dnsDomain: string;
 }
 
-/** Makes hostnames of containers' names. */
+/** Makes hostnames from containers' names. */
 export class Hostnames {
   readonly #options: HostnameOptions;
   readonly #match: GoRegExp;
 
-  /** @throws WeaveError USAGE for an expression that has no meaning */
+  /** @throws WeaveError USAGE for an invalid expression */
   constructor(options: HostnameOptions) {
     this.#options = options;
     this.#match = new GoRegExp(options.hostnameMatch, '--hostname-match');
@@ -29,7 +29,7 @@ export class Hostnames {
   /**
    * The full name for a container, `bbox1.weave.local`.
    * @param name of the container, `''` if the engine makes one up
-   * @returns `''` when there is no name to make it of; undefined when it is too long for Linux
+   * @returns `''` without a name; undefined if it is too long for Linux
    */
   of(name: string, labels: Readonly<Record<string, string>>): string | undefined {
     const { hostnameFromLabel, hostnameReplacement, dnsDomain } = this.#options;

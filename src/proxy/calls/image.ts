@@ -10,11 +10,11 @@ export interface Image {
   /** paths that are volumes in each of its containers */
   volumes: readonly string[];
   workingDir: string;
-  /** Config.Entrypoint begins with a shim: a commit past the proxy took it along */
+  /** Config.Entrypoint begins with a shim, from a commit without the proxy */
   hasShim: boolean;
 }
 
-/** What is known of a container without an image. */
+/** The facts for a container without an image. */
 export const noImage: Image = {
   entrypoint: undefined,
   cmd: undefined,

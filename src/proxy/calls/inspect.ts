@@ -13,15 +13,15 @@ export interface Network {
   mac: string;
 }
 
-/** The network that an inspect answer may tell of. */
+/** The network, for inspect answers. */
 export interface Inspected {
-  /** Resolves when what is under way for this container has ended. */
+  /** Resolves when pending work for this container has ended. */
   settled(id: string): Promise<void>;
   /** undefined: not attached */
   network(id: string): Network | undefined;
 }
 
-/** The switches of `launch` that inspecting heeds. */
+/** The flags of `launch` that inspecting uses. */
 export interface InspectOptions {
   /** --rewrite-inspect */
   rewriteInspect: boolean;
@@ -53,7 +53,7 @@ export function inspectContainer({ rewriteInspect }: InspectOptions, parts: Insp
     try {
       return (await edit(info)) ? withBody(answer, info.toBuffer()) : answer;
     } catch (error) {
-      // An engine of another make: as it says.
+      // A different kind of engine: leave it as it is.
       if (error instanceof UnexpectedType) return answer;
       throw error;
     }
@@ -81,7 +81,7 @@ export function inspectContainer({ rewriteInspect }: InspectOptions, parts: Insp
   }
 }
 
-/** The id of the container that an answer is about. */
+/** The id of the answer's container. */
 function idOf(info: JsonObject | undefined): string {
   return info?.string('ContainerID') || info?.string('Id') || '';
 }

@@ -4,7 +4,7 @@ import type { JsonObject } from './body.ts';
 import type { Command } from './command.ts';
 import type { Image } from './image.ts';
 
-/** What says which places in a container are its user's. */
+/** Determines which paths in a container are its user's. */
 export interface PlacementFacts {
   config: JsonObject;
   host: JsonObject;
@@ -24,13 +24,13 @@ export function placeShim(facts: PlacementFacts): string {
   return free ?? shimTargets[shimTargets.length - 1] ?? '/w';
 }
 
-/** A bind, apart: `/target`, `source:/target` or `source:/target:mode`. */
+/** A bind, parsed: `/target`, `source:/target` or `source:/target:mode`. */
 export function partsOf(bind: string): { source: string; target: string } {
   const [first = '', second] = bind.split(':');
   return second === undefined ? { source: '', target: first } : { source: first, target: second };
 }
 
-/** True for a bind of the shim's folder, as one has it that was copied from a container. */
+/** True for a bind of the shim's folder, as in a request copied from a container. */
 export function bindsShim(bind: string): boolean {
   const { source, target } = partsOf(bind);
   return isShimBind(source, target);

@@ -4,15 +4,15 @@ import type { ShimBind } from '../../model/shim.ts';
 import type { JsonObject } from './body.ts';
 import { bindsShim, partsOf } from './placement.ts';
 
-/** What containers are given to be on the network. */
+/** What a container is given to be on the network. */
 export interface Provision {
   /** folder on the engine's host that the shims are in */
   stateDir: string;
   /** `weave.local.` */
   dnsDomain: string;
-  /** our name server, for containers made on a network; none: they are not told of it */
+  /** our name server, for containers created on a network; empty: they are not told about it */
   dnsServers(networkMode: string): readonly string[];
-  /** true for an address that containers were told of by us */
+  /** true for an address that we gave to containers as a name server */
   isOurDns(server: string): boolean;
   /** the host's own search domains, as they are now */
   searchDomains(): readonly string[];
@@ -47,7 +47,7 @@ export function putDns(host: JsonObject, provision: Provision, hostname: string)
   host.set('Dns', [...ours, ...others]);
   if ((host.strings('DnsSearch') ?? []).length > 0) return;
   const hosts = provision.searchDomains().filter((domain) => !isSame(domain, dnsDomain));
-  // The C library makes a domain of the hostname by itself: the right one if that is one label and ours. Then the root
+  // The C library derives a domain from the hostname: the right one if it is one label and ours. Then the root
   // keeps others' domains out.
   const isOurs = isSame(hostname.slice(hostname.indexOf('.') + 1), dnsDomain) || !hostname.includes('.');
   const isEnough = hostname !== '' && isOurs && hosts.length === 0;

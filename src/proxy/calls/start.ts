@@ -8,13 +8,13 @@ import { JsonObject, UnexpectedType } from './body.ts';
 import { hostAsked, type Provision, putDns, putShim } from './provision.ts';
 import type { PendingStarts } from './pending-starts.ts';
 
-/** A container's attachment on its way, while the engine starts the container. */
+/** A pending attachment, while the engine starts the container. */
 export interface Starting {
   /** 64 hex digits */
   readonly id: string;
   /** Once the engine has started it: resolves when ethwe, hosts file and names are there, or the container ended. */
   complete(): Promise<void>;
-  /** The engine did not start it: takes back what was prepared. */
+  /** The engine did not start it: undoes what was prepared. */
   abandon(): Promise<void>;
 }
 
@@ -41,15 +41,15 @@ export interface ContainerInspector {
   inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerFacts | undefined>;
 }
 
-/** What became of containers' commands. */
+/** Outcomes of containers' commands. */
 export interface Outcomes {
-  /** The container is about to be started anew. */
+  /** The container is about to be started again. */
   forget(id: string): void;
   /** Resolves when that is known. @returns the engine's error for one that can't be run, and was stopped */
   failure(id: string): Promise<{ status: number; message: string } | undefined>;
 }
 
-/** The switches of `launch` that starts heed. */
+/** The flags of `launch` that starts use. */
 export interface StartOptions extends PolicyOptions {
   multicastRoute: boolean;
 }
@@ -64,12 +64,12 @@ export interface StartDeps {
   logger: Logger;
 }
 
-/** What an old client sends in place of the HostConfig of create. */
+/** An old client's replacement for create's HostConfig. */
 interface Replacement {
   body: Buffer;
-  /** false: on the network that it names the container is none of ours */
+  /** false: on its network the container is not ours */
   attach: boolean;
-  /** The engine has taken it: the container is as it says from now on. */
+  /** The engine has accepted it: the container is as it says from now on. */
   taken: () => void;
 }
 
@@ -83,7 +83,7 @@ export function startContainer(options: StartOptions, starts: PendingStarts, par
   return async (call) => {
     const replacement = call.route.name === 'start' ? await replacedHostConfig(call) : undefined;
     if (replacement?.attach === false) return take(await call.forward(replacement.body), replacement);
-    // Not the client's signal: an engine that was told to start goes on, whoever listens.
+    // Not the client's signal: an engine that was told to start does so even if nobody listens.
     const starting = await attachments.begin(call.route.id, new AbortController().signal);
     if (!starting) return call.forward(replacement?.body);
     return starts.track(starting.id, () => start(call, starting, replacement));
@@ -99,7 +99,7 @@ export function startContainer(options: StartOptions, starts: PendingStarts, par
     outcomes.forget(starting.id);
     try {
       const answer = take(await call.forward(replacement?.body), replacement);
-      // 304: it runs already.
+      // 304: it is already running.
       started = answer.status === 204 || answer.status === 304;
       if (!started) return answer;
       try {
@@ -152,7 +152,7 @@ export function startContainer(options: StartOptions, starts: PendingStarts, par
       const kept = await created.get(info.id);
       const record = kept && { ...kept, ...hostAsked(host) };
       putShim(host, { source, target: shim.target });
-      // Without a hostname the engine makes one of the id.
+      // Without a hostname the engine derives one from the id.
       if (attach) putDns(host, provision, info.id.startsWith(info.hostname) ? '' : info.hostname);
       if (inner) root.set('HostConfig', inner);
       return { body: root.toBuffer(), attach, taken: () => record && created.put(info.id, record) };

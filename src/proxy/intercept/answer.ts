@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { EngineAnswer } from './contract.ts';
 
-/** The answer with another body, and the length that goes with it; all else of it stays. */
+/** The answer with another body and its length; everything else stays. */
 export function withBody(answer: EngineAnswer, body: Buffer): EngineAnswer {
   const headers = answer.headers.filter(
     ([name]) => !/^(content-length|transfer-encoding|trailer)$/i.test(name),

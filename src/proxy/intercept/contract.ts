@@ -1,4 +1,4 @@
-/** What the transport of the proxy and the handlers that plug into it know of each other. */
+/** The contract between the proxy's transport and its handlers. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Route, RouteName } from '../wire/routes.ts';

@@ -15,7 +15,7 @@ export class Forwarder {
   constructor(upstream: Upstream) {
     this.#upstream = upstream;
     this.#proxy = new ProxyServer({
-      // The agent knows where to connect to; this only stands for it.
+      // The agent knows where to connect to; this is only a placeholder.
       target: { protocol: 'http:', host: 'localhost', port: 80 },
       agent: upstream.agent,
       toProxy: true,
@@ -25,7 +25,7 @@ export class Forwarder {
   }
 
   /**
-   * Sends a request with this body in place of its own, or with its own, as read before.
+   * Sends a request with this body, or with its own as read before.
    * @returns the engine's answer once its head has come
    * @throws WeaveError ENGINE_UNREACHABLE
    */
@@ -37,7 +37,7 @@ export class Forwarder {
     delete headers.connection;
     // The engine tells an empty body in chunks from none; so they stay chunks, if they are the client's.
     if ('changed' in body) {
-      // A client without a body had no need to say of what type it is.
+      // A client without a body did not need to state its type.
       if (!headers['transfer-encoding'] && !Number(headers['content-length']))
         headers['content-type'] = 'application/json';
       delete headers['transfer-encoding'];
@@ -51,7 +51,7 @@ export class Forwarder {
       this.#waiting.set(request, (answer) => resolve(engineAnswer(answer)));
       const buffer = Readable.from([bytes], { objectMode: false });
       this.#proxy.web(request, response, { buffer }, (cause) => {
-        // Without an answer; after one, the error comes from its stream too.
+        // No answer; after one, the error comes from its stream too.
         const reached = (cause as NodeJS.ErrnoException).code === 'ECONNRESET';
         const message = reached
           ? `the engine closed the connection: ${messageOf(cause)}`

@@ -33,7 +33,7 @@ export class Interceptor {
     this.#server = createServer({ ...noTimeouts, maxHeaderSize: maxHead }, (request, response) => {
       void this.#serve(request, response);
     });
-    // What Node's parser refuses of what ours let through: left to itself it closes without a word.
+    // For what Node's parser refuses although ours let it through: by default it closes without an answer.
     this.#server.on('clientError', (error, socket) => refuse(socket, error));
   }
 
@@ -54,7 +54,7 @@ export class Interceptor {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // What Node would add and the engine does not.
+    // Node would add these, the engine does not.
     response.sendDate = false;
     if (response.shouldKeepAlive) response.removeHeader('Connection');
     try {
@@ -67,7 +67,7 @@ export class Interceptor {
       else await sendAnswer(request, response, answer);
     } catch (error) {
       const status = proxiedStatusOf(codeOf(error));
-      // The rest of what is too large would have to be read to its end before another request.
+      // The rest of an oversized body would have to be read before another request.
       if (status === 413) response.shouldKeepAlive = false;
       if (status === 500) this.#logger.error({ err: error, target: request.url }, 'call failed');
       if (response.headersSent) response.destroy();
@@ -89,7 +89,7 @@ export class Interceptor {
       route,
       method,
       target,
-      // Its own: the forwarder fits the request's to the body.
+      // A copy: the forwarder adapts the request's to the body.
       headers: { ...request.headers },
       signal,
       body: readOnce,
@@ -119,7 +119,7 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
   });
 }
 
-/** The engine's answer as it came, but for what belongs to its connection only. */
+/** The engine's answer as it came, except for headers about its connection. */
 async function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,

@@ -9,9 +9,9 @@ import { HeadReader, parseRequest } from './head.ts';
 import { mayOverwrite, type SocketReader, writeThrough } from './reads.ts';
 import { match } from './routes.ts';
 
-/** Bytes of further requests that are kept while one is answered; then the client is read no more. */
+/** Bytes of further requests kept while one is answered; beyond that the client is not read. */
 const maxHeld = 64 * 1024;
-/** Bytes of a refused request that are read and dropped, so that the client comes to read the answer. */
+/** Bytes of a refused request to read and drop, so that the client gets to read the answer. */
 const maxDropped = 1024 * 1024;
 
 /** What a {@link Connection} is made of. */
@@ -78,7 +78,7 @@ export class Connection {
     });
   }
 
-  /** Ends when nothing is on its way: at once, or after the present answer. A raw stream ends by itself. */
+  /** Ends when idle: at once, or after the current answer. A raw stream ends by itself. */
   closeWhenIdle(): void {
     this.#closing = true;
     if (this.#state === 'http' && !this.#exchange) this.#client.destroySoon();
@@ -164,7 +164,7 @@ export class Connection {
   }
 
   #toTarget(target: Duplex, bytes: Buffer): void {
-    // The interceptor may keep what it gets; the buffer it was read into is used again.
+    // The interceptor may keep what it gets, but the buffer is reused.
     const own = target === this.#engine ? bytes : Buffer.from(bytes);
     if (!writeThrough(target, own)) this.#client.pause();
   }
@@ -259,11 +259,11 @@ export class Connection {
   #targetClose(target: Duplex): void {
     if (this.#state === 'raw') this.#client.destroySoon();
     else if (target !== this.#engine || this.#engineConnected) this.#targetEnd(target);
-    // Not reached: the request in hand is told so, or else the next one.
+    // Not reached: the current request gets the error, or else the next one.
     else if (this.#exchange?.target === target) this.#refuse('ENGINE_UNREACHABLE', this.#unreachable);
   }
 
-  /** Nothing more comes for the client: closes once it has all that came. */
+  /** Nothing more comes for the client: closes once it has everything. */
   #finish(): void {
     if (this.#state === 'refused') return;
     // Closing with an upload unread could take the answer from a client that has not come to read it.

@@ -10,7 +10,7 @@ export type Switching =
   | 'hijack'
   | undefined;
 
-/** One request on its way, and how far its answer has come. */
+/** One pending request, and the progress of its answer. */
 export class Exchange {
   /** where the request goes, and the answer comes from */
   readonly target: Duplex;

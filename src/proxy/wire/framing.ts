@@ -1,6 +1,6 @@
 import { WeaveError } from '../../lib/errors.ts';
 
-/** How long the body of a message is: so many bytes, in chunks, or until the sender closes. */
+/** The length of a message's body: a number of bytes, chunked, or until the sender closes. */
 export type Framing = number | 'chunked' | 'close';
 
 const cr = 13;

@@ -15,7 +15,7 @@ const requestLine = /^([^ ]+) ([\x21-\x7e\x80-\xff]+) HTTP\/1\.([01])$/;
 /** What an HTTP/2 connection with prior knowledge starts with. */
 const preface = 'PRI * HTTP/2.0';
 
-/** Gathers the bytes of a head, whatever pieces they come in. */
+/** Collects the bytes of a head, however they are cut. */
 export class HeadReader {
   #parts: Buffer[] = [];
   #length = 0;
@@ -55,13 +55,13 @@ export class HeadReader {
     this.#length += buffer.length - start;
     if (this.#length > maxHead) throw tooLong();
     this.#last = buffer[buffer.length - 1] ?? this.#last;
-    // A copy: the buffer is read into again.
+    // A copy: the buffer is reused.
     if (start < buffer.length) this.#parts.push(Buffer.from(buffer.subarray(start)));
     return undefined;
   }
 }
 
-/** What the proxy must know of a request to frame it and to recognise it. */
+/** What the proxy must know about a request to frame and recognise it. */
 export interface RequestHead {
   method: string;
   target: string;
@@ -73,7 +73,7 @@ export interface RequestHead {
 }
 
 /**
- * Reads a request head strictly: what two readers could understand differently is refused.
+ * Reads a request head strictly: anything ambiguous is refused.
  * @returns `http2` for HTTP/2's preface
  * @throws WeaveError BAD_REQUEST
  */
@@ -114,7 +114,7 @@ export function parseRequest(head: Buffer): RequestHead | 'http2' {
   return { method, target, framing: chunked ? 'chunked' : (length ?? 0), upgrade, last: last || closes };
 }
 
-/** What the proxy must know of an answer to find its end. */
+/** What the proxy must know about an answer to find its end. */
 export interface ResponseHead {
   status: number;
   framing: Framing;
@@ -124,7 +124,7 @@ export interface ResponseHead {
 
 /**
  * Reads an answer's head, given the method it answers.
- * @throws WeaveError ENGINE_ERROR when it is none
+ * @throws WeaveError ENGINE_ERROR if it is malformed
  */
 export function parseResponse(head: Buffer, method: string): ResponseHead {
   const [first = '', ...lines] = split(head);

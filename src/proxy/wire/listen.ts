@@ -10,7 +10,7 @@ import type { TlsFiles } from '../../model/tls.ts';
 import { adopt, decrypted, type SocketReader } from './reads.ts';
 import { readTls, type TlsContext } from './tls.ts';
 
-/** Clients that may wait to be taken, as dockerd lets them; the kernel's somaxconn bounds it. */
+/** Clients waiting to be accepted, as in dockerd; limited by the kernel's somaxconn. */
 const backlog = 4096;
 /** The first file descriptor that systemd passes on. */
 const firstPassed = 3;
@@ -34,7 +34,7 @@ export interface Listener {
   /** the form that DOCKER_HOST takes, with the real port */
   address: string;
   server: Server;
-  /** of TLS, from their handshake on: until that is over, nobody else has them */
+  /** TLS clients during their handshake, when nobody else has them */
   sockets: ReadonlySet<Socket>;
 }
 
@@ -83,7 +83,7 @@ async function listenUnix(path: string, { like, accept }: ListenOptions): Promis
   await removeStale(path);
   const owner = like === undefined ? undefined : await stat(like).catch(() => undefined);
   const server = createPlainServer({}, accept);
-  // Bound at once, and open to nobody else until it is given away.
+  // Bound privately, then given its owner and mode.
   const umask = process.umask(0o177);
   try {
     server.listen({ path, backlog });
@@ -96,7 +96,7 @@ async function listenUnix(path: string, { like, accept }: ListenOptions): Promis
   return listener(`unix://${path}`, server);
 }
 
-/** Removes the file of a socket that nobody answers on any more. */
+/** Removes the file of a dead socket. */
 async function removeStale(path: string): Promise<void> {
   const file = await stat(path).catch(() => undefined);
   if (!file) return;
@@ -139,7 +139,7 @@ function createPlainServer(options: ServerOpts, accept: (client: SocketReader) =
   return createServer({ ...options, allowHalfOpen: true }, (client) => accept(adopt(client)));
 }
 
-/** Systemd's sockets: their unit, not --allow-insecure-tcp, says who may come. */
+/** Systemd's sockets: their unit, not --allow-insecure-tcp, says who may connect. */
 async function listenPassed(
   fd: number,
   tls: (TlsContext & { requestCert: boolean }) | undefined,

@@ -1,11 +1,11 @@
 import { type OnReadOpts, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** Of a connection that brings little at a time, so that many idle ones cost little. */
+/** For a connection that brings little at a time, so that many idle ones are cheap. */
 const small = 4 * 1024;
-/** Of one that brings more: all that the kernel holds of a unix socket. */
+/** For one that brings more: as much as the kernel buffers for a unix socket. */
 const large = 256 * 1024;
-/** So many small reads one after the other, and it brings little again. */
+/** After this many small reads in a row it counts as bringing little again. */
 const few = 8;
 
 /** A connection, open or being opened. What it reads comes to `reads`, not as events. */
@@ -56,7 +56,7 @@ interface Accepted {
   _server: object | null;
 }
 
-/** A socket of TLS: it is read as Node does, since with `onread` it would go on bringing bytes while it is paused. */
+/** A TLS socket is read the usual way, because with `onread` it keeps bringing bytes while paused. */
 export function decrypted(socket: Socket): SocketReader {
   const reads = new Reads();
   socket.on('data', (bytes: Buffer) => reads.take(bytes));

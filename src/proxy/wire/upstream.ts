@@ -20,7 +20,7 @@ export class Upstream {
   ) {
     this.endpoint = endpoint;
     this.#tls = tls;
-    // Kept alive, yet never kept: so no request says `Connection: close`, which the answer would repeat.
+    // Keep-alive without keeping any, so no request says `Connection: close`, which the answer would repeat.
     this.agent = Object.assign(new Agent({ keepAlive: true }), {
       createConnection: () => readOnAfterFailedWrite(this.#connect({})),
       keepSocketAlive: () => false,
@@ -34,7 +34,7 @@ export class Upstream {
     return new Upstream(endpoint, tls ? { ...(await readTls(tls)), verify: tls.verify } : undefined);
   }
 
-  /** What a Docker client would say, for answers when the engine can't be reached. */
+  /** The message a Docker client would print, for when the engine can't be reached. */
   get unreachable(): string {
     return `Cannot connect to the Docker daemon at ${formatEndpoint(this.endpoint)}. Is the docker daemon running?`;
   }
