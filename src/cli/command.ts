@@ -2,7 +2,7 @@ import type { Args, Option } from '../config/option.ts';
 import type { ControlClient } from '../control/client.ts';
 import { WeaveError } from '../lib/errors.ts';
 
-/** What a command has of the world outside. */
+/** A command's connection to the outside world. */
 export interface Context {
   env: NodeJS.ProcessEnv;
   control: Pick<ControlClient, 'call'>;
@@ -19,18 +19,18 @@ export interface Context {
 /** A verb of the command line, as data. */
 export interface Command<O extends Record<string, Option> = Record<string, Option>> {
   name: string;
-  /** What stands after the name: `[ADDR…] CONTAINER` */
+  /** What follows the name: `[ADDR…] CONTAINER` */
   operands?: string;
   /** One sentence, for the list of commands and the command's own help. */
   about: string;
   options?: O;
-  /** Every argument is a word, whatever it looks like. */
+  /** Every argument is a word, even if it looks like a flag. */
   anyArguments?: true;
   /** Command lines, each with what it does. */
   examples: readonly (readonly [commandLine: string, effect: string])[];
   /**
    * Carries it out; whatever is thrown becomes a message and exit code 1.
-   * @param commands all that there are, for those that speak of them
+   * @param commands all commands, for help and completions
    */
   run(args: Args<O>, context: Context, commands: readonly Command[]): Promise<void>;
 }
@@ -47,7 +47,7 @@ export function command<const O extends Record<string, Option>>(definition: Comm
   return definition as unknown as Command;
 }
 
-/** Refuses words that the command has no use for. @throws WeaveError USAGE */
+/** Refuses words that the command does not take. @throws WeaveError USAGE */
 export function noWords(words: readonly string[]): void {
   if (words.length > 0) throw new WeaveError('USAGE', `unexpected '${words.join(' ')}'`);
 }

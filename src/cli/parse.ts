@@ -9,7 +9,7 @@ export async function parseArgs(command: Command, argv: string[]): Promise<Param
   if (command.anyArguments) return { words: argv } as never;
   const plain = parsePlain(command.options ?? {}, argv);
   if (plain !== undefined) return plain as never;
-  // Loading yargs takes as long as all else that a command does.
+  // Loading yargs takes as long as everything else a command does.
   const { fullParse } = await import('./full-parse.ts');
   return fullParse(command, argv);
 }
@@ -53,7 +53,7 @@ function switchValue(joined: string | undefined, rest: readonly string[]): boole
   return rest[0] === 'true' || rest[0] === 'false' ? undefined : true;
 }
 
-/** A value that can be taken for nothing else. */
+/** An unambiguous value. */
 function textValue(text: string | undefined): string | undefined {
   return text === undefined || /^(-|['"]|$)/.test(text) ? undefined : text;
 }

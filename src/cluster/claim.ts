@@ -8,7 +8,7 @@ import { hostRecord } from '../store/records/host.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 
-/** What a {@link NameClaim} needs. */
+/** A {@link NameClaim}'s collaborators. */
 export interface NameClaimDeps {
   shared: Store;
   /** this host's name */
@@ -16,7 +16,7 @@ export interface NameClaimDeps {
   /** random, kept on this host: tells it from others of its name */
   id: string;
   address: Ip;
-  /** told why the name is another's, or undefined when it is this host's */
+  /** called with the reason if the name is another's, or undefined if it is this host's */
   changed: (lost: string | undefined) => void;
   signal: AbortSignal;
   logger: Logger;
@@ -72,17 +72,17 @@ export class NameClaim {
     return this.#lost === undefined;
   }
 
-  /** @param told when this host has its name again after another had it */
+  /** @param told called when this host has its name again after another had it */
   onRegained(told: () => void): void {
     this.#regained = told;
   }
 
-  /** The name is not claimed again. */
+  /** Stops claiming the name. */
   release(): void {
     this.#released = true;
   }
 
-  /** What the store has under the name now may differ from what it was. */
+  /** The store's record under the name may have changed. */
   heard(): void {
     if (this.#trying || this.#released || this.#deps.signal.aborted) return;
     this.#trying = true;
@@ -120,7 +120,7 @@ export class NameClaim {
     const entry = await shared.get(key);
     const holder = entry && this.#reader.read(entry)?.value;
     if (holder?.run === this.#holder.run) return undefined;
-    // Two hosts that live can't have one address: that was an earlier run here, or the machine that this one replaces.
+    // Two live hosts can't have one address: that was an earlier run here, or the machine that this one replaces.
     if (holder && holder.address !== address) {
       const text = `another host of the cluster, ${holder.address}, has the name ${name} of this one; were they cloned? give this one another /etc/machine-id, or launch with --name`;
       return { text, final: false };

@@ -14,19 +14,19 @@ export interface HostsDeps {
   vni: number;
   /** name of this host */
   self: string;
-  /** told when the endpoints of other hosts may have changed */
+  /** called when the endpoints of other hosts may have changed */
   changed: () => void;
-  /** told when a host's daemon came or went */
+  /** called when a host's daemon came or went */
   aliveChanged: (host: string) => void;
-  /** told when what the store has of this host itself may differ from what it should be */
+  /** called when the store's records of this host may be wrong */
   ownHeard: () => void;
-  /** ms for which a host stays that the store has lost */
+  /** ms for which a host lost by the store stays */
   grace: number;
   signal: AbortSignal;
   logger: Logger;
 }
 
-/** The hosts of the cluster: who they are, and whose daemon runs. */
+/** The hosts of the cluster, and which daemons run. */
 export class Hosts {
   readonly #deps: HostsDeps;
   readonly #hosts: RecordTable<string, Registration>;
@@ -78,7 +78,7 @@ export class Hosts {
     ]);
   }
 
-  /** All hosts but this one, those that are gone too. */
+  /** All other hosts, absent ones too. */
   peers(): PeerEndpoint[] {
     return [...this.#peers.values()];
   }
@@ -87,7 +87,7 @@ export class Hosts {
     return this.#alive.get(aliveRecord.keyOf(name)) !== undefined;
   }
 
-  /** As the store has it; undefined: it has not. */
+  /** The store's record; undefined: none. */
   registration(name: string): Registration | undefined {
     return this.#hosts.present(hostRecord.keyOf(name))?.value;
   }

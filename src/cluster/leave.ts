@@ -16,7 +16,7 @@ import { settingsKey } from './settings.ts';
 /** Writes of one commit; etcd takes no more. */
 const most = 128;
 
-/** Removes what the store has of a host, but for its addresses. @throws WeaveError STORE_UNAVAILABLE */
+/** Removes the store's records of a host, except its addresses. @throws WeaveError STORE_UNAVAILABLE */
 export async function forgetHost(shared: Store, name: string): Promise<void> {
   const links = (await shared.list(`${linkRecord.prefix}${name}/`)).map(({ key }) => ({ key, value: null }));
   const writes = [aliveRecord.write(name, null), hostRecord.write(name, null), ...links];
@@ -24,7 +24,7 @@ export async function forgetHost(shared: Store, name: string): Promise<void> {
 }
 
 /**
- * This host is no part of the cluster any more: what it registered goes, its addresses are free, and the last host
+ * This host leaves the cluster: its records go, its addresses are free, and the last host
  * takes the cluster's settings along. @throws WeaveError STORE_UNAVAILABLE
  */
 export async function leaveCluster(shared: Store, name: string): Promise<void> {
@@ -35,7 +35,7 @@ export async function leaveCluster(shared: Store, name: string): Promise<void> {
     if (settings === undefined) return;
     const others = await Promise.all([hostRecord, aliveRecord].map(({ prefix }) => shared.list(prefix)));
     if (others.flat().length > 0) return;
-    // A host that joins meanwhile has written the settings anew, and then they stay.
+    // A host that joins meanwhile has rewritten the settings, and then they stay.
     if (await shared.commit([{ key: settingsKey, value: null, expect: settings.revision }])) return;
   }
 }
@@ -48,7 +48,7 @@ export async function keepAccess(local: Store, { etcd }: LaunchConfig): Promise<
 
 /**
  * {@link leaveCluster}, with what this host has kept of its cluster. A host that is in none has nothing to do.
- * @throws WeaveError STORE_UNAVAILABLE that says what is left to do on another host
+ * @throws WeaveError STORE_UNAVAILABLE, saying what is left to do on another host
  */
 export async function leaveAsKept(local: Store, env: NodeJS.ProcessEnv): Promise<void> {
   const [store, name, kept] = await Promise.all(

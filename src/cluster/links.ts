@@ -18,9 +18,9 @@ export interface LinksDeps {
   self: string;
   /** whether a host's daemon runs */
   isAlive: (host: string) => boolean;
-  /** told when this host's own links may differ from what they should be */
+  /** called when this host's own links may be wrong */
   ownHeard: () => void;
-  /** ms for which a link stays that the store has lost */
+  /** ms for which a link lost by the store stays */
   grace: number;
   signal: AbortSignal;
   logger: Logger;
@@ -29,8 +29,8 @@ export interface LinksDeps {
 type LinkEntry = StoredRecord<LinkKey, Link>;
 
 /**
- * What the hosts tell of their containers. Where a container is stays programmed until it is known to be wrong: its
- * host says otherwise, or is removed, or its address or MAC is seen elsewhere. Names are there while the host's daemon is.
+ * What the hosts publish about their containers. A container's location stays programmed until it is known to be wrong:
+ * its host changes it or is removed, or its address or MAC is seen elsewhere. Names last as long as the host's daemon.
  */
 export class Links {
   readonly #deps: LinksDeps;
@@ -38,7 +38,7 @@ export class Links {
   /** host to the keys of its links */
   readonly #keysOf = new Map<string, Set<string>>();
   readonly #claims = new Claims();
-  /** key to what the datapath was given */
+  /** key to what the datapath has */
   readonly #given = new Map<string, RemoteEntry>();
   readonly #dirty = new Set<string>();
   #heard = false;
@@ -61,12 +61,12 @@ export class Links {
     return this.#deps.shared.watch(linkRecord.prefix, this.#table, this.#deps.signal);
   }
 
-  /** True once all has been heard. */
+  /** True once everything has been read. */
   get heard(): boolean {
     return this.#heard;
   }
 
-  /** What the store has of this host's: container to link. */
+  /** The store's records of this host: container to link. */
   own(): Map<string, Link> {
     const keys = [...(this.#keysOf.get(this.#deps.self) ?? [])];
     return new Map(
@@ -131,7 +131,7 @@ export class Links {
     this.#ownChanged = false;
   }
 
-  /** All who claim this are to be looked at. */
+  /** All claimants of this must be checked. */
   #touch(thing: string): void {
     for (const key of this.#claims.of(thing)) this.#dirty.add(key);
   }
@@ -153,7 +153,7 @@ export class Links {
     for (const { mac, peer } of gone) this.#report(datapath.deleteRemote(mac, peer));
   }
 
-  /** What the datapath is to know of a link; undefined: nothing. */
+  /** A link's entry for the datapath; undefined: none. */
   #entryOf(key: string): RemoteEntry | undefined {
     const { key: id, value } = this.#table.get(key) ?? {};
     if (!id || !value?.mac || id.host === this.#deps.self || this.#winner(value.mac) !== key)
@@ -165,7 +165,7 @@ export class Links {
     };
   }
 
-  /** Of several that claim an address or a MAC: one whose host is alive, and then who said so last. */
+  /** Of several claimants of an address or MAC: one whose host is alive, then the latest. */
   #winner(thing: string): string | undefined {
     const [only, ...others] = this.#claims.of(thing);
     if (others.length === 0 || only === undefined) return only;
@@ -212,7 +212,7 @@ export function sameLink(a: Link | undefined, b: Link | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && JSON.stringify(a) === JSON.stringify(b));
 }
 
-/** What there must be only once of a link. */
+/** What must be unique about a link. */
 function thingsOf({ mac, ips }: Link): string[] {
   return mac === null ? [] : [mac, ...ips];
 }

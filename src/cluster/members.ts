@@ -8,7 +8,7 @@ import { etcdEndpoint } from './overlay.ts';
 /** Of the members of etcd, in this host's own store. */
 export const membersKey = 'cluster/store';
 
-/** What `launch --resume` goes on with: the members of etcd that were known when this host last ran, too. */
+/** The members for `launch --resume`, including those known when this host last ran. */
 export async function resumeStore(config: LaunchConfig, local: Store): Promise<LaunchConfig> {
   const kept = config.resume ? await local.get(membersKey) : undefined;
   if (kept === undefined) return config;
@@ -54,7 +54,7 @@ export class Targets {
     );
   }
 
-  /** A host that is alone has nothing to forget. @throws WeaveError USAGE */
+  /** A single host has nothing to forget. @throws WeaveError USAGE */
   async forget(peers: readonly string[]): Promise<void> {
     const gone = new Set(peers.map(withEtcdPort));
     if (this.#etcd)

@@ -15,21 +15,21 @@ import { Hosts } from './hosts.ts';
 import { forgetHost, leaveCluster } from './leave.ts';
 import { Links, type LinksDeps, sameLink } from './links.ts';
 
-/** What a {@link Cluster} is made of. */
+/** A {@link Cluster}'s collaborators. */
 export interface ClusterDeps {
   shared: Store;
   datapath: LinksDeps['datapath'] & Pick<Datapath, 'vni' | 'publicKey' | 'setPeers'>;
   names: NameTable;
   seal: KeySeal | null;
   claim: Pick<NameClaim, 'held' | 'heard' | 'release' | 'onRegained'>;
-  /** undefined: this host gives no addresses */
+  /** undefined: this host allocates no addresses */
   blocks: Pick<Blocks, 'suspend'> | undefined;
   /** this host */
   self: { name: string; id: string; nickname: string; address: Ip };
   version: string;
   /** the present state of a container of this host; undefined: nothing of it is left */
   linkOf: (id: string) => Link | undefined;
-  /** owners of which {@link ClusterDeps.linkOf} knows something */
+  /** owners with a link, by {@link ClusterDeps.linkOf} */
   owners: () => string[];
   /** ms for which what the store has lost stays, until who it belongs to puts it back; 30,000 if absent */
   grace?: number;
@@ -52,7 +52,7 @@ export class Cluster {
   readonly #links: Links;
   readonly #lock = new KeyedLock();
   readonly #dirty = new Set<string>();
-  /** keys that are to be written yet */
+  /** keys still to be written */
   readonly #writing = new Set<string>();
   /** false until it is known which of the containers that the store tells of are still there */
   #complete = false;
@@ -93,7 +93,7 @@ export class Cluster {
   static join(deps: ClusterDeps): Cluster {
     const cluster = new Cluster(deps);
     cluster.#register();
-    // The store may have what another put there.
+    // The store may have another host's record there.
     deps.claim.onRegained(() => {
       cluster.#register();
       cluster.#compare();
@@ -104,12 +104,12 @@ export class Cluster {
     return cluster;
   }
 
-  /** All hosts but this one whose daemon runs. */
+  /** All other hosts with a running daemon. */
   peers(): PeerEndpoint[] {
     return this.#hosts.peers().filter(({ name }) => this.#hosts.isAlive(name));
   }
 
-  /** All hosts but this one, those that are gone too. */
+  /** All other hosts, absent ones too. */
   allPeers(): PeerEndpoint[] {
     return this.#hosts.peers();
   }
@@ -124,12 +124,12 @@ export class Cluster {
     return this.#hosts.nicknames;
   }
 
-  /** Removes all that the store has of a host: the others drop it. @throws WeaveError STORE_UNAVAILABLE */
+  /** Removes all of the store's records of a host: the others drop it. @throws WeaveError STORE_UNAVAILABLE */
   forget(name: string): Promise<void> {
     return forgetHost(this.#deps.shared, name);
   }
 
-  /** This host is no part of the cluster any more, and tells it nothing. @throws WeaveError STORE_UNAVAILABLE */
+  /** This host leaves the cluster, and publishes nothing more. @throws WeaveError STORE_UNAVAILABLE */
   async leave(): Promise<void> {
     const { shared, self, blocks, claim } = this.#deps;
     this.#left = true;
@@ -139,7 +139,7 @@ export class Cluster {
     await leaveCluster(shared, self.name);
   }
 
-  /** Something of this container changed: the others are told what it is now. */
+  /** Something about this container changed: publishes its current state. */
   changed(id: string): void {
     if (this.#dirty.has(id)) return;
     this.#dirty.add(id);
@@ -147,7 +147,7 @@ export class Cluster {
     setImmediate(() => {
       this.#dirty.delete(id);
       const { self, linkOf } = this.#deps;
-      // A container that this daemon has yet to look at is not gone.
+      // A container that this daemon has not checked yet is not gone.
       if (!this.#complete && !linkOf(id)?.mac) return;
       const key = new LinkKey(self.name, id);
       const name = linkRecord.keyOf(key);
@@ -156,12 +156,12 @@ export class Cluster {
     });
   }
 
-  /** All containers of this host have been looked at: what else the store tells of it is stale. */
+  /** All containers of this host have been checked: the store's other records of it are stale. */
   completed(): void {
     if (this.#complete) return;
     this.#complete = true;
     this.#compare();
-    // Where the store could not be heard yet.
+    // If the store could not be read yet.
     for (const owner of this.#deps.owners()) this.changed(owner);
   }
 
@@ -194,7 +194,7 @@ export class Cluster {
     void this.#write(hostRecord.keyOf(name), () => hostRecord.write(name, registration));
   }
 
-  /** Writes what is right when the store takes it, until it does; nothing while another host has this one's name. */
+  /** Writes the right state until the store takes it; nothing while another host has this one's name. */
   #write(key: string, write: () => Write): Promise<void> {
     const { shared, signal, logger, claim } = this.#deps;
     this.#writing.add(key);

@@ -9,11 +9,11 @@ import type { Entry, Store } from '../store/store.ts';
 
 /** Where they are kept, in both stores. */
 export const settingsKey = settingsRecord.keyOf('settings');
-/** What the password seals, so that another one is told from it. */
+/** A text sealed with the password, to recognise a wrong one. */
 const proof = 'weavets';
 
 /**
- * Agrees with the cluster on what all of its hosts must share; the first host sets it. A host that was part of the
+ * Agrees with the cluster on the settings that all hosts share; the first host sets them. A host that was part of the
  * cluster before goes on while etcd is away.
  * @returns what seals the hosts' keys; null: the cluster is not encrypted
  * @throws WeaveError CLUSTER_MISMATCH, STORE_UNAVAILABLE
@@ -41,7 +41,7 @@ async function read(config: LaunchConfig, shared: Store) {
       continue;
     }
     const checked = await check(config, entry);
-    // Written anew, so that a last host which leaves at this moment does not take them along.
+    // Rewritten, so that a last host leaving at this moment does not remove them.
     const write = settingsRecord.write('settings', checked.settings, { expect: entry.revision });
     if (await shared.commit([write])) return checked;
   }

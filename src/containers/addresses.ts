@@ -2,7 +2,7 @@ import type { Allocator } from '../ipam/allocator.ts';
 import type { Cidr } from '../model/address.ts';
 import type { AddressRequest } from '../model/request.ts';
 
-/** Takes what a container asks for: all of it or nothing. */
+/** Allocates what a container asks for: all or nothing. */
 export async function takeAddresses(
   allocator: Allocator,
   id: string,
@@ -19,7 +19,7 @@ export async function takeAddresses(
   }
 }
 
-/** Gives addresses back, but for those that the container had before. */
+/** Releases addresses, except those that the container had before. */
 export async function giveBack(
   allocator: Allocator,
   id: string,

@@ -30,12 +30,12 @@ export interface AdoptDeps {
   logger: Logger;
 }
 
-/** Containers that are looked at side by side. */
+/** Containers checked in parallel. */
 const width = 8;
 
 /**
- * Takes over the addresses that running containers and the host have in fact, and this host's records don't have: after a
- * loss they would be given to others. Runs before anything is given out.
+ * Adopts addresses that running containers and the host have but this host's records lack: after a loss they would be
+ * given to others. Runs before anything is allocated.
  */
 export async function adoptRunning(deps: AdoptDeps): Promise<void> {
   const { engine, allocator, damaged, logger } = deps;
@@ -75,7 +75,7 @@ async function adoptContainer(info: ContainerInfo, deps: AdoptDeps): Promise<voi
   }
 }
 
-/** True when the container would have these addresses without anybody's doing by hand. */
+/** True if the container would have these addresses without any changes by hand. */
 function wouldGet(info: ContainerInfo, cidrs: readonly Cidr[], { policy, allocator }: AdoptDeps): boolean {
   if (info.shim === undefined) return false;
   const decision = decide(info, policy);
@@ -92,7 +92,7 @@ function wouldGet(info: ContainerInfo, cidrs: readonly Cidr[], { policy, allocat
 /** The host's own addresses; that traffic from them to the outside is masqueraded is what `expose` does unasked. */
 async function adoptExposed({ allocator, store }: AdoptDeps): Promise<void> {
   for (const cidr of await linkAddresses(bridgeName)) {
-    // Our name server's, which nobody exposed.
+    // Our name server's, which is not exposed.
     if (cidr.address === dnsLinkAddress) continue;
     await allocator.adopt(exposeOwner, cidr);
     const key = exposeRecord.keyOf(cidr);

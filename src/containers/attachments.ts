@@ -25,14 +25,14 @@ import { forwardable, pastOurs, throughOurs } from './resolv-conf.ts';
 /** A container that is on the network. */
 export interface Attachment {
   info: ContainerInfo;
-  /** its first process, held while it is attached */
+  /** its first process, held while attached */
   process: ContainerProcess;
   mac: string;
   cidrs: readonly Cidr[];
   choice: AttachChoice;
 }
 
-/** How one attachment may differ from the daemon's switches, as `attach` on the command line allows. */
+/** How one attachment may differ from the daemon's flags, by `attach` on the command line. */
 export interface AttachChoice {
   multicastRoute: boolean;
   rewriteHosts: boolean;
@@ -42,11 +42,11 @@ export interface AttachChoice {
   dns: boolean;
 }
 
-/** What a container is to be attached with. */
+/** The inputs of an attachment. */
 export interface AttachWish {
   cidrs: readonly Cidr[];
   choice: AttachChoice;
-  /** resolves when the engine has written the container's files for this start; rejects when it does not start */
+  /** resolves when the engine has written the container's files for this start; rejects if it does not start */
   begun?: Promise<unknown>;
   /** begun beforehand; it ends with this */
   inside?: Inside | undefined;
@@ -58,20 +58,20 @@ export interface AttachmentsDeps {
   naming: Naming;
   hosts: HostsFiles;
   conditions: Conditions;
-  /** the folder that the engine keeps its containers in: `/var/lib/docker` */
+  /** the engine's data folder: `/var/lib/docker` */
   engineRoot: () => Promise<string>;
   /** true for an address of our name server */
   isOurDns: (server: string) => boolean;
-  /** how a container that was told of these name servers gets to ours */
+  /** the route to our name server for a container with these name servers */
   routeToDns: (servers: readonly string[]) => DnsRoute | undefined;
   /** `weave.local.` */
   domain: string;
-  /** told how long each took */
+  /** called with the time each took */
   onAttached: (seconds: number) => void;
   logger: Logger;
 }
 
-/** The attached containers, and the deeds that attach and detach one: link, addresses, hosts file, name. */
+/** The attached containers; attaches and detaches them: link, addresses, hosts file, name. */
 export class Attachments {
   readonly #deps: AttachmentsDeps;
   readonly #attached = new Map<string, Attachment>();
@@ -88,19 +88,19 @@ export class Attachments {
     return [...this.#attached.values()];
   }
 
-  /** True while the run of the container goes on that was attached. */
+  /** True while the attached run of the container goes on. */
   holds(id: string): boolean {
     return this.#attached.get(id)?.process.alive ?? false;
   }
 
-  /** Containers that something is kept of. */
+  /** Containers with any record. */
   owners(): string[] {
     return [...this.#attached.keys(), ...this.#deps.hosts.owners()];
   }
 
   /**
-   * Attaches a running container, or brings an attached one to other addresses. All is ready before ethwe is up, which
-   * is what the shim waits for. A container that ended meanwhile is no failure.
+   * Attaches a running container, or changes an attached one's addresses. Everything is ready before ethwe is up, which
+   * is what the shim waits for. It is no failure if the container has ended meanwhile.
    * @throws WeaveError ATTACH_FAILED, and then it is as it was before
    */
   async attach(info: ContainerInfo, wish: AttachWish): Promise<void> {
@@ -148,14 +148,14 @@ export class Attachments {
       const { alive } = process;
       process.close();
       await this.#takeBack(info, before, wish);
-      // A command that ends at once takes its namespace along.
+      // The namespace of a command that ends at once is gone.
       if (!alive) return;
       const text = `cannot attach container ${name || id.slice(0, 12)} to the network: ${messageOf(error)}`;
       throw new WeaveError('ATTACH_FAILED', text, { cause: error });
     }
   }
 
-  /** Brings the container's hosts file to what it should say: whoever wrote it since. */
+  /** Updates the container's hosts file, whoever has written it since. */
   async writeHosts(id: string): Promise<void> {
     const attachment = this.#attached.get(id);
     if (attachment === undefined) return;
@@ -174,13 +174,13 @@ export class Attachments {
       hosts.ensure(id, path, wish);
       conditions.clear('HOSTS_FILE', id.slice(0, 12));
     } catch (error) {
-      // It is on the network all the same; who makes the file unwritable may be the container.
+      // It is on the network all the same; the container itself may have made the file unwritable.
       const text = `the /etc/hosts of container ${info.name} lacks its weave address: ${messageOf(error)}`;
       conditions.set('HOSTS_FILE', text, id.slice(0, 12));
     }
   }
 
-  /** Containers ask their own servers from here on, as we shall not: the daemon ends, and they go on. */
+  /** The daemon is ending: from here on containers query their own servers themselves. */
   async handOver(): Promise<void> {
     for (const id of this.#attached.keys()) await this.#writeResolvConf(id, pastOurs);
   }
@@ -188,7 +188,7 @@ export class Attachments {
   async #writeResolvConf(id: string, edit: typeof throughOurs): Promise<void> {
     const { isOurDns, conditions } = this.#deps;
     const { info, cidrs } = this.#attached.get(id) ?? {};
-    // On a network of the user Docker's own server is in that file, and asks ours first.
+    // On a user-defined network Docker's own server is in that file, and asks ours first.
     if (!info || !cidrs || info.ownResolvConf || isUserNetwork(info.networkMode)) return;
     const subnets = cidrs.map((cidr) => cidr.subnet);
     const forwarded = forwardable(info.dns, subnets, isOurDns);
@@ -203,12 +203,12 @@ export class Attachments {
     }
   }
 
-  /** Where it is before the engine tells: not until the container's first start. */
+  /** Its path before the engine reports it, which is only after the first start. */
   async #engineFile(id: string, name: string): Promise<string> {
     return `${await this.#deps.engineRoot()}/containers/${id}/${name}`;
   }
 
-  /** The container is looked at again, in the same run. It may be called otherwise by now. */
+  /** The container is checked again, in the same run. It may have been renamed. */
   async refresh(info: ContainerInfo): Promise<void> {
     const attachment = this.#attached.get(info.id);
     if (attachment === undefined) return;
@@ -220,7 +220,7 @@ export class Attachments {
     await this.writeHosts(info.id);
   }
 
-  /** Takes some addresses from an attached container; with the last one, ethwe and the name. */
+  /** Removes some addresses from an attached container; with the last one, ethwe and the name. */
   async reduce(attachment: Attachment, leaving: readonly Cidr[]): Promise<void> {
     const { veths, hosts, naming } = this.#deps;
     const { info, process, choice } = attachment;
@@ -238,7 +238,7 @@ export class Attachments {
     await this.writeHosts(info.id);
   }
 
-  /** The container does not run any more, or is to be left alone. */
+  /** The container has ended, or is to be left alone. */
   async ended(id: string): Promise<void> {
     const { naming, hosts, conditions, veths, logger } = this.#deps;
     const attachment = this.#attached.get(id);
@@ -256,13 +256,13 @@ export class Attachments {
     if (!alive && linkExists(hostLink(info.pid))) await veths.remove(info.pid);
   }
 
-  /** Takes away links of containers that ended while something else kept their network namespace. */
+  /** Removes links of ended containers whose network namespace something else kept alive. */
   async sweep(): Promise<void> {
     const alive = new Set(this.list().flatMap(({ info, process }) => (process.alive ? info.pid : [])));
     for (const pid of vethPids()) {
       if (alive.has(pid)) continue;
       const containerId = vethOwner(pid);
-      // One without an id is being made, or an earlier version made it.
+      // One without an id is being made, or is from an earlier version.
       const process = containerId === '' ? undefined : ContainerProcess.open(pid, containerId);
       process?.close();
       if (!process && (containerId !== '' || !ContainerProcess.exists(pid)))
@@ -270,13 +270,13 @@ export class Attachments {
     }
   }
 
-  /** The engine sets the hostname of create at each start; one that was made of the name follows that. */
+  /** The engine sets create's hostname at each start; one derived from the name follows the name. */
   async #setHostname(info: ContainerInfo, { pid }: ContainerProcess): Promise<void> {
     const { renamed } = this.#deps.naming.called(info);
     if (renamed !== undefined) await setHostname(pid, renamed);
   }
 
-  /** What this call added goes; what the container had before stays. */
+  /** Undoes what this call added; what the container had before stays. */
   async #takeBack(info: ContainerInfo, before: Attachment | undefined, { cidrs }: AttachWish): Promise<void> {
     const { naming, veths, hosts } = this.#deps;
     if (before?.process.alive && before.info.pid === info.pid) {

@@ -8,7 +8,7 @@ import { giveBack, takeAddresses } from './addresses.ts';
 import type { AttachChoice, Attachments } from './attachments.ts';
 import type { Overrides } from './overrides.ts';
 
-/** What {@link ByHand} works with. */
+/** {@link ByHand}'s collaborators. */
 export interface ByHandDeps {
   engine: { inspect(idOrName: string): Promise<ContainerInfo | undefined> };
   allocator: Allocator;
@@ -18,7 +18,7 @@ export interface ByHandDeps {
   lock: KeyedLock;
 }
 
-/** `attach` and `detach`: what they make of a container holds over its restarts, in place of what it asks for itself. */
+/** `attach` and `detach`: their effect survives restarts of the container, and overrides its own request. */
 export class ByHand {
   readonly #engine: ByHandDeps['engine'];
   readonly #allocator: Allocator;
@@ -34,7 +34,7 @@ export class ByHand {
     this.#lock = deps.lock;
   }
 
-  /** Attaches a running container by hand, or adds addresses to it. @returns the addresses that it was asked for */
+  /** Attaches a running container by hand, or adds addresses to it. @returns the requested addresses */
   attach(idOrName: string, requests: readonly string[], choice: AttachChoice): Promise<Cidr[]> {
     return this.#withRunning(idOrName, async (info) => {
       if (info.networkMode === 'host' || info.networkMode.startsWith('container:')) {
@@ -59,7 +59,7 @@ export class ByHand {
     });
   }
 
-  /** Takes addresses from a container; with the last one, ethwe. @returns the addresses that it had of those asked */
+  /** Removes addresses from a container; with the last one, ethwe. @returns the removed addresses */
   detach(idOrName: string, requests: readonly string[]): Promise<Cidr[]> {
     return this.#withRunning(idOrName, async (info) => {
       const attachment = this.#attachments.get(info.id);
@@ -76,7 +76,7 @@ export class ByHand {
     });
   }
 
-  /** Adds addresses to what a running container has; kept once it has them. */
+  /** Adds addresses to a running container; recorded once it has them. */
   async #attachMore(info: ContainerInfo, asked: readonly Cidr[], choice: AttachChoice): Promise<void> {
     const before = this.#attachments.get(info.id);
     const cidrs = union(before?.cidrs ?? [], asked);
@@ -114,7 +114,7 @@ function union(a: readonly Cidr[], b: readonly Cidr[]): Cidr[] {
   return [...a, ...b.filter((cidr) => !a.some((other) => other.equals(cidr)))];
 }
 
-/** What the container has by an earlier attachment it keeps. */
+/** The container keeps what it has from an earlier attachment. */
 function both(before: AttachChoice | undefined, choice: AttachChoice): AttachChoice {
   if (before === undefined) return choice;
   return {

@@ -2,7 +2,7 @@ import type { Asker, Askers } from '../dns/askers.ts';
 import type { Attachment, Attachments } from './attachments.ts';
 import { forwardable } from './resolv-conf.ts';
 
-/** What {@link ContainerAskers} looks into. */
+/** {@link ContainerAskers}' collaborators. */
 export interface ContainerAskersDeps {
   attachments: Pick<Attachments, 'get' | 'list'>;
   /** where our name server is, or was */
@@ -15,11 +15,11 @@ interface Scan {
   complete: boolean;
 }
 
-/** ms between two looks at all containers for an address that none had */
+/** ms between searches of all containers for an unknown address */
 const rescanPause = 1_000;
 
 /**
- * Knows attached containers by all addresses that they have, those on the engine's networks too: that is where queries
+ * Knows attached containers by all their addresses, on the engine's networks too: that is where queries
  * come from. Looked up in their network namespaces when an address asks for the first time.
  */
 export class ContainerAskers implements Askers {
@@ -28,7 +28,7 @@ export class ContainerAskers implements Askers {
   readonly #scans = new Map<string, Scan>();
   #rescannedAt = Number.NEGATIVE_INFINITY;
 
-  /** Before this nobody is known. */
+  /** Until this is called nobody is known. */
   follow(deps: ContainerAskersDeps): void {
     this.#deps = deps;
   }

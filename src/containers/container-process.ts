@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * The first process of a container, held by its folder in /proc: a pid that comes to be another process's can't be
+ * The first process of a container, held by its folder in /proc: a reused pid can't be
  * taken for it. Only the kernel's own files are read through it, never the container's.
  */
 export class ContainerProcess {
@@ -29,12 +29,12 @@ export class ContainerProcess {
     return undefined;
   }
 
-  /** True if there is such a process, whosever it is, and it has not ended. */
+  /** True if there is a running process with this pid, whoever's it is. */
   static exists(pid: number): boolean {
     return netnsOf(`/proc/${pid}`) !== undefined;
   }
 
-  /** False once it has ended; then it has no network namespace any more. */
+  /** False once it has ended and lost its network namespace. */
   get alive(): boolean {
     return this.#fd !== undefined && netnsOf(this.#path('')) !== undefined;
   }

@@ -5,19 +5,19 @@ import { createdRecord } from '../store/records/created.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 
-/** How many of those that went are remembered. */
+/** How many removed ones are remembered. */
 const mostGone = 1_000;
 
 /** As the engine makes a hostname. */
 const shortOf = (id: string) => id.slice(0, 12);
 
-/** What containers were to be, in the local store as long as they exist. What is being written is known already. */
+/** Records of requested containers, in the local store while they exist, known even while being written. */
 export class CreatedStore {
   readonly #store: Store;
   readonly #logger: Logger;
   readonly #reader: RecordReader<string, Created>;
   readonly #unwritten = new Map<string, Created>();
-  /** of the last that went: an updater makes a container anew when it has removed it */
+  /** of the last removed ones: an updater recreates a container after removing it */
   readonly #gone = new Set<string>();
 
   constructor(store: Store, logger: Logger) {
@@ -40,7 +40,7 @@ export class CreatedStore {
     };
     this.#store.commit([createdRecord.write(id, created)]).then(forget, (error: unknown) => {
       forget();
-      // Inspect then tells what was added by its form.
+      // Inspect then recognises our additions by their form.
       const reason = messageOf(error);
       this.#logger.warn({ container: id.slice(0, 12), reason }, 'cannot record how a container was created');
     });
@@ -58,7 +58,7 @@ export class CreatedStore {
     await this.#store.commit([createdRecord.write(id, null)]);
   }
 
-  /** True for a hostname that an engine made of the id of one of our containers, and a client has copied. */
+  /** True for a hostname that an engine derived from one of our containers' ids, and a client copied. */
   async isMadeOfId(hostname: string): Promise<boolean> {
     if (!/^[0-9a-f]{12}$/.test(hostname)) return false;
     if (this.#gone.has(hostname) || [...this.#unwritten.keys()].some((id) => shortOf(id) === hostname))

@@ -3,7 +3,7 @@ import { Inside } from '../net/inside.ts';
 import type { ContainerProcess } from './container-process.ts';
 import type { StartWatch } from './start-watch.ts';
 
-/** An attachment under way while the engine still starts the container. Both resolve to true if it has worked. */
+/** A pending attachment, while the engine is still starting the container. Both resolve to true if it has worked. */
 export interface EarlyAttach {
   /** The engine has started it. */
   complete(): Promise<boolean>;

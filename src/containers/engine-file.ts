@@ -1,14 +1,15 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { messageOf } from '../lib/errors.ts';
 
-/** Larger files are none of these; the container itself can make its own as large as its disk. */
+/** Larger files are refused; the container itself can make its own as large as its disk. */
 const largest = 1 << 20;
-/** How often a write is begun anew because someone else wrote meanwhile. */
+/** How often a write is restarted because someone else wrote meanwhile. */
 const attempts = 5;
 
 /**
- * Rewrites one of the engine's files of a container, hosts or resolv.conf, in place, as it is a mount. The container may do to the file what its owner may, though not
- * replace it: it is opened without waiting (a FIFO, a lease) and only if it is a regular file in the container's folder.
+ * Rewrites one of the engine's files for a container, hosts or resolv.conf, in place, as it is a mount. The container can
+ * do anything to the file but replace it: it is opened without waiting (a FIFO, a lease), and only if it is a regular
+ * file in the container's folder.
  */
 export function rewriteEngineFile(containerId: string, path: string, edit: (text: string) => string): void {
   if (!path.includes(`/${containerId}/`)) {

@@ -1,17 +1,17 @@
 import type { ContainerInfo } from '../docker/types.ts';
 import { atMost } from '../lib/lock.ts';
 
-/** Longest time that a command in a container waits for the attachment, ms. */
+/** Longest wait of a command for its container's attachment, ms. */
 const patience = 10_000;
 
-/** What the gate works with. */
+/** The gate's collaborators. */
 export interface ExecGateDeps {
   engine: { inspect(idOrName: string, signal?: AbortSignal): Promise<ContainerInfo | undefined> };
   attachments: { get(id: string): { info: ContainerInfo } | undefined };
   reconciler: { settled(id: string): Promise<void>; reconcile(id: string): Promise<void> };
 }
 
-/** Holds commands for a container back until it is attached: the container's own waits by the shim. */
+/** Holds back exec commands until the container is attached; its own command waits in the shim. */
 export class ExecGate {
   readonly #deps: ExecGateDeps;
 
@@ -26,7 +26,7 @@ export class ExecGate {
     if (!info?.running || info.shim === undefined) return;
     await atMost(patience, reconciler.settled(info.id));
     if (attachments.get(info.id)?.info.pid === info.pid) return;
-    // What can't be attached is told of where that was tried; the command runs as without us.
+    // Failures are reported where attaching was tried; the command runs as without us.
     await atMost(
       patience,
       reconciler.reconcile(info.id).catch(() => {}),

@@ -28,7 +28,7 @@ export class Exposer {
   readonly #changed: (owner: string) => void;
   #exposed: Exposed[] = [];
 
-  /** @param fields `changed` is told when the other hosts are to hear of the host's addresses */
+  /** @param fields `changed` is called when the host's addresses have changed, for the other hosts */
   constructor(fields: {
     allocator: Allocator;
     store: Store;
@@ -45,7 +45,7 @@ export class Exposer {
     this.#changed = fields.changed;
   }
 
-  /** Puts back what was exposed before this daemon. */
+  /** Restores what earlier daemons exposed. */
   async restore(logger: Logger): Promise<void> {
     const reader = new RecordReader(exposeRecord, logger);
     for (const { key: cidr, value } of reader.readAll(await this.#store.list(exposeRecord.prefix))) {
@@ -56,7 +56,7 @@ export class Exposer {
     await this.#apply();
   }
 
-  /** Gives the host these addresses, or one of the default subnet. Repeating it changes nothing. */
+  /** Gives the host these addresses, or one of the default subnet. Idempotent. */
   async expose(requests: readonly string[], fqdn: string | null, masquerade: boolean): Promise<Cidr[]> {
     const cidrs: Cidr[] = [];
     for (const request of requests.length > 0 ? requests : ['net:default']) {
@@ -72,7 +72,7 @@ export class Exposer {
     return cidrs;
   }
 
-  /** Takes these addresses from the host, or the one of the default subnet. @returns those that it had */
+  /** Removes these addresses from the host, or the one of the default subnet. @returns those that it had */
   async hide(requests: readonly string[]): Promise<Cidr[]> {
     const asked = (requests.length > 0 ? requests : ['net:default']).map(parseRequest);
     const leaving = this.#exposed

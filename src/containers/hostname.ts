@@ -2,7 +2,7 @@ import { readlinkSync } from 'node:fs';
 import { runOk } from '../lib/exec.ts';
 
 /**
- * Sets the hostname that a running container's processes see. The engine sets the one of create at each start, and
+ * Sets the hostname that a running container's processes see. The engine sets create's at each start, and
  * can't be told of another.
  */
 export async function setHostname(pid: number, hostname: string): Promise<void> {

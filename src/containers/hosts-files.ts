@@ -36,7 +36,7 @@ export class HostsFiles {
   }
 
   /**
-   * Brings our lines of a container's file to what they should be. Synchronous, and some 50 us: nothing can come
+   * Updates our lines in a container's file. Synchronous, some 50 us: nothing can come
    * between reading and writing but another process.
    * @throws when that can't be done, and says why
    */
@@ -44,14 +44,14 @@ export class HostsFiles {
     const before = this.#kept.get(containerId)?.lines ?? [];
     rewriteEngineFile(containerId, path, (text) => {
       const edited = editHosts(text, before, wish);
-      // Before the file: a line that is in it and not kept would be taken for someone else's.
+      // Before the file: an unrecorded line in it would be taken for someone else's.
       if (edited.lines.join('\n') !== before.join('\n'))
         this.#keep(containerId, { path, lines: edited.lines });
       return edited.text;
     });
   }
 
-  /** Takes our lines out of a container's file. */
+  /** Removes our lines from a container's file. */
   remove(containerId: string): void {
     const kept = this.#kept.get(containerId);
     if (kept === undefined) return;
@@ -59,7 +59,7 @@ export class HostsFiles {
     this.forget(containerId);
   }
 
-  /** The container ended: its file is written anew when it starts. */
+  /** The container ended: its file is rewritten when it starts. */
   forget(containerId: string): void {
     if (this.#kept.delete(containerId)) this.#write(containerId, null);
   }
@@ -69,7 +69,7 @@ export class HostsFiles {
     this.#write(containerId, kept);
   }
 
-  /** Not waited for: a container's start would wait for the disk. */
+  /** Not awaited: a container's start would wait for the disk. */
   #write(containerId: string, value: Kept | null): void {
     this.#store
       .commit([hostsRecord.write(containerId, value)])
@@ -79,7 +79,7 @@ export class HostsFiles {
   }
 }
 
-/** Takes our lines out of every file, when weavets leaves the host. */
+/** Removes our lines from every file, when weavets leaves the host. */
 export async function removeHostsLines(store: Store, logger: Logger): Promise<void> {
   for (const [containerId, kept] of await keptIn(store, logger)) {
     try {

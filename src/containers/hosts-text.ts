@@ -1,4 +1,4 @@
-/** What a container's hosts file is to say of its weave addresses. */
+/** What a container's hosts file should say about its weave addresses. */
 export interface HostsWish {
   /** full hostname that the container was made with, which the engine's line has: `bbox1.weave.local` */
   hostname: string;
@@ -34,13 +34,13 @@ export function editHosts(
     const mine = leaving.indexOf(line.replace(/\n$/, ''));
     if (mine === -1) others.push(line);
     else {
-      // Each once: a line of the user's may read as one of ours.
+      // Each once: a user's line may look like ours.
       leaving.splice(mine, 1);
       place ??= others.length;
     }
   }
   const engines = others.findIndex((line) => isEngines(line, wish.hostname));
-  // A last line without its end is being written by someone.
+  // A last line without a newline is being written by someone.
   const end = others.at(-1)?.endsWith('\n') === false ? others.length - 1 : others.length;
   const at = Math.min(place ?? end, engines === -1 ? end : engines);
   const added = lines.map((line) => `${line}\n`);
@@ -56,7 +56,7 @@ function ourLines(
   const added = addHosts.map(entryOf).map(({ name, address }) => `${address}\t${name}`);
   const inNames = (name: string) => addresses.map((address) => `${address}\t${name}`);
   const every = namesOf(called, domain);
-  // What we would write if no name were taken is ours as well, though nothing was kept of it.
+  // A line just like ours counts as ours, even without a record.
   const ours = new Set([...added, ...inNames(every.join(' '))]);
   const taken = new Set(
     [

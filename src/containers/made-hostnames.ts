@@ -3,7 +3,7 @@ import { madeHostnameRecord } from '../store/records/made-hostname.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 
-/** The hostnames that we made of containers' names, kept while the containers exist: users did not ask for those. */
+/** The hostnames derived from containers' names, kept while the containers exist: users did not give them. */
 export class MadeHostnames {
   readonly #store: Store;
   readonly #made: Map<string, string>;

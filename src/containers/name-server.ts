@@ -44,7 +44,7 @@ export interface NameServerDeps {
 const port53 = 53;
 
 /**
- * Our name server, where containers reach it: on the docker bridge's address, at its former ones, which the containers
+ * Our name server, where containers reach it: on the docker bridge's address, at its former ones, which containers
  * of then still ask, and on the weave bridge for those that have no other way.
  */
 export class NameServer {
@@ -113,11 +113,11 @@ export class NameServer {
     return this.#address ?? dnsLinkAddress;
   }
 
-  /** The servers that a container is told of, by the network that it is made on. */
+  /** The servers that a container is given, by its network. */
   serversFor(networkMode: string): string[] {
     if (this.#link === null) return [this.ip];
     if (networkMode === 'none') return [this.#link];
-    // Docker's own DNS server asks one after the other: the second answers on when we have stopped.
+    // Docker's own DNS server asks one after the other: the second still answers when we have stopped.
     if (isUserNetwork(networkMode))
       return this.#address === null ? [this.#link] : [this.#link, this.#address];
     return [this.ip];
@@ -128,7 +128,7 @@ export class NameServer {
     return server === this.#address || server === this.#link || this.#former.has(server);
   }
 
-  /** How a container that was told of these servers gets to ours; undefined: by the engine's network. */
+  /** The route to our server for a container with these servers; undefined: through the engine's network. */
   routeFor(servers: readonly string[]): DnsRoute | undefined {
     if (this.#link === null || !servers.includes(this.#link)) return undefined;
     return { address: this.#link, mac: this.#options.mac };
@@ -153,7 +153,7 @@ export class NameServer {
     await this.#moved(now);
   }
 
-  /** Ends; names of the world go on to a server of the host's, past us, until we are back. */
+  /** Ends; queries for public names go directly to a server of the host until we are back. */
   async close(): Promise<void> {
     const { firewall, logger } = this.#deps;
     const next = this.upstream.beyondHost();

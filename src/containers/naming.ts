@@ -11,7 +11,7 @@ import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { Called, OwnNames } from './own-names.ts';
 
-/** What Naming is made of. */
+/** Naming's collaborators. */
 export interface NamingDeps {
   names: NameTable;
   store: Store;
@@ -19,7 +19,7 @@ export interface NamingDeps {
   domain: string;
   /** name of this peer */
   origin: string;
-  /** told of each owner whose names or addresses changed */
+  /** called for each owner whose names or addresses changed */
   changed: (owner: string) => void;
   /** pid of a container's first process; 0 if it does not run */
   pidOf: (id: string) => Promise<number>;
@@ -27,17 +27,17 @@ export interface NamingDeps {
   logger: Logger;
 }
 
-/** The names of one run of a container, or of an owner that is none. */
+/** The names of one run of a container, or of another owner. */
 interface Named {
-  /** tells one run from the next until the host is booted anew; 0 for what is no container */
+  /** identifies the run until the host reboots; 0 for other owners */
   pid: number;
-  /** that the container is attached with */
+  /** of the attachment */
   addresses: readonly Ip[];
   /** that it has by itself */
   own: readonly Hostname[];
-  /** addresses that these don't name */
+  /** addresses without a name of its own */
   unnamed: readonly Ip[];
-  /** changed by hand, and therefore kept on disk while the container runs */
+  /** changed by hand, so kept on disk while the container runs */
   edited: boolean;
 }
 
@@ -51,13 +51,13 @@ interface Name {
 }
 
 /**
- * Gives containers their names in the DNS table: their hostnames, their names, and what `dns-add` and `dns-remove`
+ * Maintains containers' names in the DNS table: hostnames, names, and what `dns-add` and `dns-remove`
  * change. What was changed by hand holds over restarts of the daemon, and ends with the container's run.
  */
 export class Naming {
   readonly #parts: NamingDeps;
   readonly #named = new Map<string, Named>();
-  /** read from the store, and not known yet to be of the present run */
+  /** read from the store, not yet known to belong to the current run */
   readonly #kept = new Map<string, Named & { names: readonly Name[] }>();
 
   readonly #boot = bootId();
@@ -70,7 +70,7 @@ export class Naming {
     const naming = new Naming(parts);
     const reader = new RecordReader(namesRecord, parts.logger);
     for (const { key: owner, value } of reader.readAll(await parts.store.list(namesRecord.prefix))) {
-      // After a boot the same pid is another run.
+      // After a reboot the same pid is another run.
       const pid = isContainer(owner) && value.boot !== naming.#boot ? noRun : value.pid;
       naming.#kept.set(owner, { ...value, pid, edited: true });
       if (!isContainer(owner)) naming.#resume(owner, 0);
@@ -84,7 +84,7 @@ export class Naming {
     return [...edited, ...this.#kept.keys()].filter(isContainer);
   }
 
-  /** This container runs: names that an earlier daemon was given for this run are back, those of another run go. */
+  /** This container runs: restores names given to an earlier daemon for this run, removes those of other runs. */
   async running({ id, pid }: ContainerInfo): Promise<void> {
     this.#resume(id, pid);
     const named = this.#named.get(id);
@@ -112,7 +112,7 @@ export class Naming {
     }
     for (const hostname of hostnames) {
       for (const address of addresses) {
-        // What was there before may have been taken away by hand.
+        // Earlier ones may have been removed by hand.
         const isNew = fresh.includes(address) || !before.own.includes(hostname);
         if (isNew && !unnamed.includes(address)) this.#addName(id, { hostname, address });
       }
@@ -121,12 +121,12 @@ export class Naming {
     this.#parts.changed(id);
   }
 
-  /** What a container is called by itself. */
+  /** A container's own names. */
   called(info: ContainerInfo): Called {
     return this.#parts.own.of(info);
   }
 
-  /** Why a container that is called so is not found by it, or not alone; for people. */
+  /** Why a container with this name is not found by it, or not alone; for people. */
   warnings(called: Parameters<OwnNames['of']>[0]): string[] {
     const { hostnames, problems } = this.#parts.own.of(called);
     const shared = hostnames.flatMap((hostname) => {
@@ -197,7 +197,7 @@ export class Naming {
     const { names, origin, store } = this.#parts;
     const { edited: _, ...named } = this.#named.get(owner) ?? nothing;
     const left = names.list({ containerId: owner, origin });
-    // That a container has none left may be what was wanted of dns-remove.
+    // A container may have none left on purpose, by dns-remove.
     const gone = left.length === 0 && !isContainer(owner);
     const kept = {
       ...named,

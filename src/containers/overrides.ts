@@ -5,15 +5,15 @@ import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 import type { AttachChoice } from './attachments.ts';
 
-/** What `attach` and `detach` made of a container. */
+/** What `attach` and `detach` changed about a container. */
 export interface Override {
   /** empty: detached */
   cidrs: readonly Cidr[];
-  /** how it was attached; undefined: as the daemon's switches say */
+  /** how it was attached; undefined: by the daemon's flags */
   choice?: AttachChoice;
 }
 
-/** Containers that `attach` and `detach` changed; it holds over restarts, instead of WEAVE_CIDR. */
+/** Containers changed by `attach` and `detach`, which survives restarts and overrides WEAVE_CIDR. */
 export class Overrides {
   readonly #store: Store;
   readonly #overrides: Map<string, Override>;
@@ -29,7 +29,7 @@ export class Overrides {
     return new Overrides(store, new Map(records.map(({ key, value }) => [key, value])));
   }
 
-  /** undefined: as WEAVE_CIDR says */
+  /** undefined: WEAVE_CIDR applies */
   get(id: string): Override | undefined {
     return this.#overrides.get(id);
   }

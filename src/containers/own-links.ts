@@ -19,7 +19,7 @@ export interface OwnLinksDeps {
   bridgeMac: string;
 }
 
-/** What this host has that others are told of. */
+/** What this host publishes to the others. */
 export class OwnLinks {
   readonly #deps: OwnLinksDeps;
 
@@ -27,14 +27,14 @@ export class OwnLinks {
     this.#deps = deps;
   }
 
-  /** The present state of a container, or of the host itself; undefined: nothing of it is left. */
+  /** The current state of a container, or of the host itself; undefined: nothing is left of it. */
   linkOf(id: string): Link | undefined {
     const { attachments, exposer, names, self, bridgeMac } = this.#deps;
     const attachment = attachments.get(id);
     const exposed = id === exposeOwner ? exposer.list() : [];
     const ips = [...(attachment?.cidrs ?? []), ...exposed].map(({ address }) => address);
     const mac = attachment?.mac ?? (exposed.length > 0 ? bridgeMac : '');
-    // What others would take for malformed must not cost the container its link.
+    // A malformed part must not cost the container its link.
     const own = names
       .list({ containerId: id, origin: self })
       .flatMap(({ hostname, address }) =>
@@ -44,7 +44,7 @@ export class OwnLinks {
     return { mac: isMac(mac) ? mac : null, ips, names: own };
   }
 
-  /** All of whom there is a link. */
+  /** All owners with a link. */
   owners(): string[] {
     const { attachments, exposer, names, self } = this.#deps;
     return [

@@ -2,19 +2,19 @@ import type { ContainerInfo } from '../docker/types.ts';
 import { type Hostname, isHostname } from '../model/names.ts';
 import { type HostnameOptions, Hostnames } from '../proxy/calls/hostname.ts';
 
-/** The hostnames that we made of containers' names as they were created. */
+/** The hostnames derived from containers' names at create. */
 interface MadeHostnames {
-  /** undefined: its hostname was asked for, or is the engine's */
+  /** undefined: its hostname was given, or is the engine's */
   get(id: string): string | undefined;
 }
 
-/** What a container is called, and what it can't be called. */
+/** A container's names, and problems with them. */
 export interface Called {
   /** fully qualified, lower-case, with the final dot; that of its hostname first */
   hostnames: Hostname[];
-  /** the hostname that its processes should see in place of the one it was created with; undefined: that one */
+  /** the hostname that its processes should see instead of create's; undefined: create's */
   renamed: string | undefined;
-  /** why a name of its own is none of these, in words for `ps --why` */
+  /** why its own name is not among these, for `ps --why` */
   problems: string[];
 }
 
@@ -38,7 +38,7 @@ export class OwnNames {
     const made = this.#made.get(info.id);
     const present = made === undefined ? undefined : this.#hostnames.of(info.name, info.labels);
     const renamed = present && present !== made ? present : undefined;
-    // The host's own hostname is no container's.
+    // The host's own hostname does not belong to a container.
     const hostname = info.hostUts ? '' : made === undefined ? info.hostname : (present ?? '');
     const called: Called = { hostnames: [], renamed, problems: [] };
     // The engine shows its users the hostname without the domain that they gave beside it.

@@ -24,7 +24,7 @@ interface Engine {
   list(options: { all: boolean }): Promise<{ id: string; name: string; running: boolean }[]>;
 }
 
-/** The switches of `launch` that attachment heeds. */
+/** The flags of `launch` that attachment uses. */
 export interface ReconcilerOptions extends PolicyOptions {
   multicastRoute: boolean;
   rewriteHosts: boolean;
@@ -32,17 +32,17 @@ export interface ReconcilerOptions extends PolicyOptions {
   shimRoot: string;
 }
 
-/** How many containers are looked at side by side when all are. */
+/** How many containers are checked in parallel in a sweep. */
 const sweepWidth = 8;
-/** ms after which a sweep goes on to the next container: one that hangs the engine must not keep the others waiting. */
+/** ms after which a sweep continues with the next container: one that hangs the engine must not delay the others. */
 const sweepPatience = 3_000;
 /** ms between attempts at a container that could not be reconciled. */
 const retryPauses = { first: 500, longest: 30_000 };
 
 /**
- * Holds every container in the state that it should have: running and ours means attached, stopped means no name,
- * gone means no address. All ways lead to `reconcile`, which looks at the engine and converges; it runs once at a time
- * for a container, so a proxied start, the engine's event of it and a sweep may overlap in any order.
+ * Keeps every container in its proper state: running and ours means attached, stopped means no name,
+ * gone means no address. Everything goes through `reconcile`, which asks the engine and converges, one at a time for each
+ * container, so a proxied start, the engine's event of it and a sweep may overlap in any order.
  */
 export class Reconciler {
   readonly #engine: Engine;
@@ -56,7 +56,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #logger: Logger;
   readonly #lock: KeyedLock;
-  /** Containers that the engine is starting: to be called when it has connected one to a network. */
+  /** Containers that the engine is starting: called when it has connected one to a network. */
   readonly #connecting = new Map<string, () => void>();
   readonly #retries = new Retries({ task: (id) => this.reconcile(id), pauses: retryPauses });
 
@@ -99,7 +99,7 @@ export class Reconciler {
     try {
       await this.#addresses(info);
     } catch (error) {
-      // As the engine does with one that can't start; `docker run --rm` waits for it. It refuses if it runs after all.
+      // Like the engine with one that can't start; `docker run --rm` waits for it. It refuses if the container runs.
       if (info.autoRemove && !info.running) await this.#engine.remove(id).catch(() => {});
       throw error;
     }
@@ -122,8 +122,8 @@ export class Reconciler {
   }
 
   /**
-   * Looks at the engine, and brings this container's attachment, name and addresses to where they should be. What
-   * fails is tried again by itself until it works or the container is gone.
+   * Asks the engine, and corrects this container's attachment, name and addresses. What
+   * fails is retried until it works or the container is gone.
    */
   reconcile(id: string): Promise<void> {
     return this.#exclusive(id, () => this.#reconcile(id));
@@ -141,9 +141,9 @@ export class Reconciler {
     return this.#lock.idle(id);
   }
 
-  /** Reconciles all that the engine has, and forgets what it no longer has: after each gap in its events. */
+  /** Reconciles all of the engine's containers, and forgets those that are gone: after each gap in its events. */
   async reconcileAll(): Promise<void> {
-    // Before the list: an owner that comes after it is new, not gone.
+    // Before the list: an owner that appears later is new, not gone.
     const named = new Set(this.#naming.owners());
     const owners = new Set([
       ...named,
@@ -167,19 +167,19 @@ export class Reconciler {
     );
   }
 
-  /** What an event of the engine tells is met; what fails is tried again. */
+  /** Handles an event of the engine; failures are retried. */
   noticed({ action, id }: ContainerEvent): void {
     if (action === 'network') this.#connecting.get(id)?.();
     this.#notice(action, id).catch(() => {});
   }
 
-  /** Most events are of what was done here, or say all by themselves: then the engine is not asked. */
+  /** Most events are of our own doing, or self-explanatory: then the engine is not asked. */
   async #notice(action: ContainerEvent['action'], id: string): Promise<void> {
     const isAttached = this.#attachments.get(id) !== undefined;
     const holds = this.#attachments.holds(id);
     if (action === 'destroy') return this.#exclusive(id, () => this.#forget(id));
     if (action === 'network') {
-      // The engine may have written the hosts file anew.
+      // The engine may have rewritten the hosts file.
       if (holds) await this.#exclusive(id, () => this.#attachments.writeHosts(id));
     } else if (holds && (action === 'start' || action === 'die')) {
       // Attached while it started, or again since it died.
@@ -196,7 +196,7 @@ export class Reconciler {
     this.#retries.close();
   }
 
-  /** Why a container that runs is not attached; undefined: it is. */
+  /** Why a running container is not attached; undefined: it is. */
   reason(info: ContainerInfo): string | undefined {
     if (this.#attachments.get(info.id) !== undefined) return undefined;
     try {
@@ -212,7 +212,7 @@ export class Reconciler {
       : "it was not created through the proxy; use 'weavets attach', or create it again with DOCKER_HOST set by weavets env";
   }
 
-  /** Once at a time for a container; what fails is reconciled again by itself. */
+  /** One at a time for each container; failures are retried. */
   async #exclusive(id: string, task: () => Promise<void>): Promise<void> {
     try {
       await this.#lock.run(id, task);
@@ -257,7 +257,7 @@ export class Reconciler {
       return this.#attachments.refresh(info);
     }
     const { multicastRoute, rewriteHosts } = this.#options;
-    // A shim waits for what the daemon's switches promise, whatever was added by hand.
+    // A shim waits for what the daemon's flags promise, whatever was added by hand.
     const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(id)?.choice;
     const choice = chosen ?? { multicastRoute, rewriteHosts, addHosts: [], dns: true };
     await this.#attachments.attach(info, { cidrs: await this.#addresses(info), choice, ...early });
@@ -265,7 +265,7 @@ export class Reconciler {
 
   async #forget(id: string): Promise<void> {
     await this.#attachments.ended(id);
-    // Side by side they are one write of the store.
+    // In parallel they are one write to the store.
     const [released] = await Promise.all([
       this.#allocator.release(id),
       this.#created.delete(id),

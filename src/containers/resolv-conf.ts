@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import { Cidr } from '../model/address.ts';
 
-/** Whom a container asks for names: ours, and what its user gave it beside them. */
+/** A container's DNS servers: ours, and those its user gave it. */
 export interface Servers {
   isOurs: (server: string) => boolean;
-  /** that our server asks in the container's place */
+  /** that our server queries in the container's place */
   forwarded: readonly string[];
 }
 
@@ -20,7 +20,7 @@ export function throughOurs(text: string, { isOurs, forwarded }: Servers): strin
   return lines.filter((line) => !forwarded.includes(serverOf(line))).join('');
 }
 
-/** Puts them back behind ours, as the engine had written them. */
+/** Puts them back after ours, as the engine wrote them. */
 export function pastOurs(text: string, { isOurs, forwarded }: Servers): string {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const last = lines.findLastIndex((line) => isOurs(serverOf(line)));

@@ -1,6 +1,6 @@
 /** What {@link Retries} needs. */
 export interface RetriesOptions {
-  /** throws when it has not worked */
+  /** throws if it has not worked */
   task: (key: string) => Promise<unknown>;
   /** ms before the first new attempt, and the longest; each pause doubles the one before */
   pauses: { first: number; longest: number };
@@ -12,7 +12,7 @@ interface Retry {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Tries again what has failed, later and later, until it works or is given up. */
+/** Retries failures, with growing pauses, until they work or are given up. */
 export class Retries {
   readonly #options: RetriesOptions;
   readonly #retries = new Map<string, Retry>();
@@ -22,7 +22,7 @@ export class Retries {
     this.#options = options;
   }
 
-  /** It failed, by itself or in an attempt of ours. @returns true for the first time since it worked */
+  /** It failed. @returns true the first time since it worked */
   failed(key: string, error: unknown): boolean {
     const before = this.#retries.get(key);
     clearTimeout(before?.timer);
@@ -35,13 +35,13 @@ export class Retries {
     return before === undefined;
   }
 
-  /** It has worked, or need not any more. */
+  /** It has worked, or is no longer needed. */
   done(key: string): void {
     clearTimeout(this.#retries.get(key)?.timer);
     this.#retries.delete(key);
   }
 
-  /** What it failed of the last time; undefined: it did not. */
+  /** Its last error; undefined: it worked. */
   errorOf(key: string): unknown {
     return this.#retries.get(key)?.error;
   }
@@ -52,7 +52,7 @@ export class Retries {
   }
 
   #attempt(key: string): void {
-    // The task says itself what came of it.
+    // The task itself reports the result.
     this.#options.task(key).catch(() => {});
   }
 }

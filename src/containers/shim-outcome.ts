@@ -8,13 +8,13 @@ import type { CreatedRecords } from '../model/created.ts';
 import { parseFinding, type ShimFinding, shimProgram } from '../model/shim.ts';
 import { ContainerProcess } from './container-process.ts';
 
-/** Longest wait for a shim that has not come to look for its command, ms: the machine has other things to do. */
+/** Longest wait for a shim to look for its command, ms: the machine may be busy. */
 const patience = 10_000;
 const longestPause = 50;
-/** How long a failure is told to who started the container, ms. */
+/** How long a failure is kept for whoever started the container, ms. */
 const kept = 60_000;
 
-/** What outcomes are learned by. */
+/** Collaborators of outcomes. */
 export interface ShimOutcomesDeps {
   attachments: { get(id: string): { info: ContainerInfo } | undefined };
   engine: Pick<EngineClient, 'stop' | 'versions' | 'inspectAnswer'>;
@@ -28,7 +28,7 @@ export interface ShimOutcomesDeps {
  */
 export class ShimOutcomes {
   readonly #deps: ShimOutcomesDeps;
-  /** by container: what is being learned, and failures for a while, as the container may be gone by then */
+  /** by container: pending outcomes, and failures for a while, as the container may be gone by then */
   readonly #known = new Map<string, { pid: number; failure: Promise<CommandError | undefined> }>();
 
   constructor(deps: ShimOutcomesDeps) {
@@ -75,7 +75,7 @@ export class ShimOutcomes {
     }
   }
 
-  /** For inspect, which without us tells of a container that has not run. */
+  /** For inspect, which without us would show a container that has not run. */
   async #keep(id: string, { message, exitCode }: CommandError): Promise<void> {
     const { engine, created } = this.#deps;
     const [record, answer] = [await created.get(id), await engine.inspectAnswer(id)];
@@ -97,14 +97,14 @@ async function outcome(id: string, pid: number, program: string): Promise<ShimFi
       await delay(pause);
     }
   } catch {
-    // It has ended, which one that could not become its command does not by itself.
+    // It has ended; one that could not become its command does not end by itself.
   } finally {
     process.close();
   }
   return 'runnable';
 }
 
-/** @returns undefined: the runtime has not come to the shim, or the shim not to its look @throws when it has ended */
+/** @returns undefined: the shim has not looked yet @throws when it has ended */
 function look(process: ContainerProcess, shim: string): ShimFinding | 'runnable' | undefined {
   const { program, title } = process;
   if (program === shim) return parseFinding(title) ?? (title === 'w' ? undefined : 'runnable');

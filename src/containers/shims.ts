@@ -24,7 +24,7 @@ export async function installShims(stateDir: string): Promise<void> {
   await checkExecutable(stateDir);
 }
 
-/** From now on containers start at once: nobody is left to attach them. The next {@link installShims} undoes it. */
+/** From now on containers start at once, as nobody will attach them. The next {@link installShims} undoes it. */
 export async function releaseShims(stateDir: string): Promise<void> {
   const source = programOf(stateDir, 'nowait');
   for (const mode of shimModes) {
@@ -32,7 +32,7 @@ export async function releaseShims(stateDir: string): Promise<void> {
   }
 }
 
-/** Containers may be running the old one: it is replaced by rename, never written to. */
+/** Containers may be running the old one, so it is replaced by rename, never overwritten. */
 async function put(source: string, target: string): Promise<void> {
   const wanted = await readFile(source);
   const present = await readFile(target).catch(() => undefined);
@@ -43,10 +43,10 @@ async function put(source: string, target: string): Promise<void> {
   await rename(`${target}.new`, target);
 }
 
-/** Containers inherit the options of the mount: engines of today forbid there what is forbidden here. */
+/** Containers inherit the mount's options: what is forbidden here is forbidden there. */
 async function checkExecutable(stateDir: string): Promise<void> {
   try {
-    // Without a command it says how it is used, and ends.
+    // Without a command it prints its usage, and exits.
     await run([programOf(stateDir, 'nowait')]);
   } catch (cause) {
     throw new WeaveError(

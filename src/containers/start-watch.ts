@@ -2,7 +2,7 @@ import { existsSync, type FSWatcher, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { ContainerProcess } from './container-process.ts';
 
-/** Folders that have one of its own for each container. */
+/** Folders with a subfolder for each container. */
 export interface StartFolders {
   /** containerd's tasks, with `init.pid` */
   tasks: readonly string[];
@@ -10,7 +10,7 @@ export interface StartFolders {
   runtimes: readonly string[];
 }
 
-/** Of a dockerd that has its own containerd, and of one that uses the system's. */
+/** For a dockerd with its own containerd, and for one that uses the system's. */
 const engineFolders: StartFolders = {
   tasks: ['/run/docker/containerd/daemon', '/run/containerd'].map(
     (state) => `${state}/io.containerd.runtime.v2.task/moby`,
@@ -43,7 +43,7 @@ export class StartWatch {
   }
 
   /**
-   * The runtime lets a container that it has made begin: the engine has written all of the container's files.
+   * The runtime lets the created container begin: the engine has written all its files.
    * @returns undefined when `signal` came first
    */
   begun(id: string, signal: AbortSignal): Promise<true | undefined> {
@@ -61,7 +61,7 @@ function pidIn(file: string): number | undefined {
   }
 }
 
-/** Looks into `root/id` of each root now, and when something there changed, until there is something to return. */
+/** Checks `root/id` of each root now, and whenever something there changes, until there is a result. */
 function inFolders<T>(
   roots: readonly string[],
   id: string,
@@ -90,7 +90,7 @@ function inFolders<T>(
       };
       const enter = () => {
         if (done) return;
-        // The folder is another in each run.
+        // The folder is a new one in each run.
         const inner = watchIn(folder, lookAgain);
         if (inner) watchers.push(inner);
         lookAgain();

@@ -58,7 +58,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
       event: (event: ContainerEvent) => {
         const { action, id } = event;
         containers.reconciler.noticed(event);
-        // One that its policy or another client has started: nobody waits for the outcome.
+        // Started by its policy or another client: nobody waits for the outcome.
         if (action === 'start')
           void containers.reconciler.settled(id).then(() => containers.outcomes.failure(id));
       },

@@ -9,7 +9,7 @@ import type { PreparedHost } from './stages/prepare-host.ts';
 
 /** ms between frames that are sent to see whether the host lets containers' frames through */
 export const probePause = 60_000;
-/** Looks in a row that find our rules gone, after which somebody takes them away on purpose. */
+/** Checks in a row that find our rules gone, after which somebody must be removing them on purpose. */
 const contested = 3;
 
 /** What {@link watchHost} needs. */
@@ -22,7 +22,7 @@ export interface HostWatchDeps {
   logger: Logger;
 }
 
-/** Looks at what others do to the host's network while we run: each is put right, or becomes a condition. */
+/** Watches what others do to the host's network: it is repaired, or becomes a condition. */
 export function watchHost({ host, conditions, members, logger }: HostWatchDeps) {
   const { config, underlay, rules, firewall } = host;
   let repairs = 0;
@@ -51,7 +51,7 @@ export function watchHost({ host, conditions, members, logger }: HostWatchDeps) 
     );
   }
 
-  /** Firewalls that are not ours. */
+  /** Other firewalls. */
   async function probe(): Promise<void> {
     const passage = await probeForwarding();
     if (passage === 'unsent') return;

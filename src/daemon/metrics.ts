@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { version } from '../lib/version.ts';
 import type { Connection, Report } from '../report/report.ts';
 
-/** What the figures are taken from, whenever somebody asks for them. */
+/** The sources of the figures, read on demand. */
 export interface MetricsDeps {
   report(): Report;
   /** number of attached containers */
@@ -51,7 +51,7 @@ export class Metrics {
       registers,
       collect() {
         this.reset();
-        // A series that is there from the start can be watched before the first failure.
+        // A series that exists from the start can be watched before the first failure.
         for (const state of states) this.set({ state, type: 'vxlan' }, 0);
         for (const { State, Info } of report().Router.Connections ?? []) {
           this.inc({ state: State, type: Info.includes('wireguard') ? 'wireguard' : 'vxlan' });
@@ -75,7 +75,7 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  /** A container was attached, in so many seconds. */
+  /** A container was attached in this many seconds. */
   attached(seconds: number): void {
     this.#attaching.observe(seconds);
   }

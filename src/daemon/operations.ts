@@ -87,14 +87,14 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       const warnings = attached && config.dns ? naming.warnings(info) : [];
       return [{ id, name: info.name, attached, reason: reason ?? cidrs, warnings }];
     } catch (error) {
-      // One that hangs the engine must not hide the others.
+      // A container that hangs the engine must not hide the others.
       if (!hasCode(error, 'ENGINE_TIMEOUT')) throw error;
       const attached = attachments.get(id) !== undefined;
       return [{ id, name, attached, reason: messageOf(error), warnings: [] }];
     }
   }
 
-  /** The addresses that a name is added for: those given, or else the container's own. */
+  /** The addresses for a new name: those given, or else the container's own. */
   async function named(input: { container: string | null; ips: string[]; fqdn: string | null }) {
     const owner = input.container === null ? externOwner : await containerId(input.container);
     const attachment = attachments.get(owner);

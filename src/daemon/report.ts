@@ -8,7 +8,7 @@ import { vxlanPort } from '../model/ports.ts';
 import type { PeerEndpoint, PeerState } from '../net/overlay/datapath.ts';
 import type { Connection, Report } from '../report/report.ts';
 
-/** What a report is made of. */
+/** A report's sources. */
 export interface ReportDeps {
   version: string;
   ready: boolean;
@@ -28,11 +28,11 @@ export interface ReportDeps {
   peers: readonly PeerEndpoint[];
   /** name to nickname, of hosts that are gone, too */
   nicknames: ReadonlyMap<string, string>;
-  /** how things stand with them */
+  /** the links to them */
   states: readonly PeerState[];
 }
 
-/** All that the daemon knows, in the shape that Weave Net's scripts read. */
+/** Everything the daemon knows, in the shape that Weave Net's scripts read. */
 export function makeReport(sources: ReportDeps): Report {
   const { config, peer, allocator, names } = sources;
   const { size } = allocator.range;
@@ -86,7 +86,7 @@ export function makeReport(sources: ReportDeps): Report {
             Upstream: [...sources.upstream],
             Address: sources.dnsAddress,
             TTL: config.dnsTtl,
-            // Only for who looks at them: to sort 100,000 takes a while, in which nothing else is served.
+            // Only on demand: sorting 100,000 takes a while, during which nothing else is served.
             get Entries() {
               return names.list().map(({ hostname, origin, containerId, address }) => ({
                 Hostname: hostname,

@@ -26,9 +26,9 @@ export interface ResetOptions {
 }
 
 /**
- * Takes away all that weavets made on this host: bridge, veths, rules and chains, state. The daemon must have ended.
- * What containers start by stays until none does.
- * @returns what could not be taken away, and why
+ * Removes everything weavets made on this host: bridge, veths, rules and chains, state. The daemon must have ended.
+ * The shims stay until no container needs them.
+ * @returns what could not be removed, and why
  */
 export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   const ip = new IpBatch();
@@ -51,7 +51,7 @@ export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   return warnings;
 }
 
-/** What this host keeps says what is to be undone elsewhere: in running containers' files, and in the cluster. */
+/** The state says what else to undo: in running containers' files, and in the cluster. */
 async function withStore(task: (store: LmdbStore) => Promise<void>): Promise<void> {
   const folder = join(paths.state, 'store');
   if (!existsSync(folder)) return;
@@ -64,7 +64,7 @@ async function withStore(task: (store: LmdbStore) => Promise<void>): Promise<voi
   }
 }
 
-/** The log, and those that were put aside. */
+/** The log, and the rotated ones. */
 async function removeLogs(): Promise<void> {
   const folder = dirname(paths.log);
   for (const name of await readdir(folder)) {

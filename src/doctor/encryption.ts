@@ -6,7 +6,7 @@ import { howToInstall } from '../lib/tools.ts';
 import { wireguardLink } from '../net/overlay/wireguard.ts';
 import { inPath } from './preflight.ts';
 
-/** A link that is only made to see whether the kernel can. */
+/** A link made only to see whether the kernel can. */
 const trial = 'weave-wg-try';
 
 /**

@@ -9,7 +9,7 @@ import { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
 import { type HostNetwork, overlappingRoute } from '../net/host.ts';
 
-/** Every tool that attachment runs is there: found out at launch, not at the first container. */
+/** Checks that every tool for attaching is installed: at launch, not at the first container. */
 export async function checkTools(): Promise<void> {
   for (const tool of neededTools) {
     if (await inPath(tool)) continue;
@@ -42,7 +42,7 @@ export async function openSysctls(): Promise<void> {
   if (!writable) await runOk(['mount', '-o', 'remount,bind,rw', '/proc/sys']);
 }
 
-/** Refuses a default range that a route of the host overlaps; one that was asked for is only a condition. */
+/** Refuses a default range that a route of the host overlaps; for a requested range it is only a condition. */
 export function checkRange(config: LaunchConfig, network: HostNetwork, conditions: Conditions): void {
   if (config.ipallocRange === null) return;
   const route = overlappingRoute(Cidr.parse(config.ipallocRange), network);
@@ -55,7 +55,7 @@ export function checkRange(config: LaunchConfig, network: HostNetwork, condition
   conditions.update('RANGE_OVERLAPS', overlapText(config, network));
 }
 
-/** What to say of a route of the host over the range, made before the launch or since; undefined: there is none. */
+/** The text for a host route that overlaps the range, made before the launch or since; undefined: none. */
 export function overlapText(config: LaunchConfig, network: HostNetwork): string | undefined {
   if (config.ipallocRange === null) return undefined;
   const route = overlappingRoute(Cidr.parse(config.ipallocRange), network);

@@ -152,6 +152,6 @@ export async function refusesAddress(on: Host, address: string): Promise<boolean
   return code !== 0 && stderr.includes(address);
 }
 
-/** Cuts a host's way to all others, or mends it. */
+/** Cuts a host off from all others, or reconnects it. */
 export const cable = (lab: Lab, number: number, state: 'up' | 'down') =>
   lab.underlay.ip(['link', 'set', `u${number}-${lab.underlay.id}`, state]);

@@ -259,7 +259,7 @@ test('a signal ends the wait at once, even as PID 1, unless the caller ignores i
 });
 
 test('the command gets arguments, environment, descriptors, signals and privileges unchanged', async () => {
-  // Each has another way to see them; all are one program without a shell between, which could mend something.
+  // Each has another way to see them; all are one program without a shell between, which could repair something.
   const views = [
     ['cat', '/proc/self/cmdline'],
     ['printf', '%s|', 'a b', '', '*', '\\n', 'é'],

@@ -8,7 +8,7 @@ import { stopDaemon } from './stop-daemon.ts';
 const leavePatience = 10_000;
 
 /**
- * Ends the daemon and takes away all that it made on this host.
+ * Ends the daemon and removes everything it made on this host.
  * @param force go on even if it does not end
  * @throws WeaveError NOT_ROOT
  */
@@ -27,7 +27,7 @@ export async function resetAll(context: Context, force: boolean): Promise<void> 
   for (const warning of await resetHost({ env: context.env })) context.err(`warning: ${warning}`);
 }
 
-/** The other hosts are told while there is a daemon that can. */
+/** Leave the cluster while there is a daemon to do it. */
 async function leave({ control, err }: Context): Promise<void> {
   await control.call('leave', {}, { timeoutMs: leavePatience }).catch((error: unknown) => {
     if (!hasCode(error, 'NOT_RUNNING')) err(`warning: ${messageOf(error)}`);

@@ -50,7 +50,7 @@ export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Prom
   }
 }
 
-/** For what the daemon does not log itself, such as node's last words; a launch does not fail for want of it. */
+/** For output that the daemon does not log itself, such as node's last words; launch does not fail without it. */
 function openLog(path: string): number | 'ignore' {
   try {
     return openSync(path, 'a', 0o640);

@@ -21,7 +21,7 @@ export async function stopDaemon({ control, env, err }: Context): Promise<boolea
   }
   const { Proxy: proxy }: Pick<Report, 'Proxy'> = await control.call('report', {});
   await control.call('stop', {}).catch((error: unknown) => {
-    // It may be gone before it has answered.
+    // It may end before it has answered.
     if (!hasCode(error, 'NOT_RUNNING')) throw error;
   });
   if (!(await waitUntil(() => !existsSync(`/proc/${pid}`), patience))) {

@@ -2,7 +2,7 @@ import type { LaunchConfig } from '../../config/config.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Conditions } from '../../model/conditions.ts';
 
-/** What the daemon has of its process. */
+/** What the daemon gets from its process. */
 export interface DaemonDeps {
   /** as `launch` decided it */
   config: LaunchConfig;
@@ -12,6 +12,6 @@ export interface DaemonDeps {
   signal: AbortSignal;
   /** ends the daemon */
   stop: () => void;
-  /** called once everything serves, and what runs already is attached */
+  /** called once everything serves, and running containers are attached */
   onReady: () => void;
 }

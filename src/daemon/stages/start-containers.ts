@@ -25,7 +25,7 @@ import type { JoinedCluster } from './join-cluster.ts';
 import type { PreparedHost } from './prepare-host.ts';
 import type { StartedDns } from './start-dns.ts';
 
-/** What attaches containers, and tells the other hosts of them. */
+/** Attaches containers, and publishes them to the other hosts. */
 export type StartedContainers = Awaited<ReturnType<typeof startContainers>>;
 
 interface Deps extends Pick<DaemonDeps, 'signal' | 'conditions' | 'logger'> {

@@ -16,7 +16,7 @@ import type { PreparedHost } from './prepare-host.ts';
 import type { StartedContainers } from './start-containers.ts';
 import type { StartedDns } from './start-dns.ts';
 
-/** What serves, and how the daemon says that it is ready. */
+/** The servers, and how the daemon reports that it is ready. */
 export type StartedServers = Awaited<ReturnType<typeof startServers>>;
 
 interface Deps extends Pick<DaemonDeps, 'logger' | 'conditions' | 'stop'> {

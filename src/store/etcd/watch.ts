@@ -17,9 +17,9 @@ const many = 5_000;
 
 /**
  * One watched prefix. All of it is read, and changes are followed from that very revision, so nothing is missed in
- * between; what the stream itself might lose shows in {@link verify}. A new session reads all again, which mends
- * whatever went wrong; but when there are {@link many} keys it goes on from the last revision: else every host would
- * read all of them whenever etcd was away.
+ * between; what the stream itself might lose shows in {@link verify}. A new session reads everything again, which
+ * repairs whatever went wrong; but with {@link many} keys it continues from the last revision, or every host would read
+ * all of them whenever etcd was away.
  */
 export class EtcdWatch {
   readonly #range: Range;

@@ -217,7 +217,7 @@ class Cluster {
     await Promise.all(this.hosts.flatMap((host) => host.pending));
     const { allocator } = this.hosts[0] as Host;
     const free = this.range.size - 2 - this.hosts.flatMap((host) => host.held()).length;
-    // Commits that were given up may yet be done, and what they leave is set right when blocks are tended.
+    // Commits that were given up may yet be done, and what they leave is corrected when blocks are maintained.
     const end = Date.now() + 30_000;
     for (let i = 0; i < free; ) {
       try {
