@@ -1,4 +1,4 @@
-/** Who reaches what: three hosts, of which the third takes no part, and an etcd on the first. */
+/** Who reaches what: three hosts, the third not part of the network, and an etcd on the first. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -119,13 +119,13 @@ const asking = `
   })).then((reached) => { console.log(JSON.stringify(reached.flat())); process.exit(0); });
 `;
 
-/** Who asks: how a command is run there, and the addresses of the first host that it can mean. */
+/** A source: how to run a command there, and the first host's addresses that it can use. */
 interface Source {
   run: (argv: string[]) => Promise<string>;
   addresses: readonly string[];
 }
 
-/** Those of the ports that each source reaches; VXLAN by what its link hears. */
+/** The ports that each source reaches; VXLAN by what its link receives. */
 async function reached(sources: readonly Source[], ports: readonly string[]): Promise<string[][]> {
   const frames = await Capture.start(one, 'vxlan-6784', 'ether[6:4] = 0x02000000 and ether[10] = 0x99');
   const answers = await Promise.all(

@@ -50,7 +50,7 @@ export class Lab implements AsyncDisposable {
     await host?.[Symbol.asyncDispose]();
   }
 
-  /** Puts a new machine where one was destroyed: host 3. */
+  /** Replaces a destroyed machine by a new one: host 3. */
   async add(name: string): Promise<Host> {
     const host = await Host.create({ underlay: this.underlay, number: 3, name, suite });
     this.hosts.push(host);

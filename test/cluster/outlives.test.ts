@@ -52,7 +52,7 @@ class Pinging implements AsyncDisposable {
     await until(`ping ${last} is answered`, () => this.#last >= last, 60_000);
   }
 
-  /** How many were sent, until one that was answered; and those of them that were not. */
+  /** How many were sent up to an answered one, and which of them were not answered. */
   async count(): Promise<{ sent: number; lost: number[] }> {
     await this.answers(5);
     const sent = this.#last - 4;
@@ -71,7 +71,7 @@ class Pinging implements AsyncDisposable {
   }
 }
 
-/** What the kernel of a host does for the others. */
+/** A host's kernel entries for the other hosts. */
 const entries = async (on: Host) =>
   (await on.runOk(['bridge', 'fdb', 'show', 'dev', 'vxlan-6784']))
     .split('\n')

@@ -30,7 +30,7 @@ after(async () => {
   await underlay?.[Symbol.asyncDispose]();
 });
 
-/** What other users of the host, or readers of logs and reports, get to see. */
+/** What other users of the host, and readers of logs and reports, can see. */
 async function shown(): Promise<string> {
   const all = await Promise.all([
     host.runOk(['ps', 'axeww']),

@@ -1,5 +1,5 @@
 /**
- * What is played directly and through the proxy, in this order. `@` is the prefix of the names of one side; a line that
+ * Calls to play directly and through the proxy, in this order. `@` is the prefix of one side's names; a line that
  * begins with a method is an API call (method, path, then a JSON body), all else is a line of shell with `docker`.
  */
 export const calls: readonly string[] = [

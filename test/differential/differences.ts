@@ -1,4 +1,4 @@
-/** The differences that are meant: which calls they are seen in, and what makes the two sides equal again. */
+/** The intended differences: the calls they appear in, and what makes both sides equal again. */
 export const differences: readonly { calls: RegExp; reason: string; equal: (output: string) => string }[] = [
   {
     calls: /docker export @d/,

@@ -1,4 +1,4 @@
-/** What the proxy adds to containers is not seen through it: field by field beside the engine alone. */
+/** The proxy's additions don't show through it: field by field beside the engine alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { forEachEngine, useHost } from '../support/use-host.ts';

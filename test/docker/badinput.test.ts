@@ -24,7 +24,7 @@ test('an address already in use', async () => {
   assert.notEqual(code, 0);
   assert.match(stderr, /10\.32\.5\.5 is already in use by container [0-9a-f]{12}/);
   assert.equal(await host.docker('ps', '--format', '{{.Names}}'), 'first');
-  // One that is to remove itself is gone, as when the engine can't start it; the client waits for that.
+  // With --rm it is gone, as when the engine can't start it; the client waits for that.
   const brief = await host.tryProxied(
     ...['run', '--rm', '--name', 'brief', '-e', 'WEAVE_CIDR=10.32.5.5/24', 'busybox', 'true'],
   );

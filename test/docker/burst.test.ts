@@ -5,7 +5,7 @@ import { useHost } from '../support/use-host.ts';
 
 const host = useHost();
 
-/** What weavets could leave on a host. */
+/** What weavets could leave behind on a host. */
 async function traces(): Promise<string> {
   const { stdout } = await host.shell(`
     ip -o link | grep -o 'vethwe[^@:]*\\|weave' ; iptables-save | grep WEAVE ; awk '$2 ~ /weave/ && $2 !~ /^.var.(lib.weave$|tmp.weavets-lab)/' /proc/mounts

@@ -52,7 +52,7 @@ test('dockerode: a container’s whole life', async () => {
     ((await container.logs({ stdout: true })) as Buffer).subarray(8).toString(),
     'whole.weave.local got typed\n',
   );
-  // Nobody asked for a hostname: inspect shows what the engine makes of that.
+  // Without a requested hostname, inspect shows the engine's own.
   assert.equal((await container.inspect()).Config.Hostname, container.id.slice(0, 12));
   await container.remove();
   await removed;

@@ -74,7 +74,7 @@ forEachEngine(({ suite }) => {
       (await host.run(['docker', 'exec', 'guest', '/resolve', 'www.corp.test'])).stdout,
       '192.0.2.7\n',
     );
-    // It is the host's servers that the others ask.
+    // The others query the host's servers.
     await copyResolver(host, 'web');
     assert.equal((await host.run(['docker', 'exec', 'web', '/resolve', 'www.corp.test'])).stdout, '');
     const shown = JSON.parse(await host.proxied('inspect', '-f', '{{json .HostConfig.Dns}}', 'guest'));
@@ -122,7 +122,7 @@ forEachEngine(({ suite }) => {
     const [web] = (await host.weavets('dns-lookup', 'web')).stdout.split('\n');
     assert.equal(await finds('old', 'web'), web);
     assert.equal(await finds('new', 'web'), web);
-    // Also by a daemon that was not there when it happened.
+    // Even by a daemon started afterwards.
     await host.weavets('stop');
     await host.launch();
     assert.equal(await finds('old', 'web'), web);
@@ -175,7 +175,7 @@ async function nameServer(host: Host, address: string): Promise<AsyncDisposable 
   return { address, [Symbol.asyncDispose]: dispose };
 }
 
-/** A program linked with musl, as Alpine's are, that prints what it finds for a name. */
+/** A program linked with musl, like Alpine's, that prints a name's address. */
 async function copyResolver(host: Host, container: string): Promise<void> {
   const program = join(host.dir, 'resolve');
   if (!existsSync(program)) {

@@ -1,4 +1,4 @@
-/** A container's own /etc/hosts: our lines are there when its command begins, and nobody else's are touched. */
+/** A container's /etc/hosts: our lines are there when its command begins, and no others are touched. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../support/host.ts';
@@ -152,7 +152,7 @@ forEachEngine(({ suite }) => {
       both,
       /-A WEAVE-MULTICAST -s 10\.2\.2\.0\/24 -j RETURN\n-A WEAVE-MULTICAST -s 10\.2\.3\.0\/24 -j RETURN\n-A WEAVE-MULTICAST -j DROP/,
     );
-    // What a crash between two steps leaves out.
+    // A step that a crash may skip.
     await host.runOk(['nsenter', '-t', pid, '-n', 'iptables', '-D', ...jump.split(' ').slice(1)]);
     assert.equal((await host.weavets('stop')).code, 0);
     await host.launch();

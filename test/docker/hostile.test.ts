@@ -11,7 +11,7 @@ const commands = 'for file in /proc/[0-9]*/cmdline; do tr "\\0" " " <$file; echo
 const busy = 'mkdir -p /n/etc /n/bin; cp /bin/busybox /n/bin/;';
 const stay = 'exec chroot /n /bin/busybox sleep 100000';
 
-/** By what is done: how the container is run, and its script. */
+/** By trap: how the container is run, and its script. */
 const traps: Record<string, { options?: string[]; script: string }> = {
   'a FIFO where its hosts file seems to be': { script: `${busy} mkfifo /n/etc/hosts; ${stay}` },
   'a device node': { script: `${busy} mknod /n/etc/hosts b 8 0; ${stay}` },
@@ -99,7 +99,7 @@ test('traps that a container sets for the daemon are never opened, and disturb n
     await host.docker('exec', 'good', 'killall', '-INT', 'ping');
     await ended;
     const [, sent, answered] = /(\d+) packets transmitted, (\d+) packets received/.exec(shown) ?? [];
-    // The last one may have been on its way.
+    // The last one may have been in flight.
     assert.ok(Number(answered) > 10 && Number(answered) >= Number(sent) - 1, shown);
     const self = await host.docker('exec', 'good', 'hostname', '-i');
     assert.match(await host.docker('exec', 'friend', 'ping', '-c', '1', 'good'), new RegExp(`\\(${self}\\)`));

@@ -34,7 +34,7 @@ forEachEngine(({ suite, name: engine }) => {
       name,
     );
 
-  /** All that a user sees of a container from its start on, by a client and by the API. */
+  /** Everything a user sees of a container from its start on, by a client and by the API. */
   async function seen(through: string, options: string[], command: string[]) {
     const run = await docker(through, 'run', '--name', 'tried', ...options, ...command);
     if (options.includes('-d')) run.stdout = '';

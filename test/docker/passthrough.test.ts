@@ -90,7 +90,7 @@ describe('what passes through unchanged', { timeout: 120_000 }, () => {
     await sh(
       'docker run -di --name attached busybox sh -c "read line; echo got \\$line; echo bye" >/dev/null',
     );
-    // Until the output has come: the engine ends an attach with its input.
+    // Wait for the output: the engine ends an attach with its input.
     const attach =
       'f=$(mktemp); { echo one; until grep -q bye $f; do sleep 0.05; done; } | docker attach --sig-proxy=false attached >$f; cat $f; rm $f';
     assert.equal(await sh(attach), 'got one\nbye\n');
@@ -153,7 +153,7 @@ describe('what passes through unchanged', { timeout: 120_000 }, () => {
   });
 
   test('every request of a connection is recognised, and answered byte for byte as by the engine', async () => {
-    // Of what has neither an age, which goes on, nor an order, which is another each time.
+    // Without ages, which grow, and order, which varies.
     await host.docker('create', '--name', 'idle', 'busybox');
     const only = (key: string, value: string) =>
       `filters=${encodeURIComponent(JSON.stringify({ [key]: [value] }))}`;
@@ -259,7 +259,7 @@ describe('what passes through unchanged', { timeout: 120_000 }, () => {
         const creates =
           /application\/json|version .* is too old/.test(answer) && !answer.includes('page not found');
         const recognised = match(method, target)?.name === 'create';
-        // What the engine can't read at all may be recognised, as it comes to nothing.
+        // What the engine can't parse at all may be recognised, as nothing comes of it.
         if (recognised && answer.startsWith('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain')) continue;
         assert.equal(recognised, creates, `${method} ${target}: ${answer.slice(0, 400)}`);
       }
@@ -341,7 +341,7 @@ function complete(text: string, request: string): boolean {
   return text.endsWith('0\r\n\r\n');
 }
 
-/** Without the time, and without the cuts between chunks, which nobody may rely on. */
+/** Without the time, and without the chunk boundaries, which nobody may rely on. */
 function normal(text: string): string {
   return text.replaceAll(/Date: [^\r]+/g, 'Date: -').replaceAll(/\r\n[0-9a-f]+\r\n/g, '');
 }

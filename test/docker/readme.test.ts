@@ -14,7 +14,7 @@ const host = useHost();
 const path = `${dirname(weavets)}:${process.env.PATH}`;
 const shell = (script: string) => host.shell(script, { env: { PATH: path, DOCKER_HOST: undefined } });
 
-/** What differs from run to run, made the same. */
+/** Normalises what differs from run to run. */
 function shape(text: string): string {
   return (
     text
@@ -48,7 +48,7 @@ test("the README's transcript", async () => {
   }
 });
 
-/** What is typed for a row of the command table where that differs, and how its effect shows. Run in this order. */
+/** The command to type for a row of the table, if it differs, and how to check its effect. Run in this order. */
 const rows: Record<string, { typed?: string; shows: (stdout: string) => unknown }> = {
   'weavets setup': { shows: (stdout) => assert.equal(stdout, '') },
   'weavets launch': { shows: (stdout) => assert.match(stdout, /^\d+\n$/) },
@@ -115,7 +115,7 @@ const rows: Record<string, { typed?: string; shows: (stdout: string) => unknown 
   },
   'weavets dns-args': {
     typed: 'docker run --rm $(weavets dns-args) busybox ping -c 1 -W 5 c1 | head -1',
-    // Found by name; the way there is only for containers that are attached.
+    // Found by name; only attached containers can reach it.
     shows: (stdout) => assert.match(stdout, /^PING c1 \(10\.32\.0\.1\)/),
   },
   'weavets docker-bridge-ip': { shows: (stdout) => assert.equal(stdout, '172.17.0.1\n') },

@@ -1,4 +1,4 @@
-/** Tools that look at containers, compare, and make them anew. */
+/** Tools that compare containers and recreate them. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -37,7 +37,7 @@ forEachEngine(({ suite }) => {
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
-  /** As updaters do: what a container has of its own, beside its image, goes on in one of the new image. */
+  /** Like an updater: whatever a container has beyond its image is kept with the new image. */
   async function update(name: string): Promise<void> {
     const { Image, Config: config, HostConfig } = await api<Container>('GET', `/containers/${name}/json`);
     const { Config: old } = await api<{ Config: Config }>('GET', `/images/${Image}/json`);
@@ -77,7 +77,7 @@ forEachEngine(({ suite }) => {
       assert.equal(await host.docker('exec', 'web', 'hostname'), 'web.weave.local');
       assert.match((await host.weavets('dns-lookup', 'web')).stdout, /^10\.32\.0\.\d+\n$/);
     }
-    // One that reads past the proxy takes the shim along; it is put in once.
+    // An updater that reads without the proxy copies the shim; it is added only once.
     const [raw] = JSON.parse(await host.docker('inspect', 'web')) as [Container];
     await host.proxied('rm', '-f', 'web');
     await api('POST', '/containers/create?name=web', { ...raw.Config, HostConfig: raw.HostConfig });

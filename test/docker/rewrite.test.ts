@@ -10,12 +10,12 @@ const host = useHost({
     ),
 });
 
-/** What later engines refuse: clients of API 1.23, and bytes after a body. */
+/** Refused by later engines: clients of API 1.23, and bytes after a body. */
 const onOldEngine = firstEngine.name === '20.10' ? test : () => {};
 
 const sockets = { engine: '/var/run/docker.sock', proxy: '/var/run/weave/weave.sock' };
 
-/** A call as bytes on a socket, for what no client of today would send. */
+/** A call as bytes on a socket, which no current client would send. */
 async function call(via: keyof typeof sockets, method: string, target: string, body?: string) {
   const data = body === undefined ? [] : ['-H', 'Content-Type: application/json', '--data-binary', '@-'];
   const out = await host.runOk(
@@ -187,7 +187,7 @@ onOldEngine('a start into the host’s network leaves that alone', async () => {
   const { HostConfig, State } = await details('hosted');
   assert.deepEqual([State.Running, HostConfig.NetworkMode], [true, 'host']);
   assert.deepEqual(HostConfig.Binds, [shim('nowait')]);
-  // It runs the command at once, rather than wait for a network that does not come.
+  // It runs the command at once, rather than waiting for a network that never comes.
   assert.match((await host.shell('ps -eo args')).stdout, /^sleep 1000$/m);
   assert.equal((await host.run(['ip', 'link', 'show', 'ethwe'])).code, 1);
 });

@@ -104,7 +104,7 @@ test("`docker exec` waits too; a waiting container stops at once; exit codes are
     assert.match(through.stderr, /^w: exec: "/);
   }
 
-  // A sandbox that knows no netlink: the command must not hang for ever.
+  // A sandbox without netlink: the command must not hang for ever.
   const profile = join(host.dir, 'no-netlink.json');
   const netlink = [{ index: 0, value: 16, op: 'SCMP_CMP_EQ' }];
   const rule = { names: ['socket'], action: 'SCMP_ACT_ERRNO', errnoRet: 97, args: netlink };

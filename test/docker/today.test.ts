@@ -70,7 +70,7 @@ test('streams of every kind', async () => {
   assert.equal(await type('echo e | docker exec -i st sh -c "cat; echo late"'), 'e\nlate\n');
   assert.equal(await type('docker exec st false || echo $?'), '1\n');
   await type('docker run -di --name at busybox sh -c "read l; echo got \\$l" >/dev/null');
-  // Until the output has come: the engine ends an attach with its input.
+  // Wait for the output: the engine ends an attach with its input.
   const attach =
     'f=$(mktemp); { echo one; until grep -q got $f; do sleep 0.05; done; } | docker attach --sig-proxy=false at >$f; cat $f; rm $f';
   assert.equal(await type(attach), 'got one\n');

@@ -12,7 +12,7 @@ class Session {
     this.#host = host;
   }
 
-  /** Types one line; what it does to the environment holds for the next. @returns its output */
+  /** Types one line; changes to the environment persist. @returns its output */
   async type(line: string): Promise<string> {
     const marker = '--env--';
     const script = `${this.#exports}\nexport PATH=$PATH:${weavets.replace('/weavets', '')}\n${line}\nstatus=$?; echo; echo '${marker}'; declare -px DOCKER_HOST ORIG_DOCKER_HOST 2>/dev/null; exit $status`;

@@ -1,4 +1,4 @@
-/** Containers that were made through the proxy, after weavets has gone. */
+/** Containers created through the proxy, after weavets is gone. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';

@@ -11,7 +11,7 @@ const addressIn = async (name: string) => {
   const shown = await host.tryDocker('exec', name, 'ip', '-4', '-o', 'addr', 'show', 'ethwe');
   return /inet (\S+) brd/.exec(shown.stdout)?.[1];
 };
-/** Starts a container that may ping: Podman's have no NET_RAW. @returns its address */
+/** Starts a container that may ping: Podman's lack NET_RAW. @returns its address */
 async function start(name: string, ...flags: string[]): Promise<string> {
   const options = ['--name', name, '--cap-add', 'NET_RAW', ...flags];
   await host.proxied('run', '-d', ...options, 'busybox', 'sleep', '100000');

@@ -89,7 +89,7 @@ const requests = fc.oneof(
   },
 );
 
-/** Whatever comes, each connection ends with an answer of HTTP or none, and the handlers see typed input only. */
+/** For any input, each connection ends with an HTTP answer or none, and the handlers see only typed input. */
 export async function fuzzControl(options: FuzzOptions): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'weavets-'));
   const path = join(dir, 'control.sock');

@@ -9,7 +9,7 @@ export interface ProxySockets {
   engine: string;
 }
 
-/** What stands for the request's own mark until it is sent: its answer names it. */
+/** Placeholder for the request's own mark, which its answer names. */
 const mark = '@@';
 
 /** Requests whose refusal tells whose it is; nothing is ever made. Those that the proxy reads and changes are among them. */
@@ -124,7 +124,7 @@ interface Sketch {
   body: string | undefined;
 }
 
-/** Well made in most parts: bent too far, each is but refused. */
+/** Mostly well formed: too broken, each would just be refused. */
 const sketches: fc.Arbitrary<Sketch> = fc.oneof(
   {
     weight: 3,
@@ -197,7 +197,7 @@ async function compare(texts: readonly string[], { proxy, engine }: ProxySockets
   const name = `fuzz${++serial}x`;
   const last = `GET /containers/${mark}/json HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n`;
   const bytes = [...texts, last].map((text, index) => complete(text, `${name}${index}x`)).join('');
-  // A body without an end is waited for; where the engine needs no end of ours, the proxy has time enough to need none.
+  // The servers wait for an unfinished body; if the engine answers without our end, the proxy has time to do so too.
   const direct = await exchange(engine, bytes, 700);
   const proxied = await exchange(proxy, bytes, direct.cut === undefined ? 60_000 : 700);
   const said = JSON.stringify({ bytes, direct, proxied }, null, 1);

@@ -23,7 +23,7 @@ const kinds = [
 const id = 'c'.repeat(64);
 const mac = '0e:1d:12:1a:1a:88';
 
-/** What records are made of, good and bad. */
+/** Parts of records, good and bad. */
 const scalars = fc.oneof(
   fc.constantFrom<unknown>(
     ...['10.32.0.1', '10.32.0.0', '10.32.0.1/12', '010.1.1.1', '10.32.0.1\nlink del weave', 'oops', '::1'],
@@ -156,7 +156,7 @@ export function fuzzRecords(options: FuzzOptions): void {
       const record = reader?.read({ key, value, revision: 1 });
       if (record === undefined) return;
       assert.doesNotMatch(String(record.key), controls);
-      // What was taken can be written again, and is the same.
+      // An accepted record can be written again, and is the same.
       const again = reader?.read({
         key: kind.keyOf(record.key),
         value: kind.format(record.value),
@@ -169,7 +169,7 @@ export function fuzzRecords(options: FuzzOptions): void {
   );
 }
 
-/** What a user said of a container; it goes back to the user, and to no tool. */
+/** A user's own text about a container, which goes back to the user and to no tool. */
 const createdKind = createdRecord as unknown as RecordKind<unknown, unknown>;
 
 function textsOf(value: unknown): string[] {

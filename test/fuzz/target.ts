@@ -1,4 +1,4 @@
-/** How much is tried, and where chance begins: the same seed tries the same. */
+/** How many inputs, and the seed: the same seed gives the same inputs. */
 export interface FuzzOptions {
   seed: number;
   count: number;

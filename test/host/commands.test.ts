@@ -78,7 +78,7 @@ test("Weave Net's scripts are taken as they are typed", async () => {
     '--rm',
     'busybox',
   );
-  // Outside of the range nobody manages addresses, so none is special.
+  // Outside the range addresses are unmanaged, so none is special.
   await prints('10.2.1.0\n', 'attach', '10.2.1.0/24', 'c1');
   await prints(
     new RegExp(`^c1 ${mac} 10\\.2\\.1\\.0/24\\nc1 ${mac} 10\\.2\\.1\\.0/24\\n$`),
@@ -257,7 +257,7 @@ test("other names come from the host's servers, as /etc/resolv.conf has them now
     ],
   ]);
   const asked = (name: string) => host.run(['docker', 'exec', 'asks', 'nslookup', name]);
-  // Ourselves, who would be asked in a circle, one that does not answer, and one that does.
+  // Ourselves (which would be a loop), one that does not answer, and one that does.
   const servers = 'nameserver 172.17.0.1\nnameserver 127.0.0.3\nnameserver 127.0.0.2\n';
   await host.shell(`printf '${servers}' > /etc/resolv.new && mv /etc/resolv.new /etc/resolv.conf`);
   await until('the new servers are asked', async () =>

@@ -75,7 +75,7 @@ test('install-service prints units, or writes units that systemd accepts', async
   for (const file of units) assert.ok(printed.stdout.includes(await host.runOk(['cat', file])));
   const verified = await host.run(['systemd-analyze', 'verify', ...units]);
   assert.deepEqual(verified, { code: 0, stdout: '', stderr: '' });
-  // What it may not do, in systemd's own score (10 times): 70 without, and this is as far as it works.
+  // systemd's own exposure score (times 10): 70 without hardening; this is as low as it works.
   const analyze = ['systemd-analyze', 'security', '--offline=true', '--threshold=45', '--no-pager'];
   const hardened = await host.run([...analyze, ...units.slice(1)]);
   assert.equal(hardened.code, 0, hardened.stdout);

@@ -69,7 +69,7 @@ describe('endpoints', { timeout: 600_000 }, () => {
        echo in | ${docker} exec -i works sh -c 'cat; echo after'
        ${docker} exec works sh -c 'exit 3' || echo "exit $?"
        ${docker} run -di --name attached busybox sh -c 'read l; echo "got $l"' >/dev/null
-       # Until the output has come: the engine ends an attach with its input.
+       # Wait for the output: the engine ends an attach with its input.
        { echo one; until grep -q got ${dir}/out; do sleep 0.05; done; } | ${docker} attach --sig-proxy=false attached >${dir}/out
        cat ${dir}/out; rm ${dir}/out
        ${docker} rm -f works attached >/dev/null`,
@@ -186,7 +186,7 @@ describe('endpoints', { timeout: 600_000 }, () => {
       `DOCKER_CERT_PATH=${dir}\nDOCKER_HOST=tcp://localhost:2376\nDOCKER_TLS_VERIFY=1\n`,
     );
 
-    // Who may not come: strangers, those without a certificate, those without TLS.
+    // Refused: strangers, clients without a certificate, clients without TLS.
     for (const who of [
       ['--tlsverify', '--tlscacert', server.ca, '--tlscert', stranger.cert, '--tlskey', stranger.key],
       ['--tlsverify', '--tlscacert', server.ca, '--tlscert', '/none', '--tlskey', '/none'],
@@ -218,7 +218,7 @@ describe('endpoints', { timeout: 600_000 }, () => {
     assert.equal(await sh(`eval $(${weavets} env); docker run --rm busybox echo hi`, engine), 'hi\n');
     assert.equal((await host.weavets('stop')).code, 0);
 
-    // An engine that is not whom its certificate says, and one that does not know us.
+    // An engine whose certificate is for another name, and one that does not know us.
     await refused([], /altnames.*ENGINE_UNREACHABLE/, { ...engine, DOCKER_HOST: 'tcp://127.0.0.2:2376' });
     await refused([], /HTTPS.*ENGINE_ERROR/, { DOCKER_HOST: 'tcp://127.0.0.1:2376' });
   });

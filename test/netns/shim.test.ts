@@ -14,7 +14,7 @@ before(async () => {
 });
 after(() => shims[Symbol.asyncDispose]());
 
-/** A shim that was started, or what it became. */
+/** A started shim, or what it became. */
 class Started {
   readonly #process: ChildProcess;
   readonly ended: Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>;
@@ -114,7 +114,7 @@ class Namespace implements AsyncDisposable {
     return this.start([shims.file(mode), ...command]);
   }
 
-  /** Ends what still waits, as it does when a test has failed. */
+  /** Ends whatever still waits, as after a failed test. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#started.map((started) => started.kill()));
     await runOk(['ip', 'netns', 'del', this.name]);

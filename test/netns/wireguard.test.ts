@@ -12,7 +12,7 @@ async function sendMarker(from: Node, to: Node): Promise<void> {
   await from.host.run(from.within(first(from), argv), { input: marker });
 }
 
-/** What a host's eth0 sees while `deed` is done. */
+/** What a host's eth0 sees while `deed` runs. */
 async function seen({ host }: Node, deed: () => Promise<unknown>): Promise<Buffer[]> {
   const capture = await Capture.start(host, 'eth0', 'udp');
   await deed();

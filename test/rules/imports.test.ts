@@ -6,7 +6,7 @@ import { repository } from '../support/host.ts';
 
 const source = join(repository, 'src');
 
-/** What containers, cluster and doctor stand on, none of them on another. */
+/** What containers, cluster and doctor may import; none of them imports another. */
 const lower = [
   ...['lib', 'model', 'docker', 'store', 'config', 'net', 'report'],
   ...['ipam', 'dns', 'control', 'proxy', 'http'],

@@ -6,7 +6,7 @@ import { commands } from '../../src/cli/commands.ts';
 import { spellings } from '../../src/cli/spellings.ts';
 import { repository } from '../support/host.ts';
 
-/** Tests on real engines and networks; what only the parser has seen is not tested. */
+/** Tests on real engines and networks; an option that only the parser has seen is not tested. */
 const texts = ['docker', 'host', 'netns', 'cluster'].flatMap((folder) => {
   const path = join(repository, 'test', folder);
   return readdirSync(path).map((name) => readFileSync(join(path, name), 'utf8'));
@@ -23,7 +23,7 @@ test('every option is used by a test on a real host', () => {
   const unused = commands.flatMap((command) =>
     Object.entries(command.options ?? {}).flatMap(([name, option]) => {
       const spelled = spellings(name, option).join('|');
-      // As the command is given it: not as another command's flag of the same name, where that can be told.
+      // As given to the command: not another command's flag of the same name, if that can be told.
       const used = new RegExp(`(^|['"\`\\s])(${spelled})(=|['"\`\\s]|$)`, 'm');
       const near = texts.filter((text) => text.includes(command.name));
       return near.some((text) => used.test(text)) ? [] : `${command.name} ${spelled}`;

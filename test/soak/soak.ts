@@ -2,7 +2,7 @@ import { type Host, until } from '../support/host.ts';
 import { Clients } from './clients.ts';
 import { call, type Sample, Watch } from './watch.ts';
 
-/** How long, and beside whom. */
+/** How long, and beside which clients. */
 export interface SoakOptions {
   /** containers that are created, started and removed through the proxy */
   starts: number;
@@ -14,7 +14,7 @@ export interface SoakOptions {
   onSample?: (sample: Sample) => void;
 }
 
-/** What may be more at the end than it was halfway. */
+/** Allowed growth from halfway to the end. */
 const allowed = { rss: 15, heap: 10, descriptors: 8, warnings: 0 };
 /** ms for an answer, with everything under way */
 const slowest = 1_000;

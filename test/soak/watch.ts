@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import type { Host } from '../support/host.ts';
 
-/** How the daemon is at one moment. */
+/** A snapshot of the daemon. */
 export interface Sample {
   starts: number;
   /** MiB */
@@ -17,7 +17,7 @@ export interface Sample {
   status: number;
 }
 
-/** Looks at a daemon from outside: it is not to be asked for what it may leak. */
+/** Watches a daemon from outside, without asking it about what it may leak. */
 export class Watch {
   readonly #host: Host;
   readonly #proc: string;

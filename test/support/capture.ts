@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Host } from './host.ts';
 import { until } from './until.ts';
 
-/** What passes an interface of a host. */
+/** Captures the packets on an interface of a host. */
 export class Capture {
   readonly #host: Host;
   readonly #child: ChildProcess;
@@ -40,7 +40,7 @@ export class Capture {
     throw new Error('tcpdump has ended');
   }
 
-  /** Waits until all that has passed is kept, and ends. @returns the packets, from their Ethernet header on */
+  /** Waits until all packets are captured, and ends. @returns the packets, from their Ethernet header on */
   async stop(): Promise<Buffer[]> {
     await until('tcpdump has read what the kernel has for it', () => this.#drained());
     const ended = once(this.#child, 'close');
@@ -49,7 +49,7 @@ export class Capture {
     return this.packets();
   }
 
-  /** It has read as many as the filter let through: what a busy machine holds back would be lost at its end. */
+  /** It has read as many as passed the filter: packets still queued on a busy machine would be lost at its end. */
   async #drained(): Promise<boolean> {
     this.#said = '';
     await this.#host.runOk(['kill', '-USR1', this.#pid]);

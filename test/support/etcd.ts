@@ -106,7 +106,7 @@ export class Etcd implements AsyncDisposable {
     member.process = spawn(file, args, { stdio: 'ignore' });
   }
 
-  /** From now on there are users: `weavets`, with this password, may have what is under `/weavets/`, and nobody else. */
+  /** Enables users: `weavets`, with this password, has access to `/weavets/`, and nobody else does. */
   async enableUsers(password: string): Promise<void> {
     await this.ctl('user', 'add', 'root:secret');
     await this.ctl('user', 'add', `weavets:${password}`);

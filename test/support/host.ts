@@ -55,7 +55,7 @@ export class Host implements AsyncDisposable {
   readonly engineSocket: string;
   readonly #options: HostOptions;
   readonly #program: EngineProgram;
-  /** What takes down what {@link start} has made so far, last first. */
+  /** Undoes what {@link start} has made so far, last first. */
   readonly #undo: (() => Promise<unknown>)[] = [];
   #netns = '';
   #dir = '';
@@ -229,7 +229,7 @@ export class Host implements AsyncDisposable {
     await this.runOk(['sh', join(repository, 'scripts/import-busybox.sh'), this.engineSocket]);
   }
 
-  /** Takes everything down, even where a part of it fails. @throws the first failure */
+  /** Takes everything down, even if a part of that fails. @throws the first failure */
   async [Symbol.asyncDispose](): Promise<void> {
     const failures: unknown[] = [];
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop())

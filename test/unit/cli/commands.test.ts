@@ -4,7 +4,7 @@ import { type Answers, condition, report, weavets } from './support.ts';
 
 const longId = 'c3414fa41f61860e3e8f0a6e1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e';
 
-/** Runs a command line and asserts that it asks the daemon this, and prints that. */
+/** Runs a command line, and asserts its calls to the daemon and its output. */
 async function asks(argv: string[], asked: unknown, answers: Answers, out: string): Promise<void> {
   const inputs: unknown[] = [];
   const recorded = Object.entries(answers).map(([operation, answer]) => [

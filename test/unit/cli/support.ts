@@ -4,10 +4,10 @@ import type { Operation, Operations } from '../../../src/control/contract.ts';
 import { WeaveError } from '../../../src/lib/errors.ts';
 import type { Report } from '../../../src/report/report.ts';
 
-/** What the daemon answers to each operation; those that are missing fail as if it did not run. */
+/** The daemon's answers; missing operations fail as if it were not running. */
 export type Answers = { [K in Operation]?: (input: Operations[K]['in']) => Operations[K]['out'] };
 
-/** What a command line left. */
+/** The result of a command line. */
 export interface Outcome {
   code: number;
   out: string;

@@ -27,7 +27,7 @@ function makeStore(t: TestContext): LmdbStore {
   return store;
 }
 
-/** A host that takes the name; what it is told is kept. */
+/** A host that claims the name; records what it is told. */
 async function take(t: TestContext, shared: LmdbStore, host: { id: string; address: Ip; patience?: number }) {
   const stop = new AbortController();
   t.after(() => stop.abort());
@@ -134,7 +134,7 @@ test('a host that lost its name allocates no more, says so, keeps its addresses,
   await assert.rejects(allocator.claim('c2', Cidr.parse('10.32.0.9/24')), refused);
   assert.ok((await allocator.allocate('c1', range)).equals(gave));
 
-  // The other ends; it is still the one that the name belongs to.
+  // The other ends, but still owns the name.
   other.claim.release();
   await expire(shared);
   await until('it is told', () => /belongs to b/.test(told.at(-1) ?? ''));

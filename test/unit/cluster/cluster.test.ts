@@ -24,7 +24,7 @@ const [here, other, third] = ['02:00:00:00:00:01', '02:00:00:00:00:02', '02:00:0
 const id = (digit: string) => digit.repeat(64);
 const address = (name: string) => `10.250.0.${name.slice(-1)}` as Ip;
 
-/** Keeps what the kernel would be told. */
+/** Records what the kernel would be told. */
 class Kernel {
   readonly vni = 6784;
   readonly publicKey = null;

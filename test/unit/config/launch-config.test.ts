@@ -241,7 +241,7 @@ test('TLS', async (t) => {
     code: 'TLS_CONFIG',
     message: /^--tlscert: .*bad\.pem is not a certificate in PEM/,
   });
-  // One that is none would be trusted by nobody, in silence.
+  // A file without a certificate would silently be trusted by nobody.
   await assert.rejects(parse(`--tlsverify --tlscacert ${folder}/bad.pem ${flags}`), {
     code: 'TLS_CONFIG',
     message: /^--tlscacert: .*bad\.pem is not a certificate in PEM/,

@@ -5,7 +5,7 @@ import type { ContainerInfo } from '../../../src/docker/types.ts';
 
 const shim = { source: '/var/lib/weave/shim/wait', target: '/w' };
 
-/** Who was asked for what until the command may run. */
+/** The calls until the command may run. */
 async function asked(info: Partial<ContainerInfo> | undefined, attachedPid?: number): Promise<string[]> {
   const calls: string[] = [];
   const found = info && ({ id: 'c1', running: true, pid: 7, shim, ...info } as ContainerInfo);

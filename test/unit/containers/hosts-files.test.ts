@@ -49,7 +49,7 @@ test('the file, a mount, is rewritten in place; a later daemon knows our lines a
     assert.match(readFileSync(path, 'utf8'), /^10\.32\.0\.1\tc1\.weave\.local c1$/m);
     assert.equal(statSync(path).ino, ino);
 
-    // Behind the write of what is ours, which is not waited for.
+    // After the write of our records, which is not awaited.
     await store.commit([{ key: 'other', value: '' }]);
     const next = await HostsFiles.load(store, silent);
     assert.deepEqual(next.owners(), [id]);

@@ -16,7 +16,7 @@ import {
 import { hasCode, WeaveError } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
 
-/** A server whose operations all fail but those given, and the path of its socket. */
+/** A server whose operations fail except those given, and the path of its socket. */
 async function serve(
   t: TestContext,
   handlers: Partial<OperationHandlers>,

@@ -1,4 +1,4 @@
-// Fails in every way that nobody catches, and prints what of it is a condition, if it is still there.
+// Fails in every unhandled way, and prints the resulting conditions, if it is still alive.
 import { createServer, Socket } from 'node:net';
 import { surviveFaults } from '../../../src/daemon/faults.ts';
 import { silent } from '../../../src/lib/log.ts';

@@ -61,7 +61,7 @@ async function answers(child: ChildProcess, address: string): Promise<boolean> {
   return code === '' || code === 'EREFUSED';
 }
 
-/** A name server that does with each query what `react` says, and keeps from where they came. */
+/** A name server that handles each query by `react`, and records where they came from. */
 async function stub(address: string, react: (query: Buffer, send: (reply: Buffer) => void) => void) {
   const queries: { packet: Buffer; from: RemoteInfo }[] = [];
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
@@ -190,7 +190,7 @@ test('takes the first three servers but ourselves, as the C library reads them',
   );
   using ours = upstream(conf.path, { own: () => ['172.17.0.1:53'], port: 53 });
   assert.deepEqual(ours.servers, ['127.0.0.53', 'fe80::1%eth0', '2001:db8::53']);
-  // On another port we are not the one that the file names.
+  // On another port the server in the file is not us.
   using moved = upstream(conf.path, { own: () => ['172.17.0.1:5353'], port: 53 });
   assert.equal(moved.servers[0], '172.17.0.1');
   using everywhere = upstream(conf.path, { own: () => ['0.0.0.0:53'], port: 53 });

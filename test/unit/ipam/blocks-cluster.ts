@@ -61,7 +61,7 @@ export class View implements Store {
   cut = false;
   /** Now and then a commit fails even so. */
   flaky = true;
-  /** The host has crashed: nothing returns any more. */
+  /** The host has crashed: calls never return. */
   dead = false;
 
   constructor(rows: Rows, random: (n: number) => number) {

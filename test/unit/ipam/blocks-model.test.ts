@@ -10,7 +10,7 @@ import { silent } from '../../../src/lib/log.ts';
 import { Cidr, formatIp } from '../../../src/model/address.ts';
 import { Rows, randomOf, View } from './blocks-cluster.ts';
 
-/** A host that can crash and come back with what it had on disk. */
+/** A host that can crash and come back with its disk. */
 class Host {
   readonly name: string;
   readonly #range: Cidr;
@@ -23,7 +23,7 @@ class Host {
   blocks!: Blocks;
   allocator!: Allocator;
   owners: string[] = [];
-  /** What was asked of it and has not ended; after a crash it never does. */
+  /** Pending requests; after a crash they never end. */
   pending: Promise<unknown>[] = [];
 
   constructor(name: string, range: Cidr, shared: Rows, random: (n: number) => number) {
@@ -70,14 +70,14 @@ class Host {
     }
   }
 
-  /** Addresses of which this host thinks that it may give them. */
+  /** Addresses that this host believes it may allocate. */
   own(): number[] {
     return this.blocks
       .ranges(this.#range)
       .flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
   }
 
-  /** The same, were it to start anew now. */
+  /** The same, if it restarted now. */
   onDisk(): number[] {
     return this.#disk
       .list('block/')
@@ -153,7 +153,7 @@ class Cluster {
     }
   }
 
-  /** Looks in every turn of the event loop, while `task` runs. */
+  /** Checks in every turn of the event loop while `task` runs. */
   async watch(task: () => Promise<void>): Promise<void> {
     const looking = (async () => {
       while (this.#watched) {
@@ -208,7 +208,7 @@ class Cluster {
     return undefined;
   }
 
-  /** All is well again: one host can get whatever nobody holds, and no more. */
+  /** Everything works again: one host can get whatever nobody holds, and no more. */
   async drain(): Promise<void> {
     for (const host of this.hosts) {
       host.shared.flaky = false;
@@ -217,7 +217,7 @@ class Cluster {
     await Promise.all(this.hosts.flatMap((host) => host.pending));
     const { allocator } = this.hosts[0] as Host;
     const free = this.range.size - 2 - this.hosts.flatMap((host) => host.held()).length;
-    // Commits that were given up may yet be done, and what they leave is corrected when blocks are maintained.
+    // Commits that were given up may still happen, and what they leave is corrected when blocks are maintained.
     const end = Date.now() + 30_000;
     for (let i = 0; i < free; ) {
       try {

@@ -93,7 +93,7 @@ test('without a compiler the prebuilt shims stay; without those, the error says 
   assert.match(kept.stdout, /no C compiler here; .* stays as it came with the package/);
   assert.equal(await readFile(join(out, process.arch, 'wait/w'), 'utf8'), 'prebuilt wait');
 
-  // For a package that is not good enough: it would carry a shim older than its source.
+  // Not good enough for a package: the shim would be older than its source.
   const native = await pathOf(join(folder.path, 'native'), ['cc', 'as', 'ld']);
   const all = buildShim(['--all', '--out', out], { path: native });
   assert.equal(all.status, 1);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Entry, Store } from '../../../src/store/store.ts';
 
-/** The suite that every kind of store passes. `open` gives an empty one, or what an earlier one of the same name left. */
+/** The suite that every kind of store passes. `open` gives an empty one, or the data of an earlier one with that name. */
 export function storeContract(kind: string, open: (name: string) => Promise<Store>): void {
   test(`${kind}: what was committed is read back, also by the next one`, async () => {
     const store = await open('durable');

@@ -442,7 +442,7 @@ test('a container without an image', async () => {
   assert.deepEqual((JSON.parse(sent(call)) as Sent).Entrypoint, ['/w/w']);
 });
 
-/** An engine that looks for the image before the command. */
+/** An engine that checks the image before the command. */
 const engineWithout =
   (missing: () => boolean): Engine =>
   (body) => {

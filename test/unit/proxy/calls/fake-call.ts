@@ -3,7 +3,7 @@ import { withBody } from '../../../../src/proxy/intercept/answer.ts';
 import type { Call, EngineAnswer, ErrorAnswer } from '../../../../src/proxy/intercept/contract.ts';
 import { match } from '../../../../src/proxy/wire/routes.ts';
 
-/** What an engine is asked, and says. */
+/** A request to the engine, and its answer. */
 export type Engine = (body: string) => { status: number; body?: string } | Promise<never>;
 
 /** A call that came in, and what was forwarded of it. */

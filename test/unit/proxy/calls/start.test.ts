@@ -32,7 +32,7 @@ interface Setting {
   failure?: { status: number; message: string };
 }
 
-/** PendingStarts a container; `happened` says in which order what was asked of whom. */
+/** Starts a container; `happened` records the calls in order. */
 function start(setting: Setting) {
   const { target = '/v1.41/containers/bbox1/start', starts = new PendingStarts() } = setting;
   const happened: string[] = [];

@@ -29,7 +29,7 @@ async function send(socket: Socket, bytes: Buffer): Promise<void> {
   }
 }
 
-/** Reads so many bytes, at times none, so that those before have to wait: until all is full, and only for a while. */
+/** Reads a number of bytes with pauses, so that the senders have to wait. */
 function receive(socket: Socket, length: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let received = 0;

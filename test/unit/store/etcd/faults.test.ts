@@ -62,7 +62,7 @@ class Follower {
   }
 }
 
-/** The way to a member. What passed it when it was lost gets no answer any more, and no error. */
+/** The path to a member. Whatever was in flight when it was cut gets no answer and no error. */
 class Way implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -144,7 +144,7 @@ test('etcd stopped for longer than the lease, and continued: leased keys are bac
   await delay(3_000);
   assert.equal(a.leaseAlive, false);
   await etcd.kill('SIGCONT');
-  // Whether or not etcd lets the lease expire first, in the end each key stands, under a lease that lives.
+  // Whether or not etcd expires the lease first, in the end each key exists under a live lease.
   await seen.until('a reset', () => seen.resets > 1);
   await a.get('name/1');
   await delay(4_500);
