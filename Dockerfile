@@ -1,4 +1,4 @@
-# The daemon as a container; docker-compose.yml tells what it needs of the host.
+# The daemon in a container; docker-compose.yml lists what it needs from the host.
 FROM node:20-bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /weavets
@@ -8,7 +8,7 @@ COPY scripts scripts
 COPY src src
 RUN npm run build && npm prune --omit=dev
 
-# The store of a cluster, for docker-compose.yml's profile of that name.
+# The store for docker-compose.yml's profile `cluster`.
 FROM node:20-bookworm-slim AS etcd
 RUN apt-get update && apt-get install -y --no-install-recommends etcd-server && rm -rf /var/lib/apt/lists/* \
     && install -d -o etcd -g etcd -m 700 /var/lib/etcd
@@ -25,7 +25,7 @@ COPY --from=build /weavets/dist dist
 COPY docs docs
 COPY bin/weavets bin/weavets
 RUN ln -s /weavets/bin/weavets /usr/local/bin/weavets
-# As `weavets launch` starts it elsewhere: V8 would keep 48 MB for what is young.
+# As in `weavets launch`: V8 would keep 48 MB for young objects.
 ENV NODE_OPTIONS=--max-semi-space-size=2
 ENTRYPOINT ["weavets"]
 CMD ["launch", "--foreground"]

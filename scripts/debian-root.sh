@@ -1,5 +1,5 @@
 #!/bin/sh
-# A Debian of another suite with an engine and its clients, for tests: built once, then kept; prints its folder.
+# A Debian root of another suite with an engine and its clients, for tests: built once, then kept; prints its folder.
 # usage: debian-root.sh trixie|sid|sid-podman
 set -eu
 name=$1
@@ -20,12 +20,12 @@ if [ ! -d "$roots/$name" ]; then
     debootstrap --variant=minbase --include="$packages,iptables,iproute2,kmod,ca-certificates" \
       "$suite" "$building" >"$roots/$name.log" 2>&1 && break
     tail -n 20 "$roots/$name.log" >&2
-    # A mirror in the midst of an update, or a connection that broke, is another one the next time.
-    echo "debian-root: debootstrap of $name failed ($attempt of 3); all of it is in $roots/$name.log" >&2
+    # A mirror in the middle of an update, or a broken connection, may work the next time.
+    echo "debian-root: debootstrap of $name failed ($attempt of 3); see $roots/$name.log" >&2
     [ "$attempt" -lt 3 ] || exit 1
   done
   rm -rf "$building/var/cache/apt/archives" "$building/var/lib/apt/lists"
-  # Whole or not there at all.
+  # Atomic: complete or absent.
   mv "$building" "$roots/$name"
 fi
 echo "$roots/$name"

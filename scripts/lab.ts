@@ -1,5 +1,5 @@
-// A laboratory host to work in by hand: `npm run lab -- [HOSTS [trixie|sid|sid-podman]]` makes them, with the machine's
-// own engine or another Debian's, prints how to enter, and takes them down when it is ended.
+// Lab hosts to work in by hand: `npm run lab -- [HOSTS [trixie|sid|sid-podman]]` makes them, with the machine's own engine
+// or another Debian's, prints how to enter, and takes them down at its end.
 import { Host, type Suite, Underlay } from '../test/support/host.ts';
 
 const count = Number(process.argv[2] ?? 1);
@@ -11,7 +11,7 @@ for (let number = 1; number <= count; number++) {
   hosts.push(host);
   console.log(`${host.name} ${host.address}: ${host.inside(['bash']).join(' ')}`);
 }
-console.log('Ctrl-C or SIGTERM takes all of it down');
+console.log('Ctrl-C or SIGTERM takes everything down');
 const keep = setInterval(() => {}, 1e9);
 let stopping = false;
 const stop = async () => {

@@ -1,17 +1,17 @@
-// Runs test files, two at a time, each in a process of its own, those that take longest first; those of test/docker
-// once for each engine. Prints what a file says when it is done. `node --import tsx scripts/run-tests.ts FOLDER|FILE...`
+// Runs test files, two at a time, each in its own process, the longest first; those of test/docker once for each engine.
+// Prints a file's output when it is done. `node --import tsx scripts/run-tests.ts FOLDER|FILE...`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 
-/** Two engines side by side are what two cores carry. */
+/** Two cores can carry two engines. */
 const width = 2;
 /** A file that takes longer hangs. */
 const limit = 15 * 60_000;
 const engines = (process.env.WEAVETS_TEST_ENGINES ?? '28.5,20.10').split(',');
 
-/** Those that take longest, in seconds; the order of others is of no weight. */
+/** The longest ones, in seconds; the order of the others does not matter. */
 const long: Record<string, number> = {
   'test/cluster/hosts.test.ts': 240,
   'test/cluster/secured.test.ts': 120,
@@ -46,7 +46,7 @@ function filesIn(target: string): string[] {
     .toSorted();
 }
 
-/** A file that speaks with the engine as it is runs on each; what is the same on all, on today's. */
+/** Files about the engine run on each; the others on the newest. */
 function jobsOf(file: string): Job[] {
   const each = file.startsWith('test/docker/') ? engines : engines.slice(0, 1);
   return each.map((engine) => ({ file, engine }));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian or Ubuntu machine; does nothing where all is there.
-# usage: setup.sh [--test|--engines]   --test: also what the tests and benchmarks use, today's engine among it;
+# Installs what is missing on a Debian or Ubuntu machine; does nothing if everything is there.
+# usage: setup.sh [--test|--engines]   --test: also what tests and benchmarks need, including the newest engine;
 #                                      --engines: and the other engines
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ die() { say "setup: $*"; exit 1; }
 
 [ "$(id -u)" = 0 ] || die 'must run as root: it installs packages and makes network interfaces; try sudo'
 node -e 'const [a,b]=process.versions.node.split(".").map(Number);process.exit(a>20||a===20&&b>=11?0:1)' 2>/dev/null ||
-  die "Node 20.11 or newer is needed, and ${NODE_VERSION:-$(node -v 2>/dev/null || echo none)} is here"
+  die "Node 20.11 or newer is needed, but ${NODE_VERSION:-$(node -v 2>/dev/null || echo none)} is installed"
 
 packages=()
 need() { # need COMMAND PACKAGE...
@@ -18,7 +18,7 @@ need() { # need COMMAND PACKAGE...
 }
 PATH=$PATH:/usr/sbin:/sbin
 need dockerd docker.io
-# Newer releases have the client in a package of its own.
+# In newer releases the client is a separate package.
 if ! command -v docker >/dev/null 2>&1 && apt-cache show docker-cli >/dev/null 2>&1; then packages+=(docker-cli); fi
 need ip iproute2
 need iptables-restore iptables
@@ -61,18 +61,18 @@ if [ ${#packages[@]} -gt 0 ]; then
   command -v apt-get >/dev/null 2>&1 || die "cannot install ${packages[*]}: no apt-get here; install them by hand and try again"
   say "setup: installing ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq >&2 || say 'setup: apt-get update failed; trying with the lists that are here'
+  apt-get update -qq >&2 || say 'setup: apt-get update failed; trying with the existing lists'
   apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null ||
     die "apt-get could not install ${packages[*]}"
 fi
 
-# Minutes, the first time; npm's packages and the build come meanwhile.
+# This takes minutes the first time; npm's packages and the build run meanwhile.
 roots=()
 case ${1:-} in
 --test) roots=(sid) ;;
 --engines) roots=(sid trixie sid-podman) ;;
 esac
-[ ${#roots[@]} -eq 0 ] || say "setup: a Debian with an engine for the tests, where it is not there yet: ${roots[*]}"
+[ ${#roots[@]} -eq 0 ] || say "setup: building Debian roots with engines for the tests, if missing: ${roots[*]}"
 (for root in "${roots[@]}"; do sh scripts/debian-root.sh "$root" >/dev/null || exit 1; done) &
 building=$!
 
@@ -82,4 +82,4 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 fi
 say 'setup: building'
 npm run --silent build >&2
-wait "$building" || die "could not build the Debian that an engine of the tests is in; is deb.debian.org reachable?"
+wait "$building" || die "could not build a Debian root for the tests; is deb.debian.org reachable?"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests: `npm test [-- FOLDER|FILE...]`, and `npm run test:engines` those of test/docker on the engine between
-# today's and the oldest, and Podman's. Installs what they need, builds, checks style and types first.
+# Runs the tests: `npm test [-- FOLDER|FILE...]`; `npm run test:engines` runs test/docker on the engine between the newest
+# and the oldest, and Podman's tests. First installs what they need, builds, and checks style and types.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH=$PATH:/usr/sbin:/sbin

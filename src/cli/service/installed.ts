@@ -45,7 +45,7 @@ function environmentText(env: NodeJS.ProcessEnv): string {
     if (hasControls(value)) throw new WeaveError('USAGE', `${variable} has control characters`);
     return `${variable}="${value.replaceAll(/["\\$`]/g, '\\$&')}"\n`;
   });
-  return `# What 'weavets launch' is told when systemd starts it; 'systemctl restart weavets' makes it hold.
+  return `# Settings for 'weavets launch' under systemd; 'systemctl restart weavets' applies them.
 # Flags. Secrets don't belong here: every user can read a command line.
 WEAVETS_FLAGS=""
 

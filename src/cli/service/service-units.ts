@@ -7,7 +7,7 @@ import { environmentFile } from './installed.ts';
 
 const socketPath = paths.proxy.replace('unix:///var/run/', '/run/');
 
-/** The proxy's socket, held by systemd: it is there before the daemon, and while that restarts. */
+/** The proxy's socket, held by systemd: it exists before the daemon, and while that restarts. */
 export const socketUnit = `[Unit]
 Description=Docker API proxy of weavets
 
@@ -22,7 +22,7 @@ RemoveOnStop=yes
 WantedBy=sockets.target
 `;
 
-/** The daemon. Its capabilities are those of docker-compose.yml, which tells what each is for. */
+/** The daemon. Its capabilities are those of docker-compose.yml, with the reasons there. */
 export function serviceUnit(): string {
   const program = join(packageRoot, 'bin/weavets');
   return `[Unit]
@@ -33,20 +33,20 @@ Requires=weavets.socket
 
 [Service]
 Type=notify
-# Node has no sockets of systemd's kind; systemd-notify speaks for it.
+# Node can't send to systemd's socket; systemd-notify does it.
 NotifyAccess=all
 EnvironmentFile=-${environmentFile}
 ExecStart=${[realpathSync(process.execPath), ...daemonFlags, program].map(quote).join(' ')} launch --foreground -H fd:// $WEAVETS_FLAGS
 Restart=on-failure
 RestartSec=2
 TimeoutStartSec=120
-# Where the kernel has no WireGuard, wireguard-go goes on carrying what containers send.
+# Without WireGuard in the kernel, wireguard-go must keep carrying containers' traffic.
 KillMode=process
 OOMScoreAdjust=-500
 LimitNOFILE=1048576
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_CHOWN
 NoNewPrivileges=yes
-# Not strict, and homes are not closed: the engine's folder, with the hosts files of containers, may be anywhere.
+# Not strict, and homes stay open: the engine's folder, with containers' hosts files, may be anywhere.
 ProtectSystem=full
 ProtectControlGroups=yes
 ProtectClock=yes
@@ -62,7 +62,7 @@ LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET
-# It enters the network namespaces of containers, and no others.
+# It enters containers' network namespaces, and no others.
 RestrictNamespaces=net
 SystemCallArchitectures=native
 SystemCallFilter=@system-service @pkey
