@@ -14,8 +14,7 @@ export function launchNotes(args: Args<typeof launchOptions>, { store }: LaunchC
   );
   return [
     ...shown.map(
-      ([name]) =>
-        `other users of this host may have seen --${name} in the process list; use --${name}-file`,
+      ([name]) => `other users of this host may have seen --${name} in the process list; use --${name}-file`,
     ),
     ...alone.map(([name]) => `--${name} has no effect on a single host (--store lmdb)`),
     ...given.flatMap(([name, { noEffect }]) =>

@@ -146,7 +146,10 @@ export class NameServer {
     } catch (error) {
       return conditions.update('DNS_ADDRESS', messageOf(error));
     }
-    logger.info({ from: this.#address, to: now }, "the docker bridge's address changed; DNS serves the new one too");
+    logger.info(
+      { from: this.#address, to: now },
+      "the docker bridge's address changed; DNS serves the new one too",
+    );
     if (this.#address !== null) this.#former.add(this.#address);
     this.#address = now;
     this.#own.add(now);

@@ -70,7 +70,10 @@ export class ShimOutcomes {
       await this.#keep(id, error);
       return error;
     } catch (error) {
-      logger.warn({ container: id.slice(0, 12), reason: messageOf(error) }, "cannot stop a container whose command can't be run");
+      logger.warn(
+        { container: id.slice(0, 12), reason: messageOf(error) },
+        "cannot stop a container whose command can't be run",
+      );
       return undefined;
     }
   }

@@ -79,7 +79,10 @@ export async function followEvents(
     }
     if (signal.aborted) return;
     if (!lost)
-      conditions.set(lostCode, `${reason}; running containers keep their network, new ones wait for the engine`);
+      conditions.set(
+        lostCode,
+        `${reason}; running containers keep their network, new ones wait for the engine`,
+      );
     lost = true;
     client.forgetVersion();
     await delay(pause, undefined, { signal }).catch(() => {});

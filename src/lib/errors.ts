@@ -56,8 +56,7 @@ export const errors = {
   },
   ENGINE_TIMEOUT: {
     status: 503,
-    means:
-      'The Docker engine did not answer in time: it hangs, or one of its containers does.',
+    means: 'The Docker engine did not answer in time: it hangs, or one of its containers does.',
     todo: "See the engine's own log; weavets recovers when the engine answers again.",
   },
   ENGINE_ERROR: {
@@ -102,7 +101,8 @@ export const errors = {
   },
   INSECURE_TCP: {
     status: 500,
-    means: 'A TCP endpoint would be open to other machines without TLS; anyone who reaches it is root on this host.',
+    means:
+      'A TCP endpoint would be open to other machines without TLS; anyone who reaches it is root on this host.',
     todo: '`--tlsverify` with certificates, an address on loopback, or `--allow-insecure-tcp` if you mean it.',
   },
   TLS_CONFIG: {

@@ -54,10 +54,7 @@ async function readSound(path: string): Promise<{ entries: Entry[]; complete: bo
   const { code, stdout, stderr } = await run(argv, { deadline: patience });
   const [first, ...lines] = stdout.split('\n').slice(0, -1);
   if (first !== beginning) {
-    throw new WeaveError(
-      'INTERNAL',
-      `cannot check the state in ${path}: ${stderr.trim() || `exit ${code}`}`,
-    );
+    throw new WeaveError('INTERNAL', `cannot check the state in ${path}: ${stderr.trim() || `exit ${code}`}`);
   }
   const read = lines.map(parse);
   const rows = new Map<string, Row>();

@@ -58,7 +58,7 @@ forEachEngine(({ suite }) => {
     assert.equal(await found('aa'), undefined);
   });
 
-  test("Compose recreates: created under a temporary name, started, renamed", async () => {
+  test('Compose recreates: created under a temporary name, started, renamed', async () => {
     await asker();
     await host.proxied('run', '-d', '--name', 'web', 'busybox', 'sleep', 'inf');
     await host.proxied('create', '--name', '0123456789ab_web', 'busybox', 'sleep', 'inf');

@@ -215,8 +215,7 @@ test('flags without effect here say so', async () => {
   await launch([]);
   const mtu = await bridgeMtu();
   await host.weavets('stop');
-  const alone = (flag: string) =>
-    `--${flag} has no effect on a single host (--store lmdb)`;
+  const alone = (flag: string) => `--${flag} has no effect on a single host (--store lmdb)`;
   await launch(
     [
       ...['--password', 's3cret', '--trusted-subnets', '10.0.0.0/8', '--host', host.address, '--resume'],

@@ -17,7 +17,10 @@ export const uninstall = command({
     const question = 'Remove weavets from this host? Containers keep running, without this network.';
     const agreed = force || (await context.confirm(question));
     if (agreed === undefined) {
-      throw new WeaveError('USAGE', 'there is no terminal to ask on; to remove weavets without asking, use --force');
+      throw new WeaveError(
+        'USAGE',
+        'there is no terminal to ask on; to remove weavets without asking, use --force',
+      );
     }
     if (!agreed) return context.err('nothing was removed');
     const units = Object.values(unitFiles).filter((path) => existsSync(path));

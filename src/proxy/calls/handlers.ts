@@ -3,8 +3,8 @@ import { type CommitDeps, commitContainer } from './commit.ts';
 import { type CreateDeps, type CreateOptions, createContainer } from './create.ts';
 import { type Execs, execInContainer } from './exec.ts';
 import { type Inspected, type InspectOptions, inspectContainer } from './inspect.ts';
-import { type StartDeps, startContainer } from './start.ts';
 import { PendingStarts } from './pending-starts.ts';
+import { type StartDeps, startContainer } from './start.ts';
 
 /** The flags of `launch` that the proxy uses. */
 export interface HandlerOptions extends CreateOptions, InspectOptions {}

@@ -3,8 +3,8 @@ import { withBody } from '../intercept/answer.ts';
 import type { EngineAnswer, Handler } from '../intercept/contract.ts';
 import { hasShim, showAsCreated } from './as-created.ts';
 import { JsonObject, UnexpectedType } from './body.ts';
-import type { Provision } from './provision.ts';
 import type { PendingStarts } from './pending-starts.ts';
+import type { Provision } from './provision.ts';
 
 /** A container's first address on the network. */
 export interface Network {

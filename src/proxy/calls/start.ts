@@ -5,8 +5,8 @@ import { decide, type PolicyOptions, type Subject } from '../../model/policy.ts'
 import { type ShimBind, shimDirectory, shimModes } from '../../model/shim.ts';
 import type { Call, EngineAnswer, ErrorAnswer, Handler } from '../intercept/contract.ts';
 import { JsonObject, UnexpectedType } from './body.ts';
-import { hostAsked, type Provision, putDns, putShim } from './provision.ts';
 import type { PendingStarts } from './pending-starts.ts';
+import { hostAsked, type Provision, putDns, putShim } from './provision.ts';
 
 /** A pending attachment, while the engine starts the container. */
 export interface Starting {
@@ -108,7 +108,10 @@ export function startContainer(options: StartOptions, starts: PendingStarts, par
         const message = messageOf(error);
         answer.stream.resume();
         if (answer.status === 304) {
-          logger.error({ container, reason: message }, 'not attached; it ran before this start, and keeps running');
+          logger.error(
+            { container, reason: message },
+            'not attached; it ran before this start, and keeps running',
+          );
           return { status: 500, message };
         }
         logger.error({ container, reason: message }, 'killed: it could not be attached');

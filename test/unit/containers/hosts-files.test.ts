@@ -75,7 +75,7 @@ test('anything but a regular file in the container’s folder is refused at once
     execFileSync('mkfifo', [path]);
     refused(/not a regular file/);
     linkSync(victim, path);
-    refused(/another name/);
+    refused(/another hard link/);
     writeFileSync(path, '\n'.repeat(2 << 20));
     refused(/larger than/);
     assert.throws(() => hosts.ensure(id, victim, wish), /not the engine's own/);

@@ -118,9 +118,9 @@ test('a template that would take all memory, or days, is an ordinary error', () 
     [`{{$x := .Text}}${'{{$x := printf "%s%s" $x $x}}'.repeat(40)}`, /makes more than/],
     [`{{$x := .Text}}${'{{$x := json $x}}{{$x := print $x $x}}'.repeat(40)}`, /makes more than/],
     ['{{range .List}}{{range $.List}}{{$.Text}}{{end}}{{end}}', /makes more than/],
-    [`{{${'('.repeat(20_000)}1${')'.repeat(20_000)}}}`, /more than 100 blocks or parentheses/],
-    [`{{if .List}}${'{{else if .List}}'.repeat(3_000)}{{end}}`, /more than 100 blocks or parentheses/],
-    ['{{if .List}}'.repeat(2_000) + '{{end}}'.repeat(2_000), /more than 100 blocks or parentheses/],
+    [`{{${'('.repeat(20_000)}1${')'.repeat(20_000)}}}`, /more than 100 nested blocks or parentheses/],
+    [`{{if .List}}${'{{else if .List}}'.repeat(3_000)}{{end}}`, /more than 100 nested blocks or parentheses/],
+    ['{{if .List}}'.repeat(2_000) + '{{end}}'.repeat(2_000), /more than 100 nested blocks or parentheses/],
     [' '.repeat(65_537), /longer than 65536 characters/],
   ];
   for (const [template, message] of cases) {

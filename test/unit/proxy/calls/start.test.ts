@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { silent } from '../../../../src/lib/log.ts';
+import { PendingStarts } from '../../../../src/proxy/calls/pending-starts.ts';
 import {
   type ContainerFacts,
   type StartAttachments,
   startContainer,
 } from '../../../../src/proxy/calls/start.ts';
-import { PendingStarts } from '../../../../src/proxy/calls/pending-starts.ts';
 import { type Engine, type FakeCall, fakeCall, sent } from './fake-call.ts';
 
 const id = 'ab'.repeat(32);
