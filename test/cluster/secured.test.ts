@@ -171,7 +171,11 @@ test("Open vSwitch: Weave Net's topology, all reach each other, multicast too", 
 test('WEAVE_MTU, --host, and peers instead of a store', async () => {
   await host(1).weavets('stop');
   const { host: member } = new URL(plain.endpoints[0] as string);
-  await refused(host(1), [member, '--host', '10.250.0.77'], /--host: no interface that is up has the address/);
+  await refused(
+    host(1),
+    [member, '--host', '10.250.0.77'],
+    /--host: no interface that is up has the address/,
+  );
   await host(1).runOk(['ip', 'addr', 'add', '10.250.0.71/24', 'dev', 'eth0']);
   const env = { WEAVE_MTU: '1300' };
   await host(1).runOk([weavets, 'launch', member, '--host', '10.250.0.71'], { env });

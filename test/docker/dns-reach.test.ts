@@ -61,7 +61,7 @@ forEachEngine(({ suite }) => {
     }
   });
 
-  test("a --dns server answers only queries that are not ours, even with musl", async () => {
+  test('a --dns server answers only queries that are not ours, even with musl', async () => {
     await using server = await nameServer(host, '10.250.0.1');
     await run('web');
     await run('guest', '--dns', server.address);
