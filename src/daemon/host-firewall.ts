@@ -3,12 +3,13 @@ import type { LaunchConfig } from '../config/config.ts';
 import { splitAddress } from '../http/listen.ts';
 import { Cidr, isIp } from '../model/address.ts';
 import { isLoopback, parseEndpoint } from '../model/endpoint.ts';
-import { etcdPeerPort, etcdPort } from '../model/ports.ts';
+import { membersOf } from '../model/members.ts';
+import { etcdPeerPort, etcdPort, memberClientPort, memberPeerPort } from '../model/ports.ts';
 import type { FirewallState } from '../net/firewall-rules.ts';
 import { type HostNetwork, outsideLinks, underlayOf } from '../net/host.ts';
 
-/** Ports of etcd for clients and for its members. */
-const etcdPorts = [etcdPort, etcdPeerPort];
+/** Ports of etcd for clients and for its members: of one's own, and of that which weavets runs. */
+const etcdPorts = [etcdPort, etcdPeerPort, memberClientPort, memberPeerPort];
 
 /** What the firewall's rules are made of before names, peers and exposed addresses are known. */
 export function firewallState(config: LaunchConfig, network: HostNetwork): FirewallState {
@@ -33,8 +34,19 @@ export function firewallState(config: LaunchConfig, network: HostNetwork): Firew
     closedPorts: distinct([...open.map(({ port }) => port), ...(config.store === 'lmdb' ? [] : etcdPorts)]),
     loopbackPorts: distinct(local.map(({ port }) => port)),
     storeMembers: [],
+    members: memberAddresses(config),
     exposed: [],
   };
+}
+
+/**
+ * The members of the etcd that weavets runs, as they were when this host last ran: they must reach each other before
+ * any of them can tell who they are now.
+ */
+function memberAddresses({ store }: LaunchConfig): string[] | null {
+  const members = store === 'lmdb' ? [] : membersOf(store).map(splitAddress);
+  const own = members.filter(({ host, port }) => isIp(host) && port === memberClientPort);
+  return own.length > 0 ? own.map(({ host }) => host) : null;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 
-/** True when something accepts connections on a unix socket. @param path of the socket */
-export function acceptsConnections(path: string): Promise<boolean> {
+/** True when something accepts connections on a unix socket. @param target its path; or host and port */
+export function acceptsConnections(target: string | { host: string; port: number }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(path);
+    const socket = connect(typeof target === 'string' ? { path: target } : target);
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

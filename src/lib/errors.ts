@@ -154,6 +154,11 @@ export const errors = {
     means: 'The store does not answer.',
     todo: 'Start etcd, or check `--store`; running containers keep their network.',
   },
+  ETCD_FAILED: {
+    status: 503,
+    means: 'The etcd that weavets runs on this host does not start, or refused to change its members.',
+    todo: 'The message has its output; `/var/lib/weave/etcd/etcd.log` tells more.',
+  },
   CLUSTER_MISMATCH: {
     status: 500,
     means: "This host's settings differ from those of the other hosts.",

@@ -9,6 +9,8 @@ const packages: Readonly<Record<string, string>> = {
   'iptables-save': 'iptables',
   'iptables-restore': 'iptables',
   'ovs-vsctl': 'openvswitch-switch',
+  etcd: 'etcd-server',
+  etcdctl: 'etcd-client',
   wg: 'wireguard-tools',
   'wireguard-go': 'wireguard-go',
 };

@@ -10,3 +10,7 @@ export const proxyPort = 12375;
 export const etcdPort = 2379;
 /** TCP: etcd, for its members. */
 export const etcdPeerPort = 2380;
+/** TCP: the etcd that weavets runs, for its clients. */
+export const memberClientPort = 6786;
+/** TCP: the same, for its members among themselves. */
+export const memberPeerPort = 6787;

@@ -1,5 +1,5 @@
 import { type Cidr, formatIp, parseIp } from '../model/address.ts';
-import { heartbeatPort, vxlanPort, wireguardPort } from '../model/ports.ts';
+import { heartbeatPort, memberClientPort, memberPeerPort, vxlanPort, wireguardPort } from '../model/ports.ts';
 import { bridgeName } from './bridge.ts';
 import { wireguardLink } from './overlay/wireguard.ts';
 
@@ -37,6 +37,8 @@ export interface FirewallState {
   loopbackPorts: readonly number[];
   /** store members on other hosts, also closed to containers */
   storeMembers: readonly { address: string; port: number }[];
+  /** addresses of the members of the etcd that weavets runs, which talk to each other; null: it runs none */
+  members: readonly string[] | null;
   exposed: readonly Exposure[];
 }
 
@@ -49,6 +51,7 @@ const udp = (ports: string) => `-p udp -m udp --dport ${ports}`;
 const tcp = (ports: string | number) => `-p tcp -m tcp --dport ${ports}`;
 const either = [udp, (ports: string) => tcp(ports)];
 const carried = `${heartbeatPort}:${vxlanPort}`;
+const memberPorts = `${memberClientPort}:${memberPeerPort}`;
 const overlayPorts = `${heartbeatPort}:${wireguardPort}`;
 
 /** All of weavets' rules on a host; docs/security.md explains them. Everything is closed unless opened here. */
@@ -105,7 +108,8 @@ export function tables6Of({ outside, closedPorts }: FirewallState): Table[] {
   ];
 }
 
-function inputRules({ outside, encryption, dns, closedPorts, loopbackPorts }: FirewallState): string[] {
+function inputRules(state: FirewallState): string[] {
+  const { outside, encryption, dns, closedPorts, loopbackPorts, members } = state;
   return [
     // Other hosts' frames come first, being the most. Accepted here, as the host's own policy may be DROP.
     ...overlayRules(outside, encryption),
@@ -116,6 +120,7 @@ function inputRules({ outside, encryption, dns, closedPorts, loopbackPorts }: Fi
     '-i lo -j RETURN',
     // The engine may make the kernel route 127.0.0.0/8 between links.
     ...loopbackPorts.map((port) => `-d 127.0.0.0/8 ${tcp(port)} -j DROP`),
+    ...(members ? outside.flatMap((link) => memberRules(link, members)) : []),
     ...[...outside, ...(encryption ? [wireguardLink] : [])].map((link) => `-i ${link} -g WEAVE-OUTSIDE`),
     ...(dns ? dnsRules(dns, '-j ACCEPT') : []),
     ...closedPorts.map((port) => `${tcp(port)} ${reject}`),
@@ -133,6 +138,12 @@ function overlayRules(outside: readonly string[], encryption: FirewallState['enc
       ...encryption.trustedSubnets.map(({ subnet }) => `-s ${subnet} -i ${link} ${udp(carried)} ${peers}`),
     ]),
   ];
+}
+
+/** Who may be a member of etcd beside this host; clients show certificates, and come from anywhere. */
+function memberRules(link: string, members: readonly string[]): string[] {
+  const on = `-i ${link} ${tcp(memberPeerPort)}`;
+  return [...members.map((address) => `-s ${address}/32 ${on} -j ACCEPT`), `${on} -j DROP`];
 }
 
 function dnsRules(dns: NonNullable<FirewallState['dns']>, ...parts: string[]): string[] {
@@ -157,7 +168,7 @@ function redirectRules({ outside, dnsRedirects }: FirewallState): string[] {
   ];
 }
 
-function forwardRules({ outside, storeMembers, closedPorts }: FirewallState): string[] {
+function forwardRules({ outside, storeMembers, closedPorts, members }: FirewallState): string[] {
   return [
     // br_netfilter sends bridged frames here, and Docker's policy is DROP.
     `-i ${bridgeName} -o ${bridgeName} -j ACCEPT`,
@@ -166,6 +177,7 @@ function forwardRules({ outside, storeMembers, closedPorts }: FirewallState): st
     `-o ${bridgeName} -j DROP`,
     `-i ${bridgeName} -j WEAVE-EXPOSE`,
     ...storeMembers.map(({ address, port }) => `-d ${address}/32 ${tcp(port)} ${reject}`),
+    ...(members ?? []).map((address) => `-d ${address}/32 ${tcp(memberPorts)} ${reject}`),
     // The same ports, if a container on this host publishes them.
     ...closedPorts.map((port) => `-p tcp -m conntrack --ctstate DNAT --ctorigdstport ${port} ${reject}`),
   ];

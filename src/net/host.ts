@@ -101,6 +101,12 @@ function isInnerBridge(link: string): boolean {
   );
 }
 
+/** All addresses of the link that has this one, which comes first: a connection may come from any of them. */
+export function addressesBeside({ links }: Pick<HostNetwork, 'links'>, address: string): string[] {
+  const link = links.find(({ addr_info }) => addr_info.some(({ local }) => local === address));
+  return [...new Set([address, ...(link?.addr_info.map(({ local }) => local) ?? [])])];
+}
+
 /** True for an address on a link to other hosts. */
 export function isOutside(address: string, { links }: HostNetwork, outside: readonly string[]): boolean {
   return links.some(

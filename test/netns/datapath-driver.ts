@@ -28,6 +28,7 @@ const firewall = new Firewall({
   dnsRedirects: [],
   loopbackPorts: [6782],
   storeMembers: [{ address: '10.250.0.254', port: 2379 }],
+  members: null,
   exposed: [],
 });
 const datapath = new Datapath({

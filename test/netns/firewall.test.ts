@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { memberClientPort, memberPeerPort } from '../../src/model/ports.ts';
 import { peerChains } from '../../src/net/firewall-rules.ts';
 import { Capture } from '../support/capture.ts';
 import { until } from '../support/host.ts';
@@ -102,6 +103,49 @@ test('a container reaches only the name server; another host not even that', asy
   }
 });
 
+test('etcd of weavets: members reach its members, others of the underlay its clients, containers neither', async () => {
+  const inner = (await one.host.runOk(['cat', '/run/inner.pid'])).trim();
+  const container = ['nsenter', `--net=/proc/${inner}/ns/net`];
+  const ports = [memberClientPort, memberPeerPort];
+  const listeners = [one, stranger].flatMap(({ host }) =>
+    ports.map((port) => host.spawn(['socat', `TCP-LISTEN:${port},fork,reuseaddr`, 'SYSTEM:echo hi'])),
+  );
+  const who = {
+    'the host itself': (argv: string[]) => one.host.run(argv),
+    'a member': (argv: string[]) => two.host.run(argv),
+    'a stranger': (argv: string[]) => stranger.host.run(argv),
+    'a container': (argv: string[]) => one.host.run([...container, ...argv]),
+  };
+  const reach = async ({ host }: Node, port: number) => {
+    const argv = ['socat', '-t5', '-u', `TCP:${host.address}:${port},connect-timeout=2`, 'STDOUT'];
+    const runs = Object.entries(who).map(async ([name, run]) =>
+      (await run(argv)).stdout === 'hi\n' ? [name] : [],
+    );
+    return (await Promise.all(runs)).flat();
+  };
+  const everyone = Object.keys(who);
+  const [self, member, outsider] = everyone;
+  const closedPorts = [2379, ...ports];
+  try {
+    for (const { host } of [one, stranger])
+      for (const port of ports)
+        await host.runOk(['sh', '-c', `until ss -Hlnt sport = :${port} | grep -q .; do sleep 0.05; done`]);
+    // As the engine does it, so that answers find their way back.
+    await one.host.shell('iptables -t nat -A POSTROUTING -s 172.30.0.0/24 -j MASQUERADE');
+    for (const to of [one, stranger])
+      assert.deepEqual(await reach(to, memberPeerPort), everyone, 'still open');
+    await one.call('rules', { members: [two.host.address], closedPorts });
+    assert.deepEqual(await reach(one, memberPeerPort), [self, member]);
+    assert.deepEqual(await reach(one, memberClientPort), [self, member, outsider]);
+    await one.call('rules', { members: [two.host.address, stranger.host.address], closedPorts });
+    for (const port of ports) assert.deepEqual(await reach(stranger, port), [self, member, outsider]);
+  } finally {
+    for (const listener of listeners) listener.kill();
+    await one.host.shell('iptables -t nat -D POSTROUTING -s 172.30.0.0/24 -j MASQUERADE');
+    await one.call('rules', { members: null, closedPorts: [2379] });
+  }
+});
+
 test('existing rules are left alone, of every kind, and with a thousand peers', async () => {
   const peers = Array.from({ length: 1000 }, (_, i) => `10.${250 + (i >> 9)}.${(i >> 6) & 7}.${i & 63}`);
   const kinds = [
@@ -109,6 +153,7 @@ test('existing rules are left alone, of every kind, and with a thousand peers', 
     { peers: [...peers, two.host.address] },
     { peers: [two.host.address], exposed: [{ subnet: '10.32.0.0/12', masquerade: true }] },
     { encryption: { trustedSubnets: [] }, closedPorts: [2379, 6782] },
+    { members: [two.host.address] },
     { dns: null, outside: [], peers: [] },
   ];
   for (const changes of kinds) {

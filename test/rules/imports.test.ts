@@ -9,7 +9,7 @@ const source = join(repository, 'src');
 /** What containers, cluster and doctor may import; none of them imports another. */
 const lower = [
   ...['lib', 'model', 'docker', 'store', 'config', 'net', 'report'],
-  ...['ipam', 'dns', 'control', 'proxy', 'http'],
+  ...['ipam', 'dns', 'etcd', 'control', 'proxy', 'http'],
 ];
 
 /** What each folder may import, beside itself. `types` are for the driver types of a lower part only. */
@@ -22,6 +22,7 @@ const allowed: Record<string, { code: string[]; types?: string[] }> = {
   net: { code: ['lib', 'model'] },
   report: { code: ['lib', 'model'] },
   ipam: { code: ['lib', 'model', 'store'], types: ['docker', 'net'] },
+  etcd: { code: ['lib', 'model', 'store'] },
   dns: { code: ['lib', 'model'], types: ['docker', 'store', 'net'] },
   control: { code: ['lib', 'model', 'report'] },
   proxy: { code: ['lib', 'model'], types: ['docker', 'store', 'net'] },
@@ -117,6 +118,7 @@ test('only the spawner starts processes, never through a shell', () => {
     'net/inside.ts',
     'cli/process/spawn-daemon.ts',
     'net/overlay/wireguard-go.ts',
+    'etcd/member-process.ts',
   ]);
   const others = files.filter(
     (name) => readFileSync(join(source, name), 'utf8').includes('node:child_process') && !spawners.has(name),

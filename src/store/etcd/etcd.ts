@@ -38,7 +38,7 @@ const maxWrites = 128;
  * whole. `watch` waits for etcd as long as its signal lets it.
  */
 export class EtcdStore implements Store {
-  readonly #options: EtcdOptions;
+  #options: EtcdOptions;
   readonly #root: string;
   #endpoints: readonly string[];
   readonly #lease: EtcdLease;
@@ -83,6 +83,11 @@ export class EtcdStore implements Store {
     this.#endpoints = endpoints;
     const session = this.#session;
     if (session && !endpoints.includes(session.endpoint)) session.end(new Error('another etcd is wanted'));
+  }
+
+  /** Shows these certificates from the next connection on. */
+  setTls(tls: NonNullable<EtcdAccess['tls']>): void {
+    this.#options = { ...this.#options, tls };
   }
 
   async get(key: string): Promise<Entry | undefined> {

@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { hasCode } from '../lib/errors.ts';
+import { readClusterFile } from './cluster-file.ts';
+import { readAuthority, readMemberId } from './files.ts';
+import { EtcdMember } from './member-process.ts';
+import { Members } from './members.ts';
+
+/** ms in which a learner must catch up so that it can take the place of the only voter */
+const patience = 20_000;
+
+/**
+ * Takes this host out of etcd's members, so that the others do not wait for it, and ends its etcd. The only voter
+ * leaves its place to the learner, where there is one. The state stays on disk, for the caller to remove.
+ * @throws WeaveError STORE_UNAVAILABLE, ETCD_FAILED when the others could not be told; its etcd has ended all the same
+ */
+export async function leaveEtcd(folder: string): Promise<void> {
+  const [ca, cluster] = [await readAuthority(folder), await readClusterFile(folder)];
+  const id = await readMemberId(folder);
+  if (ca === undefined || cluster === undefined || id === undefined) return;
+  try {
+    await depart(new Members({ endpoints: cluster.endpoints, ca }), id);
+  } finally {
+    await (await EtcdMember.find(folder))?.stop();
+  }
+}
+
+async function depart(members: Members, id: string): Promise<void> {
+  const end = performance.now() + patience;
+  for (;;) {
+    const { members: list } = await members.list();
+    const own = list.find((member) => member.id === id);
+    if (own === undefined) return;
+    const voters = list.filter(({ learner }) => !learner);
+    const learner = list.find((member) => member.learner);
+    const last = voters.length === 1 && voters[0] === own;
+    // Alone, it takes everything along.
+    if (last && learner === undefined) return;
+    try {
+      if (last && learner) await members.promote(learner.id);
+      else return await members.remove(own.id);
+    } catch (error) {
+      if (!hasCode(error, 'ETCD_FAILED') || performance.now() > end) throw error;
+      await delay(250);
+    }
+  }
+}

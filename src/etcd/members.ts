@@ -1,0 +1,227 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { EtcdRoleExistsError, EtcdUserExistsError, Range } from 'etcd3';
+import { messageOf, WeaveError } from '../lib/errors.ts';
+import { memberClientPort } from '../model/ports.ts';
+import { type CallOptions, EtcdSession } from '../store/etcd/session.ts';
+import { type CertificateAndKey, commonNames, issue } from './authority.ts';
+import { peerUrl } from './member-process.ts';
+
+type Client = EtcdSession['client'];
+
+/** One member of etcd. */
+export interface Member {
+  /** etcd's number for it */
+  id: string;
+  /** the host's; empty as long as it has never started */
+  name: string;
+  /** of the host */
+  address: string;
+  /** it gets everything, and has no vote yet */
+  learner: boolean;
+}
+
+/** The members, as a majority of the voters knows them. */
+export interface MemberList {
+  /** etcd's own number for the cluster */
+  clusterId: string;
+  members: Member[];
+}
+
+/** How one member does. */
+export interface MemberStatus {
+  version: string;
+  leader: boolean;
+  learner: boolean;
+  /** of its file, bytes, and how much of that is used */
+  size: number;
+  used: number;
+  /** of the last change that it has carried out */
+  index: number;
+  /** it takes no more writes, for one */
+  problems: string[];
+}
+
+/** How to reach the members. */
+export interface MembersOptions {
+  /** `address:port` of those that vote */
+  endpoints: readonly string[];
+  ca: CertificateAndKey;
+}
+
+/** ms for a call */
+const callTimeout = 3_000;
+/** ms for one that may take long: a snapshot, a defragmentation */
+const longTimeout = 60_000;
+
+/** etcd's members, spoken to as its root. Each call has a connection of its own: they are rare. */
+export class Members {
+  readonly #endpoints: readonly string[];
+  readonly #tls: { ca: string; cert: string; key: string };
+
+  constructor({ endpoints, ca }: MembersOptions) {
+    this.#endpoints = endpoints;
+    // Nothing of it is ever written down.
+    this.#tls = { ca: ca.cert, ...issue({ ca, kind: 'admin', name: 'weavets', days: 1 }) };
+  }
+
+  /** @throws WeaveError STORE_UNAVAILABLE when no majority answers */
+  list(): Promise<MemberList> {
+    return this.#any(async (client, options) => {
+      // etcd 3.4 lists what this member knows, be it cut off or not; a read by a majority before it makes that recent.
+      await client.kv.range({ key: Buffer.from('/weavets/') }, options);
+      const { header, members } = await client.cluster.memberList({ linearizable: true }, options);
+      const list = members.map(({ ID, name, peerURLs: [url = ''], isLearner }) => ({
+        id: ID,
+        name,
+        address: /^https:\/\/(.+):\d+$/.exec(url)?.[1] ?? '',
+        learner: isLearner,
+      }));
+      return { clusterId: header.cluster_id, members: list };
+    });
+  }
+
+  /** @returns undefined: it does not answer */
+  async status(address: string): Promise<MemberStatus | undefined> {
+    try {
+      return await this.#at(endpointOf(address), callTimeout, async (client, options) => {
+        const status = await client.maintenance.status(options);
+        return {
+          version: status.version,
+          leader: status.header.member_id === status.leader,
+          learner: status.isLearner,
+          size: Number(status.dbSize),
+          used: Number(status.dbSizeInUse),
+          index: Number(status.raftAppliedIndex),
+          problems: status.errors,
+        };
+      });
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Takes a host in, without a vote. Its member is to be started then. @throws WeaveError ETCD_FAILED */
+  addLearner(address: string): Promise<void> {
+    return this.#change(async (client, options) => {
+      await client.cluster.memberAdd({ peerURLs: [peerUrl(address)], isLearner: true }, options);
+    });
+  }
+
+  /** Gives a vote to a learner that has caught up. @throws WeaveError ETCD_FAILED: it has not yet, for one */
+  promote(id: string): Promise<void> {
+    return this.#change(async (client, options) => {
+      await client.cluster.memberPromote({ ID: id }, options);
+    });
+  }
+
+  /** @throws WeaveError ETCD_FAILED */
+  remove(id: string): Promise<void> {
+    return this.#change(async (client, options) => {
+      await client.cluster.memberRemove({ ID: id }, options);
+    });
+  }
+
+  /** The member has another address now. @throws WeaveError ETCD_FAILED */
+  move(id: string, address: string): Promise<void> {
+    return this.#change(async (client, options) => {
+      await client.cluster.memberUpdate({ ID: id, peerURLs: [peerUrl(address)] }, options);
+    });
+  }
+
+  /** Gives room back that deletions have left in a member's file; it answers nobody meanwhile. */
+  async defragment(address: string): Promise<void> {
+    await this.#at(endpointOf(address), longTimeout, (client, options) =>
+      client.maintenance.defragment(options),
+    );
+  }
+
+  /** A member that ran out of room takes writes again. */
+  async disarm(): Promise<void> {
+    await this.#any((client, options) =>
+      client.maintenance.alarm({ action: 'Deactivate', alarm: 'Nospace', memberID: 0 }, options),
+    );
+  }
+
+  /** Writes all that etcd has into a file, as `etcdctl snapshot save` does. @throws WeaveError STORE_UNAVAILABLE */
+  async snapshot(file: string): Promise<void> {
+    await this.#any(async (client) => {
+      const stream = await client.maintenance.snapshot({ deadline: Date.now() + longTimeout });
+      const target = createWriteStream(`${file}.new`, { mode: 0o600, flush: true });
+      try {
+        await pipeline(Readable.from(blobsOf(stream as unknown as Readable)), target);
+        await rename(`${file}.new`, file);
+      } catch (error) {
+        await rm(`${file}.new`, { force: true });
+        throw error;
+      }
+    }, longTimeout);
+  }
+
+  /** From now on etcd asks who calls: hosts may have weavets' keys, and nothing else. Can be done again. */
+  async enableUsers(): Promise<void> {
+    const there = (error: unknown) => {
+      if (!(error instanceof EtcdUserExistsError || error instanceof EtcdRoleExistsError)) throw error;
+    };
+    await this.#any(async ({ auth }, options) => {
+      const { client: user, admin } = commonNames;
+      const { start, end } = Range.prefix('/weavets/');
+      for (const role of [admin, user]) await auth.roleAdd({ name: role }, options).catch(there);
+      const perm = { permType: 'Readwrite' as const, key: start, range_end: end };
+      await auth.roleGrantPermission({ name: user, perm }, options);
+      for (const name of [admin, user]) {
+        // By certificate only.
+        await auth.userAdd({ name, options: { no_password: true } }, options).catch(there);
+        await auth.userGrantRole({ user: name, role: name }, options);
+      }
+      await auth.authEnable(options);
+    });
+  }
+
+  async #change(change: (client: Client, options: CallOptions) => Promise<void>): Promise<void> {
+    try {
+      await this.#any(change);
+    } catch (cause) {
+      throw new WeaveError('ETCD_FAILED', `etcd refused to change its members: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  /** Asks one member after the other: one may be away, or cut off. */
+  async #any<T>(
+    call: (client: Client, options: CallOptions) => Promise<T>,
+    ms: number = callTimeout,
+  ): Promise<T> {
+    let last: unknown;
+    for (const endpoint of this.#endpoints) {
+      try {
+        return await this.#at(endpoint, ms, call);
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw new WeaveError('STORE_UNAVAILABLE', `etcd does not serve: ${messageOf(last)}`, { cause: last });
+  }
+
+  async #at<T>(
+    endpoint: string,
+    ms: number,
+    call: (client: Client, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    const session = new EtcdSession(`https://${endpoint}`, { tls: this.#tls });
+    try {
+      return await session.call(call, ms);
+    } finally {
+      session.end(new Error('the call is over'));
+    }
+  }
+}
+
+const endpointOf = (address: string) => `${address}:${memberClientPort}`;
+
+async function* blobsOf(stream: AsyncIterable<{ blob: Buffer }>): AsyncGenerator<Buffer> {
+  for await (const { blob } of stream) yield blob;
+}

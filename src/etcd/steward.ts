@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Ip } from '../model/address.ts';
+import type { Conditions } from '../model/conditions.ts';
+import { memberClientPort } from '../model/ports.ts';
+import { etcdHostRecord, etcdMembersRecord, etcdPrefix, etcdStewardRecord } from '../store/records/etcd.ts';
+import type { RecordKind } from '../store/records/record-kind.ts';
+import type { Entry, Store } from '../store/store.ts';
+import type { CertificateAndKey } from './authority.ts';
+import { readClusterFile, writeClusterFile } from './cluster-file.ts';
+import { Coordinator } from './coordinator.ts';
+import { EtcdMember } from './member-process.ts';
+import { type Member, Members } from './members.ts';
+import { installedVersion, type OwnMember } from './own-member.ts';
+
+/** What a {@link Steward} needs. */
+export interface StewardDeps {
+  /** of the host's state, see files.ts */
+  folder: string;
+  self: { name: string; address: string };
+  ca: CertificateAndKey;
+  own: OwnMember;
+  shared: Store;
+  /** told of the members whenever they have changed */
+  changed: (members: readonly Member[]) => Promise<void> | void;
+  /** told when the host's certificates are new */
+  renewed: () => Promise<void> | void;
+  /** ms of silence after which a member is replaced; ten minutes if absent */
+  patience?: number;
+  conditions: Pick<Conditions, 'set' | 'clear' | 'update'>;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+/** ms between looks; where a change is under way, and else */
+const pauses = { busy: 500, idle: 3_000 };
+/** ms between looks at what changes by the day */
+const tendPause = 600_000;
+
+/** Looks after the cluster's etcd, on each of its hosts; on one at a time it decides who is a member. */
+export class Steward {
+  readonly #deps: StewardDeps;
+  readonly #run = randomUUID();
+  readonly #coordinator: Coordinator;
+  /** all below `etcd/` */
+  readonly #entries = new Map<string, Entry>();
+  #members: readonly Member[] = [];
+  /** revision of the list of members that was heard last */
+  #heard = 0;
+  #tended = 0;
+  #version: string | null | undefined;
+  #wake = () => {};
+  #ended: Promise<void> = Promise.resolve();
+
+  private constructor(deps: StewardDeps) {
+    this.#deps = deps;
+    const { folder, shared, patience = 600_000, conditions, logger } = deps;
+    const leads = () => this.#leads();
+    this.#coordinator = new Coordinator({ folder, shared, leads, patience, conditions, logger });
+  }
+
+  /** Goes on until the signal; etcd need not be there yet. */
+  static start(deps: StewardDeps): Steward {
+    const steward = new Steward(deps);
+    const told = () => steward.#wake();
+    const watcher = {
+      reset: (entries: Entry[]) => {
+        steward.#entries.clear();
+        for (const entry of entries) steward.#entries.set(entry.key, entry);
+        told();
+      },
+      change: ({ key, value, revision }: { key: string; value: string | null; revision: number }) => {
+        if (value === null) steward.#entries.delete(key);
+        else steward.#entries.set(key, { key, value, revision });
+        told();
+      },
+    };
+    void deps.shared.watch(etcdPrefix, watcher, deps.signal);
+    steward.#ended = steward.#loop();
+    return steward;
+  }
+
+  /** Resolves when the last of it has ended, after the signal. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** The members as all hosts are told, and who changes them now. */
+  state(): { members: readonly Member[]; steward: string | undefined } {
+    const steward = parsed(etcdStewardRecord, this.#entries.get(stewardKey))?.host;
+    return { members: this.#members, steward };
+  }
+
+  async #loop(): Promise<void> {
+    const { signal, logger } = this.#deps;
+    const stop = () => this.#wake();
+    signal.addEventListener('abort', stop, { once: true });
+    while (!signal.aborted) {
+      let woken = false;
+      this.#wake = () => {
+        woken = true;
+      };
+      const busy = await this.#look().catch(async (error: unknown) => {
+        if (signal.aborted) return true;
+        logger.debug({ reason: messageOf(error) }, 'cannot look after etcd now');
+        await this.#askOwn().catch(() => {});
+        return true;
+      });
+      if (woken || signal.aborted) continue;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, busy ? pauses.busy : pauses.idle);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    signal.removeEventListener('abort', stop);
+  }
+
+  /** @returns true while something is under way */
+  async #look(): Promise<boolean> {
+    const { own } = this.#deps;
+    const members = await this.#reach();
+    // First, as nothing else may be there before it.
+    await own.follow(this.#members, members);
+    await this.#register();
+    if (Date.now() - this.#tended > tendPause) {
+      if (await own.keepCertificates()) await this.#deps.renewed();
+      await own.tend(members);
+      this.#tended = Date.now();
+    }
+    return (await this.#takeLead()) && (await this.#coordinator.run(members));
+  }
+
+  /** Says that this host can be a member. */
+  async #register(): Promise<void> {
+    const { self, shared } = this.#deps;
+    const key = etcdHostRecord.keyOf(self.name);
+    this.#version ??= await installedVersion();
+    const now = (since: number) => ({ address: self.address as Ip, since, version: this.#version ?? null });
+    const known = parsed(etcdHostRecord, this.#entries.get(key));
+    if (known && isDeepStrictEqual(known, now(known.since))) return;
+    const before = parsed(etcdHostRecord, await shared.get(key));
+    await shared.commit([etcdHostRecord.write(self.name, now(before?.since ?? Date.now()))]);
+  }
+
+  /** @returns true while this daemon is the one that changes the members; the first to write has it */
+  async #takeLead(): Promise<boolean> {
+    const { shared, self } = this.#deps;
+    const entry = this.#entries.get(stewardKey);
+    const run = parsed(etcdStewardRecord, entry)?.run;
+    if (run !== undefined && run !== this.#run) return false;
+    if (run === undefined) {
+      const lead = { host: self.name, run: this.#run };
+      const expect = entry?.revision ?? 0;
+      await shared.commit([etcdStewardRecord.write('steward', lead, { leased: true, expect })]);
+    }
+    return this.#leads();
+  }
+
+  async #leads(): Promise<boolean> {
+    const entry = await this.#deps.shared.get(stewardKey);
+    return parsed(etcdStewardRecord, entry)?.run === this.#run;
+  }
+
+  /** Those that vote, as was heard last. */
+  async #reach(): Promise<Members> {
+    const { folder, ca } = this.#deps;
+    const entry = this.#entries.get(membersKey);
+    const heard = parsed(etcdMembersRecord, entry);
+    if (entry && heard && entry.revision !== this.#heard) {
+      await this.#adopt(heard.members);
+      this.#heard = entry.revision;
+    }
+    const file = await readClusterFile(folder);
+    if (file === undefined) throw new Error('this host is in no managed cluster');
+    return new Members({ endpoints: file.endpoints, ca });
+  }
+
+  /** None of the voters that were known answers: this host's own member may have become one meanwhile. */
+  async #askOwn(): Promise<void> {
+    const { folder, self, ca } = this.#deps;
+    if ((await EtcdMember.find(folder)) === undefined) return;
+    const members = new Members({ endpoints: [`${self.address}:${memberClientPort}`], ca });
+    await this.#adopt((await members.list()).members);
+  }
+
+  async #adopt(members: readonly Member[]): Promise<void> {
+    const { folder, changed } = this.#deps;
+    if (isDeepStrictEqual(members, this.#members)) return;
+    const file = await readClusterFile(folder);
+    const endpoints = endpointsOf(members);
+    if (file && !isDeepStrictEqual(endpoints, file.endpoints)) {
+      await writeClusterFile(folder, { ...file, endpoints });
+    }
+    await changed(members);
+    this.#members = members;
+  }
+}
+
+/** `address:port` of those that serve: a learner does not. */
+export function endpointsOf(members: readonly Member[]): string[] {
+  const voters = members.filter(({ learner }) => !learner);
+  return voters.map(({ address }) => `${address}:${memberClientPort}`).sort();
+}
+
+const stewardKey = etcdStewardRecord.keyOf('steward');
+const membersKey = etcdMembersRecord.keyOf('members');
+
+/** @returns undefined, too, for what is no such record */
+function parsed<K, V>(kind: RecordKind<K, V>, entry: Entry | undefined): V | undefined {
+  const record = entry && kind.parse(entry);
+  return typeof record === 'object' ? record.value : undefined;
+}

@@ -1,0 +1,328 @@
+/** Real members of etcd, each of a host of its own as far as etcd can tell: on an address of loopback. */
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { connect } from 'node:tls';
+import { createAuthority, issue } from '../../src/etcd/authority.ts';
+import { backUp, restore } from '../../src/etcd/backup.ts';
+import { writeClusterFile } from '../../src/etcd/cluster-file.ts';
+import { createCluster } from '../../src/etcd/create.ts';
+import { ensureCertificates, etcdFiles, readAuthority, writeAuthority } from '../../src/etcd/files.ts';
+import { leaveEtcd } from '../../src/etcd/leave.ts';
+import { EtcdMember } from '../../src/etcd/member-process.ts';
+import { type Member, Members } from '../../src/etcd/members.ts';
+import { OwnMember } from '../../src/etcd/own-member.ts';
+import { listSnapshots } from '../../src/etcd/snapshots.ts';
+import { endpointsOf, Steward } from '../../src/etcd/steward.ts';
+import { run } from '../../src/lib/exec.ts';
+import { silent } from '../../src/lib/log.ts';
+import { memberClientPort } from '../../src/model/ports.ts';
+import { EtcdStore } from '../../src/store/etcd/etcd.ts';
+import { etcdStewardRecord } from '../../src/store/records/etcd.ts';
+import { until } from '../support/until.ts';
+
+/** Of this file's own, as other tests run beside it. */
+const net = `127.${randomInt(1, 255)}.${randomInt(0, 256)}`;
+const conditions = { set: () => {}, clear: () => {}, update: () => {} };
+let root = '';
+
+/** What a daemon does of this, without the rest of it. */
+class Daemon {
+  readonly name: string;
+  readonly address: string;
+  readonly folder: string;
+  readonly #stopping = new AbortController();
+  shared!: EtcdStore;
+  steward!: Steward;
+
+  constructor(number: number) {
+    this.name = `02:00:00:00:00:0${number}`;
+    this.address = `${net}.${number}`;
+    this.folder = join(root, `host${number}`);
+  }
+
+  /** By which peers see it: on loopback all come from the first address. */
+  get addresses(): string[] {
+    return [this.address, '127.0.0.1'];
+  }
+
+  get options() {
+    const { folder, name, address, addresses } = this;
+    return { folder, name, address, addresses };
+  }
+
+  /** As `cluster join` leaves a host. */
+  async join(first: Daemon): Promise<void> {
+    const ca = await readAuthority(first.folder);
+    assert.ok(ca);
+    await writeAuthority(this.folder, ca);
+    await writeClusterFile(this.folder, { id: 'x', endpoints: endpointsOf(await first.members()) });
+    await this.start();
+  }
+
+  async start(): Promise<void> {
+    const { folder, address } = this;
+    const ca = await readAuthority(folder);
+    assert.ok(ca);
+    const { signal } = this.#stopping;
+    const self = { name: this.name, address };
+    const deps = { folder, self, ca, conditions, logger: silent, signal };
+    const own = new OwnMember({ ...deps, addresses: () => this.addresses });
+    await own.resume();
+    const { client } = etcdFiles(folder);
+    const [cert, key] = [client.cert, client.key].map((path) => readFileSync(path, 'utf8'));
+    const file = JSON.parse(readFileSync(etcdFiles(folder).cluster, 'utf8')) as { endpoints: string[] };
+    this.shared = await EtcdStore.connect({
+      endpoints: file.endpoints.map((endpoint) => `https://${endpoint}`),
+      tls: { ca: ca.cert, cert: cert as string, key: key as string },
+      leaseSeconds: 5,
+      logger: silent,
+    });
+    // What the rest of a daemon registers.
+    await until(`${this.name} is registered`, async () => {
+      const writes = [
+        { key: `host/${this.name}`, value: '{}' },
+        { key: `alive/${this.name}`, value: '{}', leased: true },
+      ];
+      return this.shared.commit(writes).catch(() => false);
+    });
+    this.steward = Steward.start({
+      ...deps,
+      own,
+      shared: this.shared,
+      patience: 4_000,
+      changed: (list) => this.shared.setEndpoints(endpointsOf(list).map((endpoint) => `https://${endpoint}`)),
+      renewed: () => {},
+    });
+  }
+
+  async members(): Promise<readonly Member[]> {
+    const ca = await readAuthority(this.folder);
+    const file = JSON.parse(readFileSync(etcdFiles(this.folder).cluster, 'utf8')) as { endpoints: string[] };
+    assert.ok(ca);
+    return (await new Members({ endpoints: file.endpoints, ca }).list().catch(() => ({ members: [] })))
+      .members;
+  }
+
+  /** Ends the daemon; its etcd goes on. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.steward?.ended;
+    await this.shared?.close();
+  }
+
+  async killEtcd(): Promise<void> {
+    const member = await EtcdMember.find(this.folder);
+    assert.ok(member, `${this.name} has an etcd`);
+    process.kill(member.pid, 'SIGKILL');
+    await until('its etcd has ended', () => !member.alive);
+  }
+}
+
+const daemons: Daemon[] = [];
+function daemon(number: number): Daemon {
+  const made = new Daemon(number);
+  daemons.push(made);
+  return made;
+}
+
+/** Waits until the members are these: `v1 v2 l3`. */
+async function settled(on: Daemon, wanted: string): Promise<void> {
+  let last = '';
+  await until(`the members are ${wanted}`, async () => {
+    const members = await on.members();
+    last = members
+      .map(
+        ({ address, learner, name }) => `${learner ? 'l' : name === '' ? '?' : 'v'}${address.split('.')[3]}`,
+      )
+      .sort()
+      .join(' ');
+    return last === wanted;
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}; they are ${last}`);
+  });
+}
+
+before(() => {
+  root = mkdtempSync(join(tmpdir(), 'weavets-managed-etcd-'));
+});
+after(async () => {
+  for (const each of daemons) await each.stop().catch(() => {});
+  for (const each of daemons) await (await EtcdMember.find(each.folder))?.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+
+/** What etcdctl says to who shows this certificate. */
+async function ctl(address: string, pair: { ca: string; cert: string; key: string }, ...args: string[]) {
+  const files = ['--cacert', pair.ca, '--cert', pair.cert, '--key', pair.key];
+  const endpoint = ['--endpoints', `https://${address}:${memberClientPort}`];
+  return run(['etcdctl', ...endpoint, ...files, '--command-timeout', '10s', ...args], {
+    env: { ...process.env, ETCDCTL_API: '3' },
+  });
+}
+
+test('the first host: its etcd lets in who shows its certificate, to weavets’ keys, and nobody else', async () => {
+  const one = daemon(1);
+  const { options } = one;
+  const file = await createCluster(options);
+  assert.deepEqual(file.endpoints, [`${one.address}:${memberClientPort}`]);
+  const pid = (await EtcdMember.find(one.folder))?.pid;
+  assert.deepEqual(await createCluster(options), file, 'again, as after a crash');
+  assert.equal((await EtcdMember.find(one.folder))?.pid, pid);
+
+  const { ca, client, member } = etcdFiles(one.folder);
+  const own = { ca: ca.cert, ...client };
+  assert.equal((await ctl(one.address, own, 'put', '/weavets/a', 'b')).code, 0);
+  assert.match((await ctl(one.address, own, 'get', '/other')).stderr, /permission denied/);
+  assert.match(
+    (await ctl(one.address, own, 'member', 'add', 'x', '--peer-urls=https://127.0.0.9:1')).stderr,
+    /permission denied/,
+  );
+  assert.notEqual((await ctl(one.address, { ca: ca.cert, ...member }, 'get', '/weavets/a')).code, 0);
+
+  const foreign = createAuthority('ffffffffffff');
+  const other = join(root, 'foreign');
+  await writeAuthority(other, foreign);
+  await ensureCertificates(other, { ca: foreign, name: 'x', addresses: [one.address] });
+  const theirs = etcdFiles(other);
+  assert.notEqual((await ctl(one.address, { ca: ca.cert, ...theirs.client }, 'get', '/weavets/a')).code, 0);
+  const wrong = new Members({ endpoints: file.endpoints, ca: foreign });
+  await assert.rejects(wrong.list(), { code: 'STORE_UNAVAILABLE' });
+  for (const path of [ca.key, client.key, member.key]) assert.equal(statSync(path).mode & 0o777, 0o600);
+});
+
+test('peers of etcd show certificates of members: a client has none', async () => {
+  const [one] = daemons as [Daemon];
+  const { ca, client, member } = etcdFiles(one.folder);
+  const talks = (files: { cert: string; key: string }) =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect({
+        host: one.address,
+        port: memberClientPort + 1,
+        ca: readFileSync(ca.cert),
+        cert: readFileSync(files.cert),
+        key: readFileSync(files.key),
+        ALPNProtocols: ['http/1.1'],
+      });
+      socket.on('error', () => resolve(false)).on('close', () => resolve(false));
+      socket.on('data', (data) => resolve(/^HTTP\/1\.1 200/.test(data.toString())));
+      socket.write('GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    });
+  assert.equal(await talks(member), true);
+  assert.equal(await talks(client), false);
+});
+
+test('one host votes, the second learns, the third makes three; a snapshot before each change', async () => {
+  const [one] = daemons as [Daemon];
+  await one.start();
+  await settled(one, 'v1');
+  const two = daemon(2);
+  await two.join(one);
+  await settled(one, 'l2 v1');
+  const three = daemon(3);
+  await three.join(one);
+  await settled(one, 'v1 v2 v3');
+  await until('every host goes to all three', () =>
+    [one, two, three].every(({ steward }) => endpointsOf(steward.state().members).length === 3),
+  );
+  const changes = await listSnapshots(one.folder);
+  assert.ok(changes.length >= 2, `${changes.length} snapshots`);
+});
+
+test('an etcd that is killed comes back with its data, and outlives its daemon', async () => {
+  const [one, two, three] = daemons as [Daemon, Daemon, Daemon];
+  for (const each of [one, two, three]) {
+    await each.killEtcd();
+    await until('etcd serves', () => one.shared.commit([{ key: 'x', value: each.name }]).catch(() => false));
+    await until('it is back', async () => (await EtcdMember.find(each.folder)) !== undefined);
+    const { address } = each;
+    const ca = await readAuthority(one.folder);
+    assert.ok(ca);
+    const members = new Members({ endpoints: [`${address}:${memberClientPort}`], ca });
+    await until('it serves', async () => (await members.list().catch(() => undefined)) !== undefined);
+  }
+  assert.equal((await two.shared.get('x'))?.value, three.name);
+  const pid = (await EtcdMember.find(three.folder))?.pid;
+  await three.stop();
+  assert.equal((await EtcdMember.find(three.folder))?.pid, pid);
+});
+
+test('a voter whose host is lost is replaced by another host', async () => {
+  const [one, , three] = daemons as [Daemon, Daemon, Daemon];
+  const four = daemon(4);
+  await four.join(one);
+  await settled(one, 'v1 v2 v3');
+  await three.killEtcd();
+  await settled(one, 'v1 v2 v4');
+  assert.equal((await four.shared.get('x'))?.value, three.name);
+});
+
+test('the daemon that changes the members is followed by another', async () => {
+  const [one, two, , four] = daemons as [Daemon, Daemon, Daemon, Daemon];
+  const key = etcdStewardRecord.keyOf('steward');
+  const lead = async () =>
+    (JSON.parse((await one.shared.get(key))?.value ?? '{"host":""}') as { host: string }).host;
+  const before = await lead();
+  const leader = [one, two, four].find(({ name }) => name === before);
+  assert.ok(leader, `${before} leads`);
+  const others = [one, two, four].filter((each) => each !== leader);
+  await leader.stop();
+  const [other] = others as [Daemon];
+  await until('another leads', async () => {
+    const now = (await other.shared.get(key))?.value ?? '';
+    return now !== '' && !now.includes(before);
+  });
+});
+
+test('certificates are renewed under way: the next connection has the new one', async () => {
+  const one = daemons.find(({ steward }) => steward !== undefined) as Daemon;
+  const ca = await readAuthority(one.folder);
+  assert.ok(ca);
+  const { member } = etcdFiles(one.folder);
+  const shown = () =>
+    new Promise<string>((resolve, reject) => {
+      const client = issue({ ca, kind: 'client', name: 'x' });
+      const socket = connect({ host: one.address, port: memberClientPort, ca: ca.cert, ...client }, () => {
+        resolve(socket.getPeerCertificate().serialNumber);
+        socket.destroy();
+      }).on('error', reject);
+    });
+  const before = await shown();
+  const now = new Date(Date.now() + 61 * 86_400_000);
+  assert.equal(
+    await ensureCertificates(one.folder, { ca, name: one.name, addresses: [one.address], now }),
+    true,
+  );
+  assert.notEqual(await shown(), before);
+  assert.ok(readFileSync(member.cert, 'utf8').includes('CERTIFICATE'));
+});
+
+test('a backup can be restored where the cluster is lost, and it grows again', async () => {
+  const one = daemon(5);
+  const { options } = one;
+  await createCluster(options);
+  await one.start();
+  await one.shared.commit([{ key: 'kept', value: 'yes' }]);
+  const file = join(root, 'backup.db');
+  await backUp(one.folder, file);
+  await one.shared.commit([{ key: 'kept', value: 'no' }]);
+  await one.stop();
+  await (await EtcdMember.find(one.folder))?.stop();
+  await restore(file, options);
+  const again = daemon(5);
+  await again.start();
+  assert.equal((await again.shared.get('kept'))?.value, 'yes');
+  const six = daemon(6);
+  await six.join(again);
+  await settled(again, 'l6 v5');
+
+  // The only voter leaves its place to the learner.
+  await again.stop();
+  await leaveEtcd(again.folder);
+  assert.equal(await EtcdMember.find(again.folder), undefined);
+  await settled(six, 'v6');
+  assert.equal((await six.shared.get('kept'))?.value, 'yes');
+});

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { HeldProcess } from '../../../src/etcd/held-process.ts';
+import { unitCommand } from '../../../src/etcd/member-unit.ts';
+
+test('a process is found again by its file, and nothing else is taken for it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weavets-held-'));
+  const path = join(folder, 'pid');
+  const child = spawn('sleep', ['1000']);
+  try {
+    await once(child, 'spawn');
+    const held = HeldProcess.of(child.pid as number);
+    assert.ok(held);
+    await held.keep(path);
+    const find = (...program: string[]) => HeldProcess.find(path, program);
+    assert.equal((await find('sleep', '1000'))?.pid, child.pid);
+    assert.equal(await find('sleep', '1001'), undefined);
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace(/"started":"\d+"/, '"started":"1"'));
+    assert.equal(await find('sleep'), undefined, 'one that began at another time');
+    writeFileSync(path, text.replace(/"boot":"[^"]+"/, '"boot":"x"'));
+    assert.equal(await find('sleep'), undefined, 'before a reboot');
+    writeFileSync(path, text.slice(0, 9));
+    assert.equal(await find('sleep'), undefined, 'a torn file');
+    writeFileSync(path, text);
+    const ended = once(child, 'exit');
+    held.signal('SIGKILL');
+    await ended;
+    assert.equal(held.alive, false);
+    assert.deepEqual(held.argv, []);
+    assert.equal(await find('sleep'), undefined);
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('systemd runs it as a unit of its own, which may write to its folder and nowhere else', () => {
+  const argv = unitCommand({ argv: ['etcd', '--name', 'x'], env: { A: 'b' }, folder: '/f', log: '/f/log' });
+  assert.equal(argv[0], 'systemd-run');
+  assert.deepEqual(argv.slice(argv.indexOf('--') + 1), ['etcd', '--name', 'x']);
+  for (const word of ['--unit=weavets-etcd.service', '--setenv=A=b', '--property=ReadWritePaths=/f']) {
+    assert.ok(argv.includes(word), word);
+  }
+});
