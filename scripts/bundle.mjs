@@ -5,6 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundlePage } from './bundle-page.mjs';
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
 const { dependencies } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'));
@@ -34,3 +35,4 @@ await build({
   sourcemap: true,
   logLevel: 'warning',
 });
+await bundlePage(repository);

@@ -74,7 +74,7 @@ async function play(job: Job): Promise<Result> {
 const count = (output: string, what: string) =>
   Number(new RegExp(`^ℹ ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
 const nameOf = ({ file, engine }: Job) =>
-  /^test\/(docker|host|cluster)\//.test(file) ? `engine ${engine}, ${file}` : file;
+  /^test\/(docker|host|web|cluster)\//.test(file) ? `engine ${engine}, ${file}` : file;
 
 const jobs = process.argv
   .slice(2)

@@ -50,6 +50,7 @@ if [ "${1:-}" = --test ] || [ "${1:-}" = --engines ]; then
   need iperf3 iperf3
   need dig bind9-dnsutils
   need zsh zsh
+  need chromium chromium
   need fish fish
   need groff groff-base
   need systemd-analyze systemd

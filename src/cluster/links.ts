@@ -20,6 +20,8 @@ export interface LinksDeps {
   isAlive: (host: string) => boolean;
   /** called when this host's own links may be wrong */
   ownHeard: () => void;
+  /** told of each link of another host that came, went (undefined) or is another, once all was heard */
+  linkChanged: (key: LinkKey, now: Link | undefined) => void;
   /** ms for which a link lost by the store stays */
   grace: number;
   signal: AbortSignal;
@@ -66,6 +68,11 @@ export class Links {
     return this.#heard;
   }
 
+  /** What the other hosts have, alive or not. */
+  others(): readonly LinkEntry[] {
+    return this.#table.list().filter(({ key }) => key.host !== this.#deps.self);
+  }
+
   /** The store's records of this host: container to link. */
   own(): Map<string, Link> {
     const keys = [...(this.#keysOf.get(this.#deps.self) ?? [])];
@@ -102,6 +109,7 @@ export class Links {
     else keys.delete(key);
     if (keys.size === 0) this.#keysOf.delete(entry.key.host);
     if (entry.key.host === this.#deps.self) this.#ownChanged = true;
+    else if (this.#heard) this.#deps.linkChanged(entry.key, now?.value);
     this.#dirty.add(key);
     for (const thing of before ? thingsOf(before.value) : []) {
       this.#claims.remove(thing, key);

@@ -37,6 +37,12 @@ export interface ClusterDeps {
   logger: Logger;
 }
 
+/** Who is told of what the other hosts do, once all that they have was heard. */
+export interface ClusterFollower extends Pick<LinksDeps, 'linkChanged'> {
+  /** a host's daemon came or went */
+  aliveChanged(host: string): void;
+}
+
 /** ms between attempts to write while the store is away. */
 const retryPause = 1_000;
 
@@ -57,6 +63,7 @@ export class Cluster {
   /** false until it is known which of the containers that the store tells of are still there */
   #complete = false;
   #left = false;
+  #follower: ClusterFollower | undefined;
 
   private constructor(deps: ClusterDeps) {
     this.#deps = deps;
@@ -70,7 +77,10 @@ export class Cluster {
       signal,
       logger,
       changed: () => this.#peersChanged(),
-      aliveChanged: (host) => this.#links.aliveChanged(host),
+      aliveChanged: (host) => {
+        this.#links.aliveChanged(host);
+        if (this.#links.heard) this.#follower?.aliveChanged(host);
+      },
       ownHeard: () => {
         deps.claim.heard();
         this.#register();
@@ -86,6 +96,7 @@ export class Cluster {
       logger,
       isAlive: (host) => this.#hosts.isAlive(host),
       ownHeard: () => this.#compare(),
+      linkChanged: (key, now) => this.#follower?.linkChanged(key, now),
     });
   }
 
@@ -104,6 +115,11 @@ export class Cluster {
     return cluster;
   }
 
+  /** Tells of what the other hosts do from here on. */
+  follow(follower: ClusterFollower): void {
+    this.#follower = follower;
+  }
+
   /** All other hosts with a running daemon. */
   peers(): PeerEndpoint[] {
     return this.#hosts.peers().filter(({ name }) => this.#hosts.isAlive(name));
@@ -112,6 +128,11 @@ export class Cluster {
   /** All other hosts, absent ones too. */
   allPeers(): PeerEndpoint[] {
     return this.#hosts.peers();
+  }
+
+  /** What the other hosts have, alive or not. */
+  links(): ReturnType<Links['others']> {
+    return this.#links.others();
   }
 
   /** True while the host's daemon is there, or was within its lease. */

@@ -17,6 +17,7 @@ import {
 } from '../net/veth.ts';
 import { ContainerProcess } from './container-process.ts';
 import { rewriteEngineFile } from './engine-file.ts';
+import type { History } from './history.ts';
 import { setHostname } from './hostname.ts';
 import type { HostsFiles } from './hosts-files.ts';
 import type { Naming } from './naming.ts';
@@ -58,6 +59,7 @@ export interface AttachmentsDeps {
   naming: Naming;
   hosts: HostsFiles;
   conditions: Conditions;
+  history: Pick<History, 'add'>;
   /** the engine's data folder: `/var/lib/docker` */
   engineRoot: () => Promise<string>;
   /** true for an address of our name server */
@@ -142,6 +144,8 @@ export class Attachments {
       before?.process.close();
       const ms = prepared - began + performance.now() - resumed;
       onAttached(ms / 1000);
+      const text = `attached as ${cidrs.join(', ')} in ${Math.round(ms)} ms`;
+      this.#deps.history.add({ subject: id, name, text });
       logger.info({ container: id.slice(0, 12), name, cidrs, ms: Math.round(ms) }, 'attached');
     } catch (error) {
       veth?.abandon();
@@ -234,6 +238,7 @@ export class Attachments {
     }
     await veths.removeAddresses(process, leaving);
     this.#attached.set(info.id, { ...attachment, cidrs });
+    this.#deps.history.add({ subject: info.id, name: info.name, text: `gave back ${leaving.join(', ')}` });
     await naming.set(info, cidrs, choice.dns);
     await this.writeHosts(info.id);
   }
@@ -250,6 +255,7 @@ export class Attachments {
     conditions.clear('HOSTS_FILE', info.id.slice(0, 12));
     conditions.clear('RESOLV_CONF', info.id.slice(0, 12));
     logger.info({ container: id.slice(0, 12), name: info.name }, 'detached');
+    this.#deps.history.add({ subject: id, name: info.name, text: 'detached' });
     const { alive } = process;
     process.close();
     // The link goes with the namespace, by itself and for free, unless another container still uses that.

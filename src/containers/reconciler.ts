@@ -11,6 +11,7 @@ import { takeAddresses } from './addresses.ts';
 import type { Attachments } from './attachments.ts';
 import type { CreatedStore } from './created.ts';
 import { attachEarly, type EarlyWish } from './early-attach.ts';
+import type { History } from './history.ts';
 import type { MadeHostnames } from './made-hostnames.ts';
 import type { Naming } from './naming.ts';
 import type { Overrides } from './overrides.ts';
@@ -53,6 +54,7 @@ export class Reconciler {
   readonly #naming: Pick<Naming, 'owners' | 'running'>;
   readonly #created: Pick<CreatedStore, 'owners' | 'delete'>;
   readonly #startWatch: StartWatch;
+  readonly #history: Pick<History, 'add'>;
   readonly #options: ReconcilerOptions;
   readonly #logger: Logger;
   readonly #lock: KeyedLock;
@@ -69,6 +71,7 @@ export class Reconciler {
     naming: Pick<Naming, 'owners' | 'running'>;
     created: Pick<CreatedStore, 'owners' | 'delete'>;
     startWatch: StartWatch;
+    history: Pick<History, 'add'>;
     /** by container */
     lock: KeyedLock;
     options: ReconcilerOptions;
@@ -82,6 +85,7 @@ export class Reconciler {
     this.#naming = fields.naming;
     this.#created = fields.created;
     this.#startWatch = fields.startWatch;
+    this.#history = fields.history;
     this.#lock = fields.lock;
     this.#options = fields.options;
     this.#logger = fields.logger;
@@ -99,6 +103,8 @@ export class Reconciler {
     try {
       await this.#addresses(info);
     } catch (error) {
+      const text = `not started: ${messageOf(error)}`;
+      this.#history.add({ subject: id, name: info.name, level: 'error', text });
       // Like the engine with one that can't start; `docker run --rm` waits for it. It refuses if the container runs.
       if (info.autoRemove && !info.running) await this.#engine.remove(id).catch(() => {});
       throw error;
@@ -277,6 +283,10 @@ export class Reconciler {
 
   #failed(id: string, error: unknown): void {
     const first = this.#retries.failed(id, error);
+    if (first) {
+      const text = `could not be attached: ${messageOf(error)}; it is tried again`;
+      this.#history.add({ subject: id, level: 'error', text });
+    }
     const level = !first || hasCode(error, 'ENGINE_UNREACHABLE') ? 'debug' : 'error';
     this.#logger[level](
       { container: id.slice(0, 12), reason: messageOf(error) },

@@ -58,6 +58,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
       event: (event: ContainerEvent) => {
         const { action, id } = event;
         containers.reconciler.noticed(event);
+        servers.changes.noticed(event);
         // Started by its policy or another client: nobody waits for the outcome.
         if (action === 'start')
           void containers.reconciler.settled(id).then(() => containers.outcomes.failure(id));

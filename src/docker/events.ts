@@ -9,6 +9,12 @@ export interface ContainerEvent {
   action: 'start' | 'die' | 'destroy' | 'rename' | 'network';
   /** 64 hex digits */
   id: string;
+  /** as it is called now; it, and what follows, where the engine says so */
+  name?: string;
+  /** before a rename */
+  oldName?: string;
+  /** of a container that ended */
+  exitCode?: string;
 }
 
 /** What follows the engine's events. */
@@ -129,7 +135,16 @@ function parse(line: string): ContainerEvent | undefined {
     return id === undefined ? undefined : { action: 'network', id };
   }
   const action = actions.get(Action);
-  return action === undefined || Actor?.ID === undefined ? undefined : { action, id: Actor.ID };
+  if (action === undefined || Actor?.ID === undefined) return undefined;
+  const { name, oldName, exitCode } = Actor.Attributes ?? {};
+  return {
+    action,
+    id: Actor.ID,
+    ...(name !== undefined && { name }),
+    // It begins with a slash, as paths of names did once.
+    ...(oldName !== undefined && { oldName: oldName.replace(/^\//, '') }),
+    ...(exitCode !== undefined && { exitCode }),
+  };
 }
 
 interface EventFields {

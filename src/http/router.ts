@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { codeOf, messageOf, statusOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { readBody } from '../lib/read-body.ts';
@@ -10,14 +10,18 @@ export interface RouteCall {
   path: { id: string; ip: string; cidr: string; topic: string };
   /** of the query, and of a form in the body */
   parameters: URLSearchParams;
+  headers: IncomingHttpHeaders;
 }
 
 /** What a route answers: 200 with a text, or 204 without one; or another status. */
 export interface Answer {
   status?: number;
-  text?: string;
+  text?: string | Uint8Array;
   /** Content-Type; default: plain text */
   type?: string;
+  headers?: Record<string, string>;
+  /** in place of a text: what is told as it comes, until the client has gone or this server ends */
+  stream?: (response: ServerResponse) => void;
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -63,8 +67,11 @@ export function serveRoutes(
     }
     const parameters = new URLSearchParams(url.slice(path.length));
     for (const [name, value] of await readForm(request)) parameters.append(name, value);
-    const answer = await route({ path: decode(found.match.groups), parameters });
-    send(response, answer.status ?? (answer.text === undefined ? 204 : 200), answer);
+    const answer = await route({ path: decode(found.match.groups), parameters, headers: request.headers });
+    const { stream, text, status = text === undefined && stream === undefined ? 204 : 200 } = answer;
+    if (stream === undefined || request.method === 'HEAD') return send(response, status, answer);
+    response.writeHead(status, headersOf(answer));
+    stream(response);
   }
 
   return (request, response) => {
@@ -100,11 +107,17 @@ async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
   return new URLSearchParams(body);
 }
 
-function send(response: ServerResponse, status: number, { text, type = plain }: Answer): void {
-  response.writeHead(status, {
+function send(response: ServerResponse, status: number, answer: Answer): void {
+  response.writeHead(status, headersOf(answer));
+  response.end(answer.text);
+}
+
+function headersOf({ text, type = plain, headers, stream }: Answer) {
+  return {
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
-    ...(text !== undefined && { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) }),
-  });
-  response.end(text);
+    ...((text !== undefined || stream !== undefined) && { 'Content-Type': type }),
+    ...(text !== undefined && { 'Content-Length': Buffer.byteLength(text) }),
+    ...headers,
+  };
 }

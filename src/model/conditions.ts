@@ -18,17 +18,25 @@ export interface Condition {
 export class Conditions {
   readonly #logger: Logger;
   readonly #now = new Map<string, Condition>();
+  #told: (condition: Condition, isNow: boolean) => void = () => {};
 
   constructor({ logger }: { logger: Logger }) {
     this.#logger = logger;
+  }
+
+  /** Tells from here on of each that appears or changes its text, and of each that has passed. */
+  follow(told: (condition: Condition, isNow: boolean) => void): void {
+    this.#told = told;
   }
 
   /** Sets a condition. A new text replaces the old one; `since` stays. */
   set(code: string, text: string, about = ''): void {
     const before = this.#now.get(key(code, about));
     if (before?.text === text) return;
-    this.#now.set(key(code, about), { code, about, text, since: before?.since ?? new Date() });
+    const condition = { code, about, text, since: before?.since ?? new Date() };
+    this.#now.set(key(code, about), condition);
     this.#logger.warn({ condition: code, about: about || undefined }, text);
+    this.#told(condition, true);
   }
 
   /** Clears a condition. */
@@ -37,6 +45,7 @@ export class Conditions {
     if (condition === undefined) return;
     this.#now.delete(key(code, about));
     this.#logger.info({ condition: code, about: about || undefined }, `no longer: ${condition.text}`);
+    this.#told(condition, false);
   }
 
   /** Sets the condition if there is a text, else clears it. */

@@ -4,6 +4,7 @@ import { Attachments } from '../../containers/attachments.ts';
 import { ByHand } from '../../containers/by-hand.ts';
 import { CreatedStore } from '../../containers/created.ts';
 import { Exposer, exposeOwner } from '../../containers/exposer.ts';
+import { History } from '../../containers/history.ts';
 import { HostsFiles } from '../../containers/hosts-files.ts';
 import { MadeHostnames } from '../../containers/made-hostnames.ts';
 import { Naming } from '../../containers/naming.ts';
@@ -63,12 +64,14 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   await exposer.restore(logger);
 
   const metrics = new Metrics();
+  const history = new History();
   const onAttached = (seconds: number) => metrics.attached(seconds);
   const attachments = new Attachments({
     veths: new Veths({ ip, mtu }),
     naming,
     hosts: await HostsFiles.load(store, logger),
     conditions,
+    history,
     engineRoot: () => engine.rootFolder(),
     isOurDns: (address) => dns.server?.isOurs(address) ?? false,
     routeToDns: (servers) => dns.server?.routeFor(servers),
@@ -89,6 +92,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     naming,
     created,
     startWatch: new StartWatch(),
+    history,
     lock,
     options: { ...config, shimRoot: shimRoot(paths.state) },
     logger,
@@ -101,7 +105,8 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   cluster = announce(deps, { attachments, exposer });
   if (exposer.list().length > 0) changed(exposeOwner);
   for (const { containerId } of names.list({ origin: peer })) changed(containerId);
-  return { naming, made, created, outcomes, exposer, metrics, attachments, reconciler, byHand, cluster };
+  const parts = { naming, made, created, outcomes, exposer, metrics, attachments, reconciler, byHand };
+  return { ...parts, cluster, history };
 }
 
 /** Registers this host with the others, and follows them; undefined: it is alone. */

@@ -1,5 +1,6 @@
 import { ExecGate } from '../../containers/exec-gate.ts';
 import { ControlServer } from '../../control/server.ts';
+import type { PageDeps } from '../../http/routes/page.ts';
 import { type ApiDeps, apiListener, startApiServer } from '../../http/routes/weave.ts';
 import { startStatusServer } from '../../http/status-server.ts';
 import type { UndoStack } from '../../lib/undo.ts';
@@ -13,6 +14,7 @@ import { makeReport } from '../report.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
 import type { JoinedCluster } from './join-cluster.ts';
 import type { PreparedHost } from './prepare-host.ts';
+import { showNetwork } from './show-network.ts';
 import type { StartedContainers } from './start-containers.ts';
 import type { StartedDns } from './start-dns.ts';
 
@@ -67,9 +69,11 @@ export async function startServers(deps: Deps, undo: UndoStack) {
   const fallback = apiListener(httpParts, logger);
   const control = await ControlServer.listen(paths.control, operations, { logger, fallback });
   undo.push(() => control.close());
-  await startHttp(deps, httpParts, undo);
+  const { page, changes } = showNetwork(deps, undo);
+  await startHttp(deps, { ...httpParts, page }, undo);
   if (config.proxy) state.proxyAddresses = await startProxy(deps, undo);
   return {
+    changes,
     /** From here on, status and `ping` say so. */
     becomeReady: () => {
       state.ready = true;
@@ -105,7 +109,11 @@ function reportSources(
   };
 }
 
-async function startHttp({ host, logger }: Deps, parts: ApiDeps, undo: UndoStack): Promise<void> {
+async function startHttp(
+  { host, logger }: Deps,
+  parts: ApiDeps & { page: PageDeps },
+  undo: UndoStack,
+): Promise<void> {
   const { httpAddress, statusAddress, allowInsecureTcp } = host.config;
   if (httpAddress !== null) {
     const api = await startApiServer({ address: httpAddress, allowInsecureTcp }, parts, logger);

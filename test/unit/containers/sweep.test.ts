@@ -33,6 +33,7 @@ test('containers that hang the engine neither stop a sweep nor hide the others',
     naming: { owners: () => [], running: async () => {} },
     created: { owners: async () => [], delete: async () => {} },
     lock: new KeyedLock(),
+    history: { add: () => {} },
     startWatch: new StartWatch({ tasks: [], runtimes: [] }),
     options: {
       defaultIpalloc: true,

@@ -1,0 +1,181 @@
+import type { ClusterFollower } from '../cluster/registration.ts';
+import type { History } from '../containers/history.ts';
+import type { ContainerEvent } from '../docker/events.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Conditions } from '../model/conditions.ts';
+import { isContainer } from '../model/owner.ts';
+import type { ContainerView, EventView, NetworkChange, NetworkView } from '../report/network.ts';
+import type { NetworkViewer } from './network-viewer.ts';
+
+/** What {@link NetworkChanges} needs. */
+export interface NetworkChangesDeps {
+  viewer: Pick<NetworkViewer, 'about' | 'hosts' | 'conditions' | 'containers' | 'container' | 'remote'>;
+  history: History;
+  conditions: Pick<Conditions, 'follow'>;
+  /** resolves when what is under way for a container has ended */
+  settled: (id: string) => Promise<void>;
+  /** who is told */
+  clients: { readonly size: number; publish(event: string, data: unknown): void };
+  logger: Logger;
+}
+
+/** ms between what is told: many containers that start at once are told of together. */
+const gap = 40;
+/** ms between looks at what tells nothing by itself: how the ways to the other hosts are. */
+const lookPause = 2_000;
+
+/** Tells who follows the network what changes in it. While nobody does, it costs nothing. */
+export class NetworkChanges {
+  readonly #deps: NetworkChangesDeps;
+  /** containers of this host that are to be looked at */
+  readonly #touched = new Set<string>();
+  /** containers of other hosts: null is one that has gone */
+  readonly #remote = new Map<string, ContainerView | null>();
+  #events: EventView[] = [];
+  /** as last told, in JSON; undefined: all is to be told */
+  #hosts: ReadonlyMap<string, string> | undefined;
+  #conditions: string | undefined;
+  #look = false;
+  #sequence = 0;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #looker: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(deps: NetworkChangesDeps) {
+    this.#deps = deps;
+    const { history, conditions } = deps;
+    history.follow((event) => {
+      if (!this.#watched) return;
+      this.#events.push(event);
+      this.#touch(event.subject);
+    });
+    conditions.follow(({ text }, isNow) => {
+      history.add(
+        isNow ? { subject: '', level: 'warning', text } : { subject: '', text: `no longer: ${text}` },
+      );
+      this.#touch('');
+    });
+    this.#looker = setInterval(() => this.#touch(''), lookPause).unref();
+  }
+
+  /** Somebody begins to follow. @returns what to say first */
+  begin(): { sequence: number } {
+    // What others were told last may not be what this one finds.
+    this.#hosts = undefined;
+    this.#conditions = undefined;
+    this.#touch('');
+    return { sequence: this.#sequence };
+  }
+
+  /** The engine told of a container: it is shown as it is now, and as it is once that was dealt with. */
+  noticed(event: ContainerEvent): void {
+    this.#deps.history.noticed(event);
+    this.#touch(event.id);
+    void this.#deps.settled(event.id).then(() => this.#touch(event.id));
+  }
+
+  /** What the cluster tells of other hosts. @param nicknameOf of a host */
+  follower(nicknameOf: (host: string) => string): ClusterFollower {
+    const { history, viewer } = this.#deps;
+    return {
+      aliveChanged: (host) => {
+        const alive = viewer.hosts().some(({ name, alive }) => name === host && alive);
+        const level = alive ? 'info' : 'warning';
+        history.add({ subject: host, name: nicknameOf(host), level, text: alive ? 'is up' : 'is gone' });
+      },
+      linkChanged: (key, link) => {
+        const view = link && viewer.remote(key, link);
+        if (!isContainer(key.container)) return this.#touch('');
+        const on = `on ${nicknameOf(key.host)}`;
+        const text = view ? `${on}: ${view.addresses.join(', ')}` : `${on}: gone`;
+        if (this.#watched) this.#remote.set(key.container, view ?? null);
+        history.add({ subject: key.container, name: view?.name, text });
+      },
+    };
+  }
+
+  /** All there is now. */
+  async view(): Promise<NetworkView> {
+    const { viewer, history } = this.#deps;
+    // Before all else: what changes meanwhile is told with a higher number.
+    const sequence = this.#sequence;
+    const events = [...history.latest()];
+    const containers = await viewer.containers();
+    const { about } = viewer;
+    return { sequence, about, hosts: viewer.hosts(), containers, conditions: viewer.conditions(), events };
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#looker);
+  }
+
+  get #watched(): boolean {
+    return this.#deps.clients.size > 0 && !this.#closed;
+  }
+
+  /** @param subject a container; anything else: the hosts are to be looked at */
+  #touch(subject: string): void {
+    if (!this.#watched) return;
+    if (!isContainer(subject)) this.#look = true;
+    else if (!this.#remote.has(subject)) this.#touched.add(subject);
+    this.#timer ??= setTimeout(() => void this.#tell(), 0);
+  }
+
+  async #tell(): Promise<void> {
+    try {
+      const change = await this.#collect();
+      if (Object.keys(change).length > 0) {
+        this.#deps.clients.publish('change', { sequence: ++this.#sequence, ...change });
+      }
+    } catch (error) {
+      this.#deps.logger.error({ reason: messageOf(error) }, 'cannot tell a page of a change');
+    }
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#touched.size + this.#remote.size + this.#events.length > 0 || this.#look) void this.#tell();
+    }, gap);
+  }
+
+  /** What has changed since it was last asked. */
+  async #collect(): Promise<Omit<NetworkChange, 'sequence'>> {
+    const change: Omit<NetworkChange, 'sequence'> = {};
+    const { viewer } = this.#deps;
+    const [touched, remote, events, look] = [[...this.#touched], [...this.#remote], this.#events, this.#look];
+    this.#touched.clear();
+    this.#remote.clear();
+    this.#events = [];
+    this.#look = false;
+    const own = await Promise.all(touched.map(async (id) => [id, await viewer.container(id)] as const));
+    const containers = [...own, ...remote];
+    const present = containers.flatMap(([, view]) => view ?? []);
+    const gone = containers.flatMap(([id, view]) => (view ? [] : id));
+    if (present.length > 0) change.containers = present;
+    if (gone.length > 0) change.containersGone = gone;
+    if (events.length > 0) change.events = events;
+    if (look) Object.assign(change, this.#changedHosts());
+    return change;
+  }
+
+  #changedHosts(): Pick<NetworkChange, 'hosts' | 'hostNames' | 'conditions'> {
+    const { viewer } = this.#deps;
+    const hosts = viewer.hosts();
+    const now = new Map(hosts.map((host) => [host.name, JSON.stringify(host)]));
+    const before = this.#hosts;
+    const changed = hosts.filter(({ name }) => now.get(name) !== before?.get(name));
+    const gone = before === undefined || [...before.keys()].some((name) => !now.has(name));
+    const conditions = viewer.conditions();
+    const text = JSON.stringify(conditions);
+    const differ = text !== this.#conditions;
+    this.#hosts = now;
+    this.#conditions = text;
+    return {
+      ...(changed.length > 0 && { hosts: changed }),
+      ...(gone && { hostNames: [...now.keys()] }),
+      ...(differ && { conditions }),
+    };
+  }
+}

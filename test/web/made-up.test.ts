@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { EventClients } from '../../src/http/event-clients.ts';
+import type { NetworkView } from '../../src/report/network.ts';
+import { TestBrowser } from '../support/browser.ts';
+import { until } from '../support/host.ts';
+import { madeUpEvent, madeUpHost, madeUpNetwork } from '../support/made-up-network.ts';
+import { PageServer } from '../support/page-server.ts';
+
+let browser: TestBrowser;
+before(async () => {
+  browser = await TestBrowser.start();
+});
+after(() => browser?.[Symbol.asyncDispose]());
+
+const large = { hosts: 100, containers: 5_000 };
+const rows = (page: Page) => page.getByRole('table', { name: 'Containers' }).locator('tbody tr:not(.gap)');
+const elements = (page: Page) => page.evaluate('document.querySelectorAll("*").length') as Promise<number>;
+
+test('of 100 hosts and 5,000 containers only what can be seen is made; all of it is found', async () => {
+  await using server = await PageServer.start(() => madeUpNetwork(large));
+  const { page } = await browser.open(server.url);
+  await page.getByRole('heading', { name: '100 hosts, 5,000 containers' }).waitFor();
+  assert.equal(await page.getByRole('table', { name: 'Containers' }).getAttribute('aria-rowcount'), '5001');
+  assert.ok((await elements(page)) < 3_000, `${await elements(page)} elements`);
+  assert.ok((await rows(page).count()) < 100);
+  // Hosts first; the containers of one when one looks.
+  assert.equal(await page.locator('.chip').count(), 0);
+  const link = page.getByRole('link', { name: 'node17', exact: true });
+  await page.locator('.tile').filter({ has: link }).getByRole('button').click();
+  await page.locator('.chip').nth(49).waitFor();
+  assert.equal(await page.locator('.chip').count(), 50);
+
+  await page.keyboard.press('End');
+  await page.getByRole('link', { name: 'worker500', exact: true }).waitFor();
+  assert.ok((await rows(page).count()) < 100);
+
+  await page.keyboard.press('/');
+  await page.keyboard.type('10.32.4.210');
+  await until('one is left', async () => (await rows(page).count()) === 1);
+  await page.getByText('1 of 5,000 containers').waitFor();
+  const [shown] = await rows(page).allInnerTexts();
+  assert.match(shown ?? '', /10\.32\.4\.210\s+attached/);
+  await page.keyboard.press('Escape');
+  await until('all are there again', async () => (await rows(page).count()) > 5);
+});
+
+test('a table is walked by the arrow keys, sorted by its heads, and Enter leads to a container', async () => {
+  await using server = await PageServer.start(() => madeUpNetwork(large));
+  const { page } = await browser.open(server.url);
+  await rows(page).first().getByRole('link').first().focus();
+  for (let step = 0; step < 40; step++) await page.keyboard.press('ArrowDown');
+  const focused = () => page.evaluate('document.activeElement.textContent') as Promise<string>;
+  assert.equal(await focused(), 'api41');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'api41 attached' }).waitFor();
+  await until('the heading is where the keyboard goes on', async () => (await focused()).startsWith('api41'));
+  await page.goBack();
+  const address = page.getByRole('columnheader', { name: 'Address' });
+  await address.getByRole('button').click();
+  assert.equal(await address.getAttribute('aria-sort'), 'ascending');
+  await address.getByRole('button').click();
+  assert.equal(await address.getAttribute('aria-sort'), 'descending');
+  assert.match((await rows(page).first().innerText()) ?? '', /10\.32\.19\.136/);
+});
+
+test('a host that goes, a way that breaks and a condition are shown as they come, and go again', async () => {
+  const network = madeUpNetwork({ hosts: 3, containers: 9 });
+  await using server = await PageServer.start(() => network);
+  const { page } = await browser.open(server.url);
+  await page.getByRole('region', { name: 'All is well' }).waitFor();
+  await until('it follows', () => server.clients.size === 1);
+  const [, second, third] = network.hosts;
+  assert.ok(second?.path && third);
+  const broken = {
+    ...second.path,
+    state: 'failed' as const,
+    text: 'no answer from 10.0.0.2; is UDP let through?',
+  };
+  server.change({
+    hosts: [
+      { ...second, path: broken },
+      { ...third, alive: false, path: null },
+    ],
+  });
+  const attention = page.getByRole('region', { name: 'Worth a look' });
+  await attention.getByText('no answer from 10.0.0.2; is UDP let through?').waitFor();
+  await attention.getByText('its daemon does not run').waitFor();
+  await page.locator('.tile.failed').getByText('no answer').waitFor();
+  await page.locator('.tile.gone').getByText('its daemon is gone').waitFor();
+  const since = Date.now();
+  server.change({
+    conditions: [{ code: 'ENGINE_LOST', about: '', text: 'the engine ended its stream', since }],
+  });
+  await attention.getByText('the engine ended its stream').waitFor();
+  server.change({ hosts: [second, third], conditions: [] });
+  await page.getByRole('region', { name: 'All is well' }).waitFor();
+  // Removed for good, with what it had.
+  const left = network.hosts.slice(0, 2).map(({ name }) => name);
+  const gone = network.containers.filter(({ host }) => host === third.name).map(({ id }) => id);
+  server.change({ hostNames: left, containersGone: gone });
+  await page.getByRole('heading', { name: '2 hosts, 6 containers' }).waitFor();
+});
+
+test('names in the form of a program are shown as text, wherever they stand', async () => {
+  const program = '<img src=x onerror="window.taken=1"><script>window.taken=1</script>';
+  const network: NetworkView = madeUpNetwork({ hosts: 2, containers: 4 });
+  const [container, other] = network.containers;
+  const [, host] = network.hosts;
+  assert.ok(container && other && host?.path);
+  Object.assign(container, {
+    name: program,
+    names: [{ name: program, address: program }],
+    addresses: [program],
+  });
+  Object.assign(other, { state: 'unattached', reason: program });
+  Object.assign(host, { nickname: program, address: program });
+  Object.assign(host.path, { state: 'failed', text: program });
+  network.conditions.push({ code: program, about: program, text: program, since: 0 });
+  network.events.push({ ...madeUpEvent(1, container, program), name: program });
+  await using server = await PageServer.start(() => network, { history: () => network.events });
+  const { page, complaints } = await browser.open(server.url);
+  for (const place of [
+    '',
+    '#/hosts',
+    '#/names',
+    '#/events',
+    `#/container/${container.id}`,
+    `#/host/${madeUpHost(2)}`,
+  ]) {
+    await page.goto(server.url + place);
+    await page.locator('main').getByText(program).first().waitFor();
+    assert.equal(await page.locator('img, main script').count(), 0, place);
+  }
+  assert.equal(await page.evaluate('window.taken'), undefined);
+  assert.deepEqual(complaints, []);
+});
+
+test('light or dark, text stands out from what it is on', async () => {
+  const network = madeUpNetwork({ hosts: 3, containers: 30 });
+  Object.assign(network.containers[3] ?? {}, {
+    state: 'unattached',
+    addresses: [],
+    reason: 'WEAVE_CIDR=none',
+  });
+  await using server = await PageServer.start(() => network);
+  const papers: unknown[] = [];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const { page } = await browser.open(server.url, { colorScheme });
+    await rows(page).first().waitFor();
+    papers.push(await page.evaluate('getComputedStyle(document.body).backgroundColor'));
+    const poor = await page.evaluate(poorContrast);
+    assert.deepEqual(poor, [], colorScheme);
+  }
+  assert.notEqual(papers[0], papers[1]);
+});
+
+test('a page that is one too many says so, and follows once there is room', async () => {
+  const clients = new EventClients({ clients: 1 });
+  await using server = await PageServer.start(() => madeUpNetwork({ hosts: 1, containers: 1 }), { clients });
+  const first = await browser.open(server.url);
+  await first.page.getByText('live', { exact: true }).waitFor();
+  const second = await browser.open(server.url);
+  await second.page.getByText('not connected').waitFor();
+  await first.page.close();
+  await second.page.getByText('live', { exact: true }).waitFor();
+});
+
+/** Texts whose colour is too near to that of what they stand on, 4.5 to 1 being what is asked for. */
+const poorContrast = `(() => {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+  const rgb = (colour) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = (colour) => rgb(colour).slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => { for (let at = element; at; at = at.parentElement) { const colour = getComputedStyle(at).backgroundColor; if (rgb(colour)[3] === 255) return colour; } return 'white'; };
+  const texts = [...document.querySelectorAll('main *, header *')].filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.offsetParent);
+  const poor = texts.map((e) => { const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x); return [e.className + ' ' + e.textContent.slice(0, 30), (a + 0.05) / (b + 0.05)]; }).filter(([, ratio]) => ratio < 4.5);
+  return [...new Set(poor.map(([text, ratio]) => text + ' ' + ratio.toFixed(2)))].slice(0, 10);
+})()`;
