@@ -60,8 +60,10 @@ export function nextStep({ hosts, members, wanted, patience, learnerPatience }: 
   const sound = members.filter((member) => !isGone(member));
   const goal = goalOf(sound.length + free.length, wanted);
 
+  // A voter that is gone, and can't go yet, is none that counts.
+  const staying = voters.filter((voter) => !isGone(voter));
   const learner = members.find((member) => member.learner);
-  if (learner && isGone(learner, voters.length < goal ? learnerPatience : patience)) {
+  if (learner && isGone(learner, staying.length < goal ? learnerPatience : patience)) {
     return removal(learner, 'it is gone');
   }
   const canGo = ({ silent }: SeenMember) =>
@@ -69,14 +71,13 @@ export function nextStep({ hosts, members, wanted, patience, learnerPatience }: 
   const gone = voters.find((voter) => isGone(voter) && canGo(voter));
   if (gone) return removal(gone, hostAt.has(gone.address) ? 'it is gone for long' : 'its host has left');
 
-  if (voters.length > goal) {
-    const spare = voters.filter(canGo).sort((a, b) => worth(a) - worth(b) || sinceOf(b) - sinceOf(a))[0];
-    return spare && removal(spare, `${goal === 1 ? 'one host votes alone' : `${goal} voters are enough`}`);
+  if (staying.length > goal) {
+    const spare = staying.filter(canGo).sort((a, b) => worth(a) - worth(b) || sinceOf(b) - sinceOf(a))[0];
+    return spare && removal(spare, goal === 1 ? 'one host votes alone' : `${goal} voters are enough`);
   }
-  if (voters.length < goal) {
-    if (learner)
-      return learner.silent === 0 ? { do: 'promote', id: learner.id, address: learner.address } : undefined;
-    return addition(free);
+  if (staying.length < goal) {
+    if (learner === undefined) return addition(free);
+    return learner.silent === 0 ? { do: 'promote', id: learner.id, address: learner.address } : undefined;
   }
   if (goal > 1) return learner && removal(learner, `${goal} voters are enough`);
   return learner ? undefined : addition(free);

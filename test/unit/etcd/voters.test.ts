@@ -95,6 +95,7 @@ class World {
     this.#is(number, true);
   }
 
+  /** Its etcd goes on, if it was up, until it hears of it. */
   leave(number: number): void {
     this.#hosts.delete(`10.0.0.${number}`);
   }
@@ -102,7 +103,7 @@ class World {
   /** @param ms for which those that have failed have not answered since */
   pass(ms: number): void {
     for (const member of this.#members) {
-      const up = this.#hosts.get(member.address)?.up ?? false;
+      const up = this.#hosts.get(member.address)?.up ?? member.silent === 0;
       member.silent = up ? 0 : member.silent + ms;
     }
   }
