@@ -277,9 +277,9 @@ export class Attachments {
   }
 
   /** The engine sets create's hostname at each start; one derived from the name follows the name. */
-  async #setHostname(info: ContainerInfo, { pid }: ContainerProcess): Promise<void> {
+  async #setHostname(info: ContainerInfo, process: ContainerProcess): Promise<void> {
     const { renamed } = this.#deps.naming.called(info);
-    if (renamed !== undefined) await setHostname(pid, renamed);
+    if (renamed !== undefined) await setHostname(process, renamed);
   }
 
   /** Undoes what this call added; what the container had before stays. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 
 /**
  * The first process of a container, held by its folder in /proc: a reused pid can't be
@@ -52,6 +52,17 @@ export class ContainerProcess {
   /** Opens its network namespace. @returns a descriptor, the caller's to close @throws when the process has ended */
   openNetns(): number {
     return openSync(this.#path('ns/net'), constants.O_RDONLY);
+  }
+
+  /**
+   * Opens its UTS namespace. @returns a descriptor, the caller's to close; undefined: it is the host's own
+   * @throws when the process has ended
+   */
+  openUts(): number | undefined {
+    const fd = openSync(this.#path('ns/uts'), constants.O_RDONLY);
+    if (fstatSync(fd).ino !== statSync('/proc/self/ns/uts').ino) return fd;
+    closeSync(fd);
+    return undefined;
   }
 
   /** IPv4 addresses of its network namespace, loopback aside; none if it has ended. */

@@ -1,13 +1,18 @@
-import { readlinkSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { runOk } from '../lib/exec.ts';
+import type { ContainerProcess } from './container-process.ts';
 
 /**
- * Sets the hostname that a running container's processes see. The engine sets create's at each start, and
- * can't be told of another.
+ * Sets the hostname that a running container's processes see, never the host's own. The engine sets create's
+ * at each start, and can't be told of another.
  */
-export async function setHostname(pid: number, hostname: string): Promise<void> {
-  const namespace = `/proc/${pid}/ns/uts`;
-  // Never the host's own.
-  if (readlinkSync(namespace) === readlinkSync('/proc/self/ns/uts')) return;
-  await runOk(['nsenter', `--uts=${namespace}`, 'sysctl', '-qw', `kernel.hostname=${hostname}`]);
+export async function setHostname(container: ContainerProcess, hostname: string): Promise<void> {
+  const uts = container.openUts();
+  if (uts === undefined) return;
+  try {
+    const inside = `--uts=/proc/${process.pid}/fd/${uts}`;
+    await runOk(['nsenter', inside, 'sysctl', '-qw', `kernel.hostname=${hostname}`]);
+  } finally {
+    closeSync(uts);
+  }
 }

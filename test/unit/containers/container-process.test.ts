@@ -11,8 +11,11 @@ import {
   rmdirSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { ContainerProcess, cgroupNames } from '../../../src/containers/container-process.ts';
+import { setHostname } from '../../../src/containers/hostname.ts';
+import { runOk } from '../../../src/lib/exec.ts';
 import { until } from '../../support/until.ts';
 
 const id = randomBytes(32).toString('hex');
@@ -33,11 +36,13 @@ test('a v1 or v2 cgroup of any driver identifies its container, and no other', (
   assert.ok(!cgroupNames('0::/user.slice\n', id));
 });
 
-async function inNetns(task: (child: ChildProcess & { pid: number }) => Promise<void>): Promise<void> {
-  const child = spawn('unshare', ['--net', 'sleep', '1000']);
+type Child = ChildProcess & { pid: number };
+
+async function inNetns(task: (child: Child) => Promise<void>, ...more: string[]): Promise<void> {
+  const child = spawn('unshare', ['--net', ...more, 'sleep', '1000']);
   try {
     await until('it sleeps', () => readFileSync(`/proc/${child.pid}/comm`, 'utf8') === 'sleep\n');
-    await task(child as ChildProcess & { pid: number });
+    await task(child as Child);
   } finally {
     child.kill('SIGKILL');
   }
@@ -93,4 +98,31 @@ test('a held process is known to have ended even if its pid was reused; nothing 
       assert.deepEqual(openOf(child.pid), []);
     });
   });
+});
+
+test('a hostname is set in the namespace of the process that is held, and never on the host', async () => {
+  const hostnameOf = async (pid: number) =>
+    (await runOk(['nsenter', '-t', `${pid}`, '-u', 'hostname'])).trim();
+  const before = hostname();
+  await inNetns(async (child) => {
+    await inCgroup(child.pid, async () => {
+      const held = ContainerProcess.open(child.pid, id) ?? assert.fail();
+      await setHostname(held, 'web.weave.local');
+      assert.equal(await hostnameOf(child.pid), 'web.weave.local');
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await assert.rejects(setHostname(held, 'other.weave.local'));
+      held.close();
+    });
+  }, '--uts');
+  await inNetns(async (child) => {
+    await inCgroup(child.pid, async () => {
+      const held = ContainerProcess.open(child.pid, id) ?? assert.fail();
+      await setHostname(held, 'host.weave.local');
+      held.close();
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    });
+  });
+  assert.equal(hostname(), before);
 });
