@@ -2,18 +2,36 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectTo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../../../../src/lib/errors.ts';
 import { run } from '../../../../src/lib/exec.ts';
 import { silent } from '../../../../src/lib/log.ts';
-import { EtcdStore } from '../../../../src/store/etcd/etcd.ts';
+import { type EtcdOptions, EtcdStore } from '../../../../src/store/etcd/etcd.ts';
 import type { Store } from '../../../../src/store/store.ts';
-import { Etcd } from '../../../support/etcd.ts';
+import { Etcd, type EtcdOptions as EtcdServerOptions } from '../../../support/etcd.ts';
 import { repository, until } from '../../../support/host.ts';
 
-const connect = (etcd: Etcd, leaseSeconds = 10) =>
-  EtcdStore.connect({ endpoints: etcd.endpoints, leaseSeconds, logger: silent });
+const opened = new WeakMap<TestContext, EtcdStore[]>();
+
+/** An etcd that ends with the test, passed or failed, once its stores are closed: an open one keeps its process alive. */
+async function start(t: TestContext, options: EtcdServerOptions = {}): Promise<Etcd> {
+  const etcd = await Etcd.start(options);
+  t.after(async () => {
+    await Promise.all((opened.get(t) ?? []).map((store) => store.close()));
+    await etcd[Symbol.asyncDispose]();
+  });
+  return etcd;
+}
+
+async function open(t: TestContext, options: Omit<EtcdOptions, 'logger'>): Promise<EtcdStore> {
+  const store = await EtcdStore.connect({ ...options, logger: silent });
+  opened.set(t, [...(opened.get(t) ?? []), store]);
+  return store;
+}
+
+const connect = (t: TestContext, etcd: Etcd, leaseSeconds = 10) =>
+  open(t, { endpoints: etcd.endpoints, leaseSeconds });
 
 /** Follows a prefix as a user of the store would, and waits for what is to come of it. */
 class Follower {
@@ -106,9 +124,9 @@ class Way implements AsyncDisposable {
   }
 }
 
-test('etcd killed and back with its data: calls fail in time, then work; watches go on after a reset', async () => {
-  await using etcd = await Etcd.start();
-  const [a, b] = await Promise.all([connect(etcd), connect(etcd)]);
+test('etcd killed and back with its data: calls fail in time, then work; watches go on after a reset', async (t) => {
+  const etcd = await start(t);
+  const [a, b] = await Promise.all([connect(t, etcd), connect(t, etcd)]);
   using seen = await Follower.of(b, '');
   await a.commit([
     { key: 'kept', value: '1' },
@@ -128,12 +146,11 @@ test('etcd killed and back with its data: calls fail in time, then work; watches
   assert.equal(a.status, 'connected');
   await a.commit([{ key: 'new', value: '1' }]);
   await seen.until('all', () => seen.now.size === 3);
-  await Promise.all([a.close(), b.close()]);
 });
 
-test('etcd stopped for longer than the lease, and continued: leased keys are back, watchers see all', async () => {
-  await using etcd = await Etcd.start();
-  const [a, b] = await Promise.all([connect(etcd, 2), connect(etcd, 2)]);
+test('etcd stopped for longer than the lease, and continued: leased keys are back, watchers see all', async (t) => {
+  const etcd = await start(t);
+  const [a, b] = await Promise.all([connect(t, etcd, 2), connect(t, etcd, 2)]);
   using seen = await Follower.of(b, '');
   const names = Array.from({ length: 250 }, (_, i) => `name/${i}`);
   for (const key of names) await a.commit([{ key, value: 'a', leased: true }]);
@@ -153,12 +170,11 @@ test('etcd stopped for longer than the lease, and continued: leased keys are bac
   await seen.until('all', () => seen.now.size === 249 && !seen.now.has('name/0'));
   await a.close();
   await seen.until('none: closing revoked the lease', () => seen.now.size === 0, 1_000);
-  await b.close();
 });
 
-test('a lease that etcd has lost is granted again with its keys, even during a commit', async () => {
-  await using etcd = await Etcd.start();
-  const a = await connect(etcd);
+test('a lease that etcd has lost is granted again with its keys, even during a commit', async (t) => {
+  const etcd = await start(t);
+  const a = await connect(t, etcd);
   await a.commit([{ key: 'one', value: '1', leased: true }]);
   const [lease] = /[0-9a-f]{12,}/.exec(await etcd.ctl('lease', 'list')) ?? [];
   await etcd.ctl('lease', 'revoke', lease as string);
@@ -167,15 +183,13 @@ test('a lease that etcd has lost is granted again with its keys, even during a c
     (await a.list('')).map(({ key }) => key),
     ['one', 'two'],
   );
-  await a.close();
 });
 
 test('a host that was cut off comes back with its latest state, and nothing older', async (t) => {
-  await using etcd = await Etcd.start();
+  const etcd = await start(t);
   await using way = await Way.to(etcd.endpoints[0] as string);
-  const a = await EtcdStore.connect({ endpoints: [way.endpoint], logger: silent });
-  const b = await connect(etcd);
-  t.after(() => Promise.all([a.close(), b.close()]));
+  const a = await open(t, { endpoints: [way.endpoint] });
+  const b = await connect(t, etcd);
   const put = (key: string, value: string | null) => a.commit([{ key, value, leased: true }]);
   for (const key of ['k/gone', 'k/changed', 'k/same']) await put(key, 'old');
   const seen: string[] = [];
@@ -198,9 +212,8 @@ test('a host that was cut off comes back with its latest state, and nothing olde
 });
 
 test('a host that disappears loses its leased keys, and only those', async (t) => {
-  await using etcd = await Etcd.start();
-  const b = await connect(etcd, 2);
-  t.after(() => b.close());
+  const etcd = await start(t);
+  const b = await connect(t, etcd, 2);
   const script = `
     import { EtcdStore } from '${repository}/src/store/etcd/etcd.ts';
     import { silent } from '${repository}/src/lib/log.ts';
@@ -215,9 +228,9 @@ test('a host that disappears loses its leased keys, and only those', async (t) =
   assert.equal(seen.now.get('block/gone'), '1');
 });
 
-test('one of three members killed: no call fails for longer than 3 s, nothing is lost', async () => {
-  await using etcd = await Etcd.start({ members: 3 });
-  const stores = await Promise.all([connect(etcd), connect(etcd), connect(etcd)]);
+test('one of three members killed: no call fails for longer than 3 s, nothing is lost', async (t) => {
+  const etcd = await start(t, { members: 3 });
+  const stores = await Promise.all([connect(t, etcd), connect(t, etcd), connect(t, etcd)]);
   const [a, b, c] = stores as [EtcdStore, EtcdStore, EtcdStore];
   using seen = await Follower.of(b, 'k/');
   await a.commit([{ key: 'k/before', value: '1', leased: true }]);
@@ -236,12 +249,11 @@ test('one of three members killed: no call fails for longer than 3 s, nothing is
   assert.ok(down < 20_000, `${down} ms without etcd`);
   await a.commit([{ key: 'k/last', value: '1' }]);
   await seen.until('all three', () => ['k/before', 'k/after', 'k/last'].every((key) => seen.now.has(key)));
-  await Promise.all(stores.map((store) => store.close()));
 });
 
-test('changes that were compacted away while a watcher was cut off are in its reset', async () => {
-  await using etcd = await Etcd.start();
-  const a = await connect(etcd);
+test('changes that were compacted away while a watcher was cut off are in its reset', async (t) => {
+  const etcd = await start(t);
+  const a = await connect(t, etcd);
   using seen = await Follower.of(a, 'k/');
   await a.commit([{ key: 'k/old', value: '1' }]);
   await seen.until('the first key', () => seen.now.has('k/old'));
@@ -255,12 +267,11 @@ test('changes that were compacted away while a watcher was cut off are in its re
   ];
   await etcd.ctl('compact', String(status[0].Status.header.revision));
   await seen.until('the new state', () => seen.now.get('k/new') === '4' && !seen.now.has('k/old'));
-  await a.close();
 });
 
-test('the end of one watch does not disturb the others', async () => {
-  await using etcd = await Etcd.start();
-  const a = await connect(etcd);
+test('the end of one watch does not disturb the others', async (t) => {
+  const etcd = await start(t);
+  const a = await connect(t, etcd);
   using seen = await Follower.of(a, 'k/');
   for (let i = 0; i < 5; i++) {
     const stop = new AbortController();
@@ -270,18 +281,16 @@ test('the end of one watch does not disturb the others', async () => {
   }
   await seen.until('all', () => seen.now.size === 5);
   assert.equal(seen.resets, 1);
-  await a.close();
 });
 
-test('TLS with client certificates, and user and password; a wrong one is reported', async () => {
-  await using etcd = await Etcd.start({ tls: true });
+test('TLS with client certificates, and user and password; a wrong one is reported', async (t) => {
+  const etcd = await start(t, { tls: true });
   const tls = etcd.pem;
-  const plain = await EtcdStore.connect({ endpoints: etcd.endpoints, tls, logger: silent });
+  const plain = await open(t, { endpoints: etcd.endpoints, tls });
   await plain.commit([{ key: 'x', value: '1' }]);
-  await plain.close();
   await etcd.enableUsers('pass');
-  const options = { endpoints: etcd.endpoints, tls, user: 'weavets', logger: silent };
-  const store = await EtcdStore.connect({ ...options, password: 'pass' });
+  const options = { endpoints: etcd.endpoints, tls, user: 'weavets' };
+  const store = await open(t, { ...options, password: 'pass' });
   using seen = await Follower.of(store, '');
   await store.commit([{ key: 'y', value: '1', leased: true }]);
   await seen.until('both', () => seen.now.size === 2);
@@ -290,24 +299,20 @@ test('TLS with client certificates, and user and password; a wrong one is report
   etcd.launch();
   await seen.until('a reset', () => seen.resets > 1);
   assert.equal((await store.get('y'))?.value, '1');
-  await store.close();
-  const wrong = await EtcdStore.connect({ ...options, password: 'wrong' });
+  const wrong = await open(t, { ...options, password: 'wrong' });
   assert.match(wrong.reason, /invalid user ID or password/);
   await assert.rejects(wrong.get('x'), (e) => hasCode(e, 'STORE_UNAVAILABLE') && /password/.test(e.message));
-  await wrong.close();
-  const bare = await EtcdStore.connect({ endpoints: etcd.endpoints, tls: { ca: tls.ca }, logger: silent });
+  const bare = await open(t, { endpoints: etcd.endpoints, tls: { ca: tls.ca } });
   assert.equal(bare.status, 'disconnected');
-  await bare.close();
 });
 
 test('users: expired tokens, changed users, users added later', async (t) => {
-  await using etcd = await Etcd.start({ tokenSeconds: 2 });
-  const options = { endpoints: etcd.endpoints, logger: silent };
+  const etcd = await start(t, { tokenSeconds: 2 });
+  const options = { endpoints: etcd.endpoints };
   const [named, bare] = await Promise.all([
-    EtcdStore.connect({ ...options, user: 'weavets', password: 'pass' }),
-    EtcdStore.connect(options),
+    open(t, { ...options, user: 'weavets', password: 'pass' }),
+    open(t, options),
   ]);
-  t.after(() => Promise.all([named.close(), bare.close()]));
   assert.equal(named.status, 'connected', 'a name has no effect where there are no users');
   using seen = await Follower.of(named, 'k/');
   await etcd.enableUsers('pass');
@@ -334,12 +339,11 @@ test('users: expired tokens, changed users, users added later', async (t) => {
 });
 
 test('silently dead connections are abandoned, even during a login', async (t) => {
-  await using etcd = await Etcd.start();
+  const etcd = await start(t);
   await etcd.enableUsers('pass');
   await using way = await Way.to(etcd.endpoints[0] as string);
-  const access = { user: 'weavets', password: 'pass', leaseSeconds: 2, logger: silent };
-  const store = await EtcdStore.connect({ endpoints: [way.endpoint], ...access });
-  t.after(() => store.close());
+  const access = { user: 'weavets', password: 'pass', leaseSeconds: 2 };
+  const store = await open(t, { endpoints: [way.endpoint], ...access });
   using seen = await Follower.of(store, '');
   way.lose();
   await seen.until('a reset', () => seen.resets > 1);
@@ -348,9 +352,9 @@ test('silently dead connections are abandoned, even during a login', async (t) =
   await seen.until('another reset', () => seen.resets > 2);
 });
 
-test('more than 4 MiB under one prefix, and no more than 128 writes in a commit', async () => {
-  await using etcd = await Etcd.start();
-  const a = await connect(etcd);
+test('more than 4 MiB under one prefix, and no more than 128 writes in a commit', async (t) => {
+  const etcd = await start(t);
+  const a = await connect(t, etcd);
   const value = 'v'.repeat(100_000);
   for (let i = 0; i < 60; i++) await a.commit([{ key: `big/${i}`, value }]);
   assert.equal((await a.list('big/')).length, 60);
@@ -359,12 +363,11 @@ test('more than 4 MiB under one prefix, and no more than 128 writes in a commit'
   const many = Array.from({ length: 129 }, (_, i) => ({ key: `many/${i}`, value: '1' }));
   await assert.rejects(a.commit(many), /128/);
   assert.equal(await a.commit(many.slice(1)), true);
-  await a.close();
 });
 
-test('many keys: after a gap a watch resumes; if history differs it reads everything again', async () => {
-  await using etcd = await Etcd.start();
-  const a = await connect(etcd);
+test('many keys: after a gap a watch resumes; if history differs it reads everything again', async (t) => {
+  const etcd = await start(t);
+  const a = await connect(t, etcd);
   const keys = Array.from({ length: 10_500 }, (_, i) => `k/${i}`);
   for (let i = 0; i < keys.length; i += 100)
     await a.commit(keys.slice(i, i + 100).map((key) => ({ key, value: '1' })));
@@ -389,5 +392,4 @@ test('many keys: after a gap a watch resumes; if history differs it reads everyt
   for (let i = 0; i < 5; i++) await etcd.ctl('put', '/weavets/k/other', String(i));
   await seen.until('the other history', () => seen.now.get('k/other') === '4' && !seen.now.has('k/lost'));
   assert.equal(seen.now.size, 10_502);
-  await a.close();
 });
