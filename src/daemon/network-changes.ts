@@ -21,7 +21,7 @@ export interface NetworkChangesDeps {
 }
 
 /** ms between what is told: many containers that start at once are told of together. */
-const gap = 40;
+const gap = 20;
 /** ms between looks at what tells nothing by itself: how the ways to the other hosts are. */
 const lookPause = 2_000;
 

@@ -41,7 +41,10 @@ export function Attention({ network }: { network: Network }) {
           </li>
         ))}
         {reasons.map(([reason, containers]) => (
-          <li key={reason} class="unattached">
+          <li
+            key={reason}
+            class={containers.some(({ state }) => state === 'stopped') ? 'reasons error' : 'reasons'}
+          >
             <p>
               <Names of={containers} />
               <span class="quiet">

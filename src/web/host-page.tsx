@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { PageInput } from './app.tsx';
 import { ContainerTable } from './container-table.tsx';
 import { HistoryTable } from './history-table.tsx';
-import { hostState, wayText } from './parts.tsx';
+import { carrierText, hostState, wayFigures } from './parts.tsx';
 
 /** One host: how it is reached, and what it has. */
 export function HostPage({ network, search, name }: PageInput & { name: string }) {
@@ -31,7 +31,13 @@ export function HostPage({ network, search, name }: PageInput & { name: string }
           <code>{host.address || '–'}</code>
         </dd>
         <dt>Way there</dt>
-        <dd>{isSelf ? 'it is this host' : host.path ? wayText(host.path) : '–'}</dd>
+        <dd>
+          {isSelf
+            ? 'it is this host'
+            : host.path
+              ? `${wayFigures(host.path)} · ${carrierText(host.path)}`
+              : '–'}
+        </dd>
         <dt>Own addresses</dt>
         <dd>
           <code>{host.addresses.join(' ') || '–'}</code>

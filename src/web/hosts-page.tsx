@@ -1,6 +1,6 @@
 import type { HostView } from '../report/network.ts';
 import type { PageInput } from './app.tsx';
-import { count, HostName, hostState, millisecondsOf } from './parts.tsx';
+import { carrierText, count, HostName, hostState, millisecondsOf } from './parts.tsx';
 import { type Column, Table } from './table.tsx';
 
 const stateWords: Record<ReturnType<typeof hostState>, string> = {
@@ -40,8 +40,7 @@ export function HostsPage({ network, search }: PageInput) {
     {
       title: 'Carried by',
       class: 'carrier',
-      cell: ({ path }) =>
-        path ? (path.carrier === 'vxlan' ? 'VXLAN, in clear' : 'WireGuard, encrypted') : '–',
+      cell: ({ path }) => (path ? carrierText(path) : '–'),
     },
     { title: 'Containers', class: 'figure', sort: (host) => String(has(host)), cell: has },
     {

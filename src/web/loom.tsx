@@ -1,10 +1,10 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { ContainerView, HostView } from '../report/network.ts';
 import type { PageInput } from './app.tsx';
-import { bare, count, hostState, wayText } from './parts.tsx';
+import { bare, carrierText, count, hostState, wayFigures } from './parts.tsx';
 import { containerLink, hostLink } from './route.ts';
 import { stateWords } from './search.ts';
-import { dotPaths, type HostTile, isOpen, tilesOf } from './tiles.ts';
+import { dotPaths, type HostTile, isOpen, sizeOf, tilesOf } from './tiles.ts';
 
 /**
  * The map: each host hangs on the thread that joins them, by a way that is drawn as it is. In a large network hosts
@@ -14,26 +14,18 @@ export function Loom({ network, search }: PageInput) {
   const { self } = network.about;
   const [toggled, setToggled] = useState<ReadonlyMap<string, boolean>>(new Map());
   const tiles = useMemo(() => tilesOf(network, search), [network, search]);
+  const shown = search.all ? tiles : tiles.filter(({ meant }) => meant);
   const openAtFirst = isOpen(network, search, tiles);
-  const alone = tiles.length === 1;
   return (
     <section aria-labelledby="map">
       <h2 id="map">Map</h2>
-      <ol class={alone ? 'loom alone' : 'loom'}>
-        {tiles.map((tile) => {
+      {shown.length === 0 && <p class="quiet">No host is called so, or has what is.</p>}
+      <ol class={`loom ${sizeOf(shown.length)}`}>
+        {shown.map((tile) => {
           const { name } = tile.host;
           const open = toggled.get(name) ?? openAtFirst;
           const toggle = () => setToggled(new Map(toggled).set(name, !open));
-          return (
-            <Tile
-              key={name}
-              tile={tile}
-              isSelf={name === self}
-              dim={!search.all && !tile.meant}
-              open={open}
-              toggle={toggle}
-            />
-          );
+          return <Tile key={name} tile={tile} isSelf={name === self} open={open} toggle={toggle} />;
         })}
       </ol>
     </section>
@@ -43,20 +35,21 @@ export function Loom({ network, search }: PageInput) {
 interface TileInput {
   tile: HostTile;
   isSelf: boolean;
-  /** it is not what is searched for */
-  dim: boolean;
   open: boolean;
   toggle: () => void;
 }
 
-function Tile({ tile, isSelf, dim, open, toggle }: TileInput) {
+function Tile({ tile, isSelf, open, toggle }: TileInput) {
   const { host, containers, found } = tile;
   const state = hostState(host, isSelf);
   const id = `on-${host.name}`;
-  const classes = ['tile', state, open && found.length > 12 && 'wide', dim && 'dim'];
+  const classes = ['tile', state, open && found.length > 12 && 'wide'];
   return (
     <li class={classes.filter(Boolean).join(' ')}>
-      <p class="way">{wayOf(host, state)}</p>
+      <p class="way">
+        {wayOf(host, state)}
+        {host.path && <span>{carrierText(host.path)}</span>}
+      </p>
       <div class="box">
         <h3>
           <a href={hostLink(host.name)}>{host.nickname}</a>
@@ -80,7 +73,7 @@ function Tile({ tile, isSelf, dim, open, toggle }: TileInput) {
 function wayOf(host: HostView, state: ReturnType<typeof hostState>): string {
   if (state === 'self') return 'this host';
   if (state === 'gone') return 'its daemon is gone';
-  return host.path ? wayText(host.path) : 'not heard of yet';
+  return host.path ? wayFigures(host.path) : 'not heard of yet';
 }
 
 /** Containers by name, each a way to its page. */

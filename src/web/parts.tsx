@@ -45,14 +45,17 @@ export function Subject({ of, hosts }: { of: EventView; hosts: ReadonlyMap<strin
   return <a href={containerLink(of.subject)}>{of.name || of.subject.slice(0, 12)}</a>;
 }
 
-/** How a host is reached: `0.42 ms · MTU 1410 · WireGuard`. */
-export function wayText(path: PathView): string {
-  const carrier = path.carrier === 'vxlan' ? 'VXLAN' : 'WireGuard';
-  if (path.state === 'failed') return `no answer · ${carrier}`;
-  if (path.state === 'pending') return `not heard of yet · ${carrier}`;
+/** How the way to a host fares: `0.42 ms · MTU 1410`. */
+export function wayFigures(path: PathView): string {
+  if (path.state === 'failed') return 'no answer';
+  if (path.state === 'pending') return 'not heard of yet';
   const loss = path.loss ? `${Math.round(path.loss * 100)}% lost` : '';
   const mtu = path.mtu === undefined ? '' : `MTU ${path.mtu}`;
-  return [millisecondsOf(path), loss, mtu, carrier].filter(Boolean).join(' · ');
+  return [millisecondsOf(path), loss, mtu].filter(Boolean).join(' · ') || 'reached';
+}
+
+export function carrierText({ carrier }: PathView): string {
+  return carrier === 'vxlan' ? 'VXLAN, in clear' : 'WireGuard, encrypted';
 }
 
 export function millisecondsOf({ roundTripMs }: PathView): string {

@@ -15,10 +15,12 @@ export interface HostTile {
 
 /** Of more containers than this, hosts are drawn alone at first. */
 const fewContainers = 60;
+/** More hosts than this are a large network. */
+const manyHosts = 12;
 /** What of a host's containers is drawn as dots. */
 const mostDots = 240;
 /** Dots in a row, and px from one to the next. */
-const dots = { row: 24, pitch: 8 };
+const dots = { row: 20, pitch: 8 };
 
 export function tilesOf(network: Network, search: Search): HostTile[] {
   return network.hosts.map((host) => {
@@ -28,6 +30,12 @@ export function tilesOf(network: Network, search: Search): HostTile[] {
       search.all || isHost ? containers : containers.filter((each) => search.container(each, host));
     return { host, containers, found, meant: isHost || found.length > 0 };
   });
+}
+
+/** Many hosts are drawn small. */
+export function sizeOf(hosts: number): 'one' | 'few' | 'many' {
+  if (hosts === 1) return 'one';
+  return hosts > manyHosts ? 'many' : 'few';
 }
 
 /** Whether containers are named, or of what is searched for, where nobody has chosen. */

@@ -86,7 +86,7 @@ test('in a small network containers are named on the map; in a large one hosts a
   const { paths, height } = dotPaths(network.containers);
   assert.equal(paths.length, 1);
   assert.equal(paths[0]?.path.match(/M/g)?.length, 240);
-  assert.equal(height, 80);
+  assert.equal(height, 96);
 });
 
 test('an address leads where it was made for, and nowhere else', () => {
