@@ -116,6 +116,7 @@ export class Hosts {
         'the key of a host is not sealed with our password; it is not encrypted to',
       );
     }
-    this.#peers.set(name, { name, nickname, address, publicKey });
+    const id = now.probes ? now.id : undefined;
+    this.#peers.set(name, { name, nickname, address, publicKey, id });
   }
 }

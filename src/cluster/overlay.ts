@@ -5,7 +5,7 @@ import type { Logger } from '../lib/log.ts';
 import { Cidr } from '../model/address.ts';
 import { membersOf } from '../model/members.ts';
 import type { Underlay } from '../net/host.ts';
-import { Datapath, type Guard } from '../net/overlay/datapath.ts';
+import { Datapath, type DatapathOptions } from '../net/overlay/datapath.ts';
 import { EtcdStore } from '../store/etcd/etcd.ts';
 
 /** The VXLAN network identifier of weavets. */
@@ -14,9 +14,10 @@ const vni = 6784;
 /** The datapath between hosts, for a cluster or where Open vSwitch is asked for; undefined: the bridge alone does. */
 export function makeDatapath(
   config: LaunchConfig,
-  { underlay, mtu, guard, logger }: { underlay: Underlay; mtu: number; guard: Guard; logger: Logger },
+  deps: Pick<DatapathOptions, 'self' | 'mtu' | 'guard' | 'logger'> & { underlay: Underlay },
 ): Datapath | undefined {
   if (config.store === 'lmdb' && config.datapath === 'bridge') return undefined;
+  const { underlay, self, mtu, guard, logger } = deps;
   const { address } = underlay;
   if (address === undefined) {
     throw new WeaveError(
@@ -26,7 +27,7 @@ export function makeDatapath(
   }
   const trustedSubnets = config.trustedSubnets.map((subnet) => Cidr.parse(subnet));
   const encryption = config.password === null ? null : { underlayMtu: underlay.mtu, trustedSubnets };
-  return new Datapath({ kind: config.datapath, vni, address, mtu, encryption, guard, logger });
+  return new Datapath({ kind: config.datapath, self, vni, address, mtu, encryption, guard, logger });
 }
 
 /** The cluster's store; undefined on a host that is alone. @throws WeaveError TLS_CONFIG; STORE_UNAVAILABLE by its calls */

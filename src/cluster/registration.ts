@@ -209,9 +209,10 @@ export class Cluster {
     const opened = had?.key && seal ? openOrNull(seal, had.key, name) : null;
     const same =
       had?.id === id && had.nickname === nickname && had.address === address && had.version === version;
-    if (same && had.vni === datapath.vni && opened === (seal ? publicKey : null)) return;
+    if (same && had.probes && had.vni === datapath.vni && opened === (seal ? publicKey : null)) return;
     const key = seal && publicKey ? seal.seal(publicKey, name) : null;
-    const registration: Registration = { id, nickname, address, vni: datapath.vni, version, key };
+    const { vni } = datapath;
+    const registration: Registration = { id, nickname, address, vni, version, key, probes: true };
     void this.#write(hostRecord.keyOf(name), () => hostRecord.write(name, registration));
   }
 

@@ -76,6 +76,15 @@ export class ContainerProcess {
     }
   }
 
+  /** The IPv4 routes of its network namespace, as the kernel prints them; empty if it has ended. */
+  routeTable(): string {
+    try {
+      return readFileSync(this.#path('net/route'), 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;

@@ -3,6 +3,7 @@ import { messageOf } from '../lib/errors.ts';
 import { UndoStack } from '../lib/undo.ts';
 import { probePause, watchHost } from './host-watch.ts';
 import { maintain } from './maintenance.ts';
+import { PathWatch } from './path-watch.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
 import { joinCluster } from './stages/join-cluster.ts';
 import { prepareHost } from './stages/prepare-host.ts';
@@ -24,6 +25,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     const containers = await startContainers({ ...deps, host, joined, dns }, undo);
     const servers = await startServers({ ...deps, host, joined, dns, containers }, undo);
 
+    const pathWatch = new PathWatch(conditions);
     const members = () => joined.targets.list();
     const hostWatch = watchHost({ host, members, conditions, logger });
     await hostWatch.probe().catch((error: unknown) => {
@@ -38,6 +40,10 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
         'name server': async () => dns.server?.follow(),
         datapath: async () => {
           await joined.datapath?.repair();
+        },
+        paths: async () => {
+          pathWatch.look(containers.peerStates());
+          await containers.pathMtu?.apply();
         },
       },
       conditions,

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { version } from '../lib/version.ts';
 import type { Connection, Report } from '../report/report.ts';
+import { followPaths } from './path-metrics.ts';
 
 /** The sources of the figures, read on demand. */
 export interface MetricsDeps {
@@ -58,6 +59,7 @@ export class Metrics {
         }
       },
     });
+    followPaths(this.#registry, () => report().Paths);
     new Gauge({
       name: 'weavets_build_info',
       help: 'Always 1; the label tells the version',

@@ -4,6 +4,7 @@ import type { Allocator } from '../ipam/allocator.ts';
 import type { Part } from '../ipam/grid.ts';
 import { formatIp } from '../model/address.ts';
 import type { Condition } from '../model/conditions.ts';
+import type { PathHealth } from '../model/path-health.ts';
 import { vxlanPort } from '../model/ports.ts';
 import type { PeerEndpoint, PeerState } from '../net/overlay/datapath.ts';
 import type { Connection, Report } from '../report/report.ts';
@@ -97,13 +98,28 @@ export function makeReport(sources: ReportDeps): Report {
             },
           },
     Proxy: config.proxy ? { Addresses: [...sources.proxyAddresses] } : null,
+    Paths: sources.states.flatMap(({ health }) => health ?? []),
     Conditions: sources.conditions.map(({ code, about, text, since }) => {
       return { Code: code, About: about, Text: text, Since: since.toISOString() };
     }),
   };
 }
 
-function toConnection({ peer, state, carrier, text }: PeerState): Connection {
-  const info = `${carrier} ${peer.name}(${peer.nickname})${text === '' ? '' : ` ${text}`}`;
-  return { Address: `${peer.address}:${vxlanPort}`, Outbound: true, State: state, Info: info };
+function toConnection({ peer, state, carrier, text, health, mtu }: PeerState): Connection {
+  const words = [
+    `${carrier} ${peer.name}(${peer.nickname})`,
+    ...(mtu === undefined ? [] : [`mtu=${mtu}`]),
+    ...(health ? figures(health) : []),
+    ...(text === '' ? [] : [text]),
+  ];
+  return { Address: `${peer.address}:${vxlanPort}`, Outbound: true, State: state, Info: words.join(' ') };
+}
+
+/** `rtt=0.3ms loss=0%`; of small and of full packets where they differ: `loss=0%/100%` */
+function figures({ small, full }: PathHealth): string[] {
+  const [loss, lossOfFull] = [small, full].map((beat) => `${Math.round(beat.loss * 100)}%`);
+  return [
+    ...(small.roundTripMs === undefined ? [] : [`rtt=${small.roundTripMs.toFixed(1)}ms`]),
+    ...(small.state === 'unknown' ? [] : [`loss=${loss}${lossOfFull === loss ? '' : `/${lossOfFull}`}`]),
+  ];
 }

@@ -107,8 +107,8 @@ export class Veths {
 
   /** Removes addresses from a container's ethwe; the link stays. */
   async removeAddresses(container: NetnsProcess, cidrs: readonly Cidr[]): Promise<void> {
-    const input = batchText(cidrs.map((cidr) => `addr del ${cidr} dev ${containerLink}`));
-    await inNetns(container, ['ip', '-force', '-batch', '-'], input);
+    const lines = cidrs.map((cidr) => `addr del ${cidr} dev ${containerLink}`);
+    await inNetns(container, ['ip', '-force', '-batch', '-'], lines);
   }
 
   /** Removes a container's ethwe, if it exists. */
@@ -119,7 +119,7 @@ export class Veths {
   /** Removes a container's multicast rules, which would outlive its link. */
   async removeRules(container: NetnsProcess): Promise<void> {
     const lines = ['*filter', `-D INPUT ${jump}`, `-F ${chain}`, `-X ${chain}`, 'COMMIT'];
-    await inNetns(container, ['iptables-restore', '--noflush', '--wait'], batchText(lines));
+    await inNetns(container, ['iptables-restore', '--noflush', '--wait'], lines);
   }
 
   /**
@@ -187,7 +187,7 @@ function linkFile(name: string, file: string): string {
  * Bridge ports have no IPv6: each new one would send some ten multicast frames to all others,
  * and the host would take router advertisements from containers.
  */
-function quietHostEnd(host: string): void {
+export function quietHostEnd(host: string): void {
   for (const [setting, value] of [
     ['accept_ra', '0'],
     ['disable_ipv6', '1'],
@@ -239,10 +239,16 @@ function lastLines({ mac, multicast, dnsRoute }: VethSpec, isNew: boolean): stri
   ];
 }
 
-async function inNetns(container: NetnsProcess, argv: readonly string[], input: string): Promise<void> {
-  const netns = container.openNetns();
+/** Runs a tool in a network namespace, with lines for its standard input. @throws WeaveError TOOL_FAILED */
+export async function inNetns(
+  holder: Pick<NetnsProcess, 'openNetns'>,
+  argv: readonly string[],
+  lines: readonly string[],
+): Promise<void> {
+  const netns = holder.openNetns();
   try {
-    await runOk(['nsenter', `--net=/proc/${process.pid}/fd/${netns}`, '--', ...argv], { input });
+    const enter = ['nsenter', `--net=/proc/${process.pid}/fd/${netns}`, '--'] as const;
+    await runOk([...enter, ...argv], { input: batchText(lines) });
   } finally {
     closeSync(netns);
   }

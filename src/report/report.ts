@@ -1,3 +1,5 @@
+import type { PathHealth } from '../model/path-health.ts';
+
 /** All the daemon knows, in the shape that `report` prints. */
 export interface Report {
   Ready: boolean;
@@ -37,6 +39,8 @@ export interface Report {
     Entries: { Hostname: string; Origin: string; ContainerID: string; Address: string }[];
   } | null;
   Proxy: { Addresses: string[] } | null;
+  /** how the ways to the other hosts are, inside the network */
+  Paths: PathHealth[];
   /** what is wrong now, the oldest first */
   Conditions: { Code: string; About: string; Text: string; Since: string }[];
 }
@@ -47,6 +51,9 @@ export interface Connection {
   Address: string;
   Outbound: boolean;
   State: 'established' | 'pending' | 'retrying' | 'failed';
-  /** what carries it, and the peer: `vxlan 0e:1d:12:1a:1a:88(host1)` */
+  /**
+   * what carries it, the peer, the MTU of the way there, and how it fares:
+   * `vxlan 0e:1d:12:1a:1a:88(host1) mtu=1450 rtt=0.3ms loss=0%`, with loss of small/full packets where they differ
+   */
   Info: string;
 }

@@ -1,6 +1,7 @@
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 /** Runs inside a laboratory host: a bridge, a datapath, and veths, by one JSON command a line. */
 import { createInterface } from 'node:readline';
+import { type AttachedContainer, PathMtu } from '../../src/containers/path-mtu.ts';
 import { messageOf, WeaveError } from '../../src/lib/errors.ts';
 import { createLogger } from '../../src/lib/log.ts';
 import { Cidr, type Ip } from '../../src/model/address.ts';
@@ -16,7 +17,7 @@ import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
 import { Veths } from '../../src/net/veth.ts';
 import type { DriverOptions } from './datapath-lab.ts';
 
-const { name, trustedSubnets, ...options } = JSON.parse(process.argv[2] ?? '') as DriverOptions;
+const { name, trustedSubnets, probes: _, ...options } = JSON.parse(process.argv[2] ?? '') as DriverOptions;
 const ip = new IpBatch();
 const network = await readNetwork();
 const firewall = new Firewall({
@@ -33,11 +34,16 @@ const firewall = new Firewall({
 });
 const datapath = new Datapath({
   ...options,
+  self: { name, id: `id of ${name}` },
   encryption:
     trustedSubnets === null ? null : { trustedSubnets: trustedSubnets.map(Cidr.parse), underlayMtu: 1500 },
   guard: firewall,
   logger: createLogger(),
 });
+
+const attachments: AttachedContainer[] = [];
+const pathMtu = new PathMtu({ attachments: { list: () => attachments }, exposed: () => [], paths: datapath });
+datapath.onPathsChanged = () => void pathMtu.apply();
 
 const operations = {
   start: async () => {
@@ -46,11 +52,19 @@ const operations = {
     return datapath.publicKey;
   },
   attach: async ({ pid, mac, cidr }: { pid: number; mac: string; cidr: string }) => {
-    const holder = { pid, alive: true, openNetns: () => openSync(`/proc/${pid}/ns/net`, 'r') };
+    const holder = {
+      pid,
+      alive: true,
+      openNetns: () => openSync(`/proc/${pid}/ns/net`, 'r'),
+      routeTable: () => readFileSync(`/proc/${pid}/net/route`, 'utf8'),
+    };
     const cidrs = [Cidr.parse(cidr)];
     const veths = new Veths({ ip, mtu: datapath.mtu });
     const veth = await veths.prepare({ process: holder, containerId: 'c', mac, cidrs, multicast: true });
     await veth.up();
+    const choice = { multicastRoute: true };
+    attachments.push({ info: { id: String(pid), pid }, process: holder, cidrs, choice });
+    await pathMtu.apply();
   },
   setPeers: (peers: PeerEndpoint[]) => datapath.setPeers(peers),
   resetRemote: (entries: RemoteEntry[]) => datapath.resetRemote(entries),
@@ -69,6 +83,7 @@ const operations = {
     return { seconds: (performance.now() - start) / 1000, before, after: process.memoryUsage().rss };
   },
   repair: () => datapath.repair(),
+  applyMtu: () => pathMtu.apply(),
   rules: (changes: Partial<FirewallState>) => firewall.set(changes),
   keepRules: () => firewall.keep(),
   removeRules: () => removeRules(),

@@ -24,10 +24,12 @@ export interface DriverOptions {
   address: string;
   mtu: number;
   trustedSubnets: string[] | null;
+  /** true: the others are told of its probe */
+  probes: boolean;
 }
 
 /** What {@link Node.create} may be told. */
-export type NodeOptions = Partial<Pick<DriverOptions, 'kind' | 'vni' | 'mtu' | 'trustedSubnets'>>;
+export type NodeOptions = Partial<Pick<DriverOptions, 'kind' | 'vni' | 'mtu' | 'trustedSubnets' | 'probes'>>;
 
 /** A network namespace on a node, 10.32.N.K/12. */
 export interface Container {
@@ -54,7 +56,7 @@ export class Node implements AsyncDisposable {
     this.#number = number;
     this.name = `0e:00:00:00:00:${hex(number)}`;
     this.nickname = `host${number}`;
-    const defaults = { kind: 'bridge', vni: 6784, mtu: 1450, trustedSubnets: null } as const;
+    const defaults = { kind: 'bridge', vni: 6784, mtu: 1450, trustedSubnets: null, probes: false } as const;
     this.#options = { ...defaults, ...options, name: this.name, address: host.address };
   }
 
@@ -103,6 +105,11 @@ export class Node implements AsyncDisposable {
     const ended = once(this.#driver as ChildProcess, 'exit');
     await this.host.run(['kill', '-9', this.#driverPid]);
     await ended;
+  }
+
+  /** By which the others know that its probe answers. */
+  get id(): string | undefined {
+    return this.#options.probes ? `id of ${this.name}` : undefined;
   }
 
   state(): Promise<PeerState[]> {
@@ -213,11 +220,12 @@ export async function introduce(nodes: readonly Node[]): Promise<void> {
     const others = nodes.filter((other) => other !== node);
     await node.call(
       'setPeers',
-      others.map(({ name, nickname, host: { address }, publicKey }) => ({
+      others.map(({ name, nickname, host: { address }, publicKey, id }) => ({
         name,
         nickname,
         address,
         publicKey,
+        id,
       })),
     );
     await node.call(

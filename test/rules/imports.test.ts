@@ -120,6 +120,7 @@ test('only the spawner starts processes, never through a shell', () => {
     'cli/process/spawn-daemon.ts',
     'net/overlay/wireguard-go.ts',
     'etcd/member-process.ts',
+    'net/overlay/probe-link.ts',
   ]);
   const others = files.filter(
     (name) => readFileSync(join(source, name), 'utf8').includes('node:child_process') && !spawners.has(name),

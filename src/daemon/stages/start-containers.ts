@@ -11,9 +11,11 @@ import { Naming } from '../../containers/naming.ts';
 import { Overrides } from '../../containers/overrides.ts';
 import { OwnLinks } from '../../containers/own-links.ts';
 import { OwnNames } from '../../containers/own-names.ts';
+import { PathMtu } from '../../containers/path-mtu.ts';
 import { Reconciler } from '../../containers/reconciler.ts';
 import { ShimOutcomes } from '../../containers/shim-outcome.ts';
 import { StartWatch } from '../../containers/start-watch.ts';
+import { messageOf } from '../../lib/errors.ts';
 import { KeyedLock } from '../../lib/lock.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { version } from '../../lib/version.ts';
@@ -65,7 +67,19 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
 
   const metrics = new Metrics();
   const history = new History();
-  const onAttached = (seconds: number) => metrics.attached(seconds);
+  let pathMtu: PathMtu | undefined;
+  const followPaths = () => {
+    pathMtu?.apply().catch((error: unknown) => {
+      logger.warn(
+        { reason: messageOf(error) },
+        'cannot set the MTU of a path in a container; it is tried again',
+      );
+    });
+  };
+  const onAttached = (seconds: number) => {
+    metrics.attached(seconds);
+    followPaths();
+  };
   const attachments = new Attachments({
     veths: new Veths({ ip, mtu }),
     naming,
@@ -79,6 +93,10 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     onAttached,
     logger,
   });
+  if (joined.datapath) {
+    pathMtu = new PathMtu({ attachments, exposed: () => exposer.list(), paths: joined.datapath });
+    joined.datapath.onPathsChanged = followPaths;
+  }
   dns.askers.follow({ attachments, isOurs: (address) => dns.server?.isOurs(address) ?? false });
   const created = new CreatedStore(store, logger);
   const lock = new KeyedLock();
@@ -105,8 +123,10 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   cluster = announce(deps, { attachments, exposer });
   if (exposer.list().length > 0) changed(exposeOwner);
   for (const { containerId } of names.list({ origin: peer })) changed(containerId);
+  /** Of the other hosts whose daemons run. */
+  const peerStates = () => joined.datapath?.state().filter(({ peer }) => cluster?.isAlive(peer.name)) ?? [];
   const parts = { naming, made, created, outcomes, exposer, metrics, attachments, reconciler, byHand };
-  return { ...parts, cluster, history };
+  return { ...parts, cluster, history, pathMtu, peerStates };
 }
 
 /** Registers this host with the others, and follows them; undefined: it is alone. */

@@ -88,7 +88,7 @@ function reportSources(
   { host, joined, dns, containers, conditions }: Deps,
   { ready, proxyAddresses }: { ready: boolean; proxyAddresses: readonly string[] },
 ) {
-  const { allocator, blocks, targets, datapath } = joined;
+  const { allocator, blocks, targets } = joined;
   const { cluster } = containers;
   return {
     version,
@@ -101,7 +101,7 @@ function reportSources(
     targets: targets.list(),
     peers: cluster?.peers() ?? [],
     nicknames: cluster?.nicknames ?? new Map<string, string>(),
-    states: datapath?.state().filter(({ peer }) => cluster?.isAlive(peer.name)) ?? [],
+    states: containers.peerStates(),
     upstream: dns.server?.upstream.servers ?? [],
     dnsAddress: dns.server?.address ?? null,
     proxyAddresses,

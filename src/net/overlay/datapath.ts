@@ -1,6 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises';
 import type { Logger } from '../../lib/log.ts';
-import { type Cidr, parseIp } from '../../model/address.ts';
+import { type Cidr, type Ip, parseIp } from '../../model/address.ts';
+import type { PathHealth } from '../../model/path-health.ts';
 import { heartbeatPort, vxlanPort, wireguardPort } from '../../model/ports.ts';
 import { bridgeName } from '../bridge.ts';
 import { IpBatch } from '../ip.ts';
@@ -9,6 +10,9 @@ import { Announcer } from './announce.ts';
 import { Forwarding, type RemoteEntry } from './forwarding.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { ensureOvs, ovsPort, removeOvs } from './ovs.ts';
+import { type PathState, pathState } from './path-state.ts';
+import { Probe } from './probe.ts';
+import { removeProbeLink } from './probe-link.ts';
 import { ensureOverlayPort, ensureVxlan, vxlanLink, wireguardOverhead } from './vxlan.ts';
 import { removeWireguard, Wireguard } from './wireguard.ts';
 
@@ -21,15 +25,18 @@ export interface PeerEndpoint {
   address: string;
   /** WireGuard's, base64, unsealed; absent: it does not encrypt */
   publicKey?: string;
+  /** known to the store's readers alone; absent: its probe does not answer */
+  id?: string;
 }
 
 /** The state of the link between this host and another. */
-export interface PeerState {
+export interface PeerState extends PathState {
   peer: PeerEndpoint;
-  state: 'established' | 'pending' | 'failed';
   carrier: 'vxlan' | 'encrypted wireguard';
-  /** what is wrong, in words; empty if nothing is */
-  text: string;
+  /** inside the network; undefined: it is not asked there */
+  health: PathHealth | undefined;
+  /** bytes that a packet of a container may have; undefined: it is not known, or none pass */
+  mtu: number | undefined;
 }
 
 /** Accepts other hosts' frames. */
@@ -41,6 +48,8 @@ export interface Guard {
 /** How to make a {@link Datapath}. */
 export interface DatapathOptions {
   kind: 'bridge' | 'ovs';
+  /** this host, as it is registered */
+  self: { name: string; id: string };
   /** VXLAN network identifier of the cluster */
   vni: number;
   /** this host's underlay IPv4 */
@@ -63,12 +72,16 @@ export interface DatapathOptions {
  */
 export class Datapath {
   readonly mtu: number;
+  /** Called when the MTU of a path is another. */
+  onPathsChanged: () => void = () => {};
   readonly #options: DatapathOptions;
   readonly #announcer: Announcer;
   readonly #forwarding: Forwarding;
+  readonly #probe: Probe;
   #heartbeat: Heartbeat | undefined;
   #wireguard: Wireguard | undefined;
   #peers: readonly PeerEndpoint[] = [];
+  #probes: ReadonlyMap<string, RemoteEntry> = new Map();
   /** false: the last {@link setPeers} did not fully take effect */
   #peersSet = true;
   /** the links as of the last repair */
@@ -79,6 +92,13 @@ export class Datapath {
     this.#options = options;
     this.#announcer = new Announcer({ local: options.address, vni: options.vni });
     this.#forwarding = new Forwarding({ port: this.#port, announcer: this.#announcer });
+    this.#probe = new Probe({
+      self: options.self,
+      mtu: options.mtu,
+      underlay: (address) => this.#underlay(address),
+      changed: () => this.onPathsChanged(),
+      logger: options.logger,
+    });
   }
 
   /** VXLAN network identifier. */
@@ -119,6 +139,7 @@ export class Datapath {
       await this.#forwarding.reload();
     } else await this.#forwarding.repair();
     if (!this.#peersSet) await this.setPeers(this.#peers);
+    await this.#probe.repair();
     return links;
   }
 
@@ -134,13 +155,14 @@ export class Datapath {
       ),
     );
     this.#heartbeat?.setPeers(carried.map(({ address }) => address));
+    await this.#setProbes(this.#probe.setPeers(carried));
     await this.#forwarding.setPeers(new Map(carried.map(({ name, address }) => [name, address])));
     if (this.#peers === peers) this.#peersSet = true;
   }
 
   /** Sets everything that is on other hosts. */
   resetRemote(entries: Iterable<RemoteEntry>): Promise<void> {
-    return this.#forwarding.reset(entries);
+    return this.#forwarding.reset([...entries, ...this.#probes.values()]);
   }
 
   /** Adds, or changes, what is on another host. */
@@ -155,28 +177,63 @@ export class Datapath {
 
   /** The state of each peer, in order. */
   state(): PeerState[] {
+    const healths = this.#probe.health();
     return this.#peers.map((peer) => {
       const carrier = this.#isEncrypted(peer.address) ? 'encrypted wireguard' : 'vxlan';
       if (!this.#isCarried(peer)) {
         const text = 'it has no encryption key; was it launched without --password?';
-        return { peer, state: 'failed', carrier, text };
+        return { peer, carrier, state: 'failed', text, health: undefined, mtu: undefined };
       }
-      const state = this.#heartbeat?.reach(peer.address) ?? 'pending';
+      const { name, address } = peer;
       const ports = carrier === 'vxlan' ? `${heartbeatPort} and ${vxlanPort}` : `${wireguardPort}`;
-      const text =
-        state === 'failed'
-          ? `no answer from ${peer.address}; is UDP ${ports} let through on both hosts?`
-          : '';
-      return { peer, state, carrier, text };
+      const underlay = this.#underlay(address);
+      const health = healths.get(name);
+      const { state, text } = pathState({ address, underlay, ports, health, mtu: this.mtu });
+      const mtu = state === 'established' ? (this.#probe.paths.mtuOf(name) ?? this.mtu) : undefined;
+      return { peer, carrier, state, text, health, mtu };
     });
+  }
+
+  /** Addresses on other hosts to which packets of full size do not pass, and the size that does. */
+  narrow(): Map<Ip, number> {
+    const { paths } = this.#probe;
+    const found = paths.narrow().flatMap((peer) => {
+      const mtu = paths.mtuOf(peer) ?? this.mtu;
+      return this.#forwarding.ipsOf(peer).map((ip): [Ip, number] => [ip, mtu]);
+    });
+    return new Map(found);
+  }
+
+  /** True for an address of a host of which it is not known yet what passes. */
+  isUndecided(ip: string): boolean {
+    const peer = this.#forwarding.peerOf(ip);
+    return peer !== undefined && this.#probe.paths.mtuOf(peer) === undefined;
   }
 
   /** Ends everything that runs in or for this process; the kernel keeps forwarding. */
   async stop(): Promise<void> {
     this.#heartbeat?.close();
+    await this.#probe.close();
     this.#announcer.close();
     this.#forwarding.close();
     await this.#wireguard?.stop();
+  }
+
+  /** The probes are among what other hosts have. */
+  async #setProbes(entries: readonly RemoteEntry[]): Promise<void> {
+    const before = this.#probes;
+    this.#probes = new Map(entries.map((entry) => [entry.mac, entry]));
+    const gone = [...before.values()].filter(({ mac }) => !this.#probes.has(mac));
+    const fresh = entries.filter(({ mac }) => !before.has(mac));
+    await Promise.all([
+      ...gone.map(({ mac, peer }) => this.#forwarding.delete(mac, peer)),
+      ...fresh.map((entry) => this.#forwarding.put(entry)),
+    ]);
+  }
+
+  #underlay(address: string): PathHealth['underlay'] {
+    const reach = this.#heartbeat?.reach(address);
+    return reach === 'established' ? 'up' : reach === 'failed' ? 'down' : 'unknown';
   }
 
   /** The bridge's port towards the other hosts. */
@@ -232,5 +289,6 @@ export async function removeDatapath(): Promise<void> {
   } finally {
     ip.close();
   }
+  await removeProbeLink();
   await removeWireguard();
 }

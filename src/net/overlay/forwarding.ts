@@ -128,6 +128,16 @@ export class Forwarding {
     return this.#flush();
   }
 
+  /** IPv4 addresses of the containers' network that are on a host. */
+  ipsOf(peer: string): Ip[] {
+    return [...(this.#macsOf.get(peer) ?? [])].flatMap((mac) => this.#entries.get(mac)?.ips ?? []);
+  }
+
+  /** The host that has an address; undefined: it is not known. */
+  peerOf(ip: string): string | undefined {
+    return this.#entries.get(this.#macs.get(ip) ?? '')?.peer;
+  }
+
   close(): void {
     this.#ip.close();
     this.#bridge.close();

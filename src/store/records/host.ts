@@ -13,6 +13,8 @@ const host = v.object({
   version: word,
   /** WireGuard's public key, sealed with the password */
   key: v.nullable(v.pipe(v.string(), v.base64())),
+  /** whether its probe answers inside the network; those of 0.1.0 have none */
+  probes: v.optional(v.boolean(), false),
 });
 
 /** A host as it registers itself. */

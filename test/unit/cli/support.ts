@@ -101,5 +101,6 @@ export const report: Report = {
     ],
   },
   Proxy: { Addresses: ['unix:///var/run/weave/weave.sock'] },
+  Paths: [],
   Conditions: [],
 };

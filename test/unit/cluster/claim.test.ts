@@ -46,7 +46,9 @@ async function take(t: TestContext, shared: LmdbStore, host: { id: string; addre
 }
 
 const register = (shared: LmdbStore, id: string, address: Ip) =>
-  shared.commit([hostRecord.write(name, { id, nickname: id, address, vni: 6784, version: '1', key: null })]);
+  shared.commit([
+    hostRecord.write(name, { id, nickname: id, address, vni: 6784, version: '1', key: null, probes: true }),
+  ]);
 const expire = (shared: LmdbStore) => shared.commit([aliveRecord.write(name, null)]);
 const mismatch = (text: RegExp) => (error: unknown) =>
   hasCode(error, 'CLUSTER_MISMATCH') && text.test(error.message);

@@ -111,6 +111,7 @@ function makeCluster(t: TestContext, { grace = 60_000 } = {}) {
       vni: 6784,
       version: '1',
       key: null,
+      probes: true,
     });
   const alive = (name: string) => aliveRecord.write(name, { id: name, run: 'r', address: address(name) });
   return { cluster, shared, kernel, names, own, put, host, alive };
