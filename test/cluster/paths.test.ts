@@ -16,7 +16,11 @@ before(async () => {
   for (const number of [1, 2]) hosts.push(await Host.create({ underlay, number, name: `host${number}` }));
   etcd = await etcdOn(underlay);
   store = storeOf(etcd);
-  for (const on of hosts) await launch(on, '--store', store);
+  for (const on of hosts) {
+    // As on a wire: else the rules below would see several segments as one large packet.
+    await on.runOk(['ethtool', '-K', 'eth0', 'gso', 'off', 'tso', 'off']);
+    await launch(on, '--store', store);
+  }
 });
 after(async () => {
   await etcd?.[Symbol.asyncDispose]();
