@@ -181,13 +181,7 @@ function nameOf({ hostname, address }: { hostname: string; address: string }): N
   return { name: hostname.replace(/\.$/, ''), address };
 }
 
-/** What probes inside the network tell, where there are any. */
-interface Probed {
-  mtu?: number;
-  health?: { small: { roundTripMs?: number; loss: number }; full: { loss: number } };
-}
-
-function pathOf({ state, carrier, text, mtu, health }: PeerState & Probed): PathView {
+function pathOf({ state, carrier, text, mtu, health }: PeerState): PathView {
   return {
     state,
     carrier,

@@ -5,6 +5,7 @@ import { NameTable } from '../../../src/dns/names.ts';
 import type { ContainerInfo } from '../../../src/docker/types.ts';
 import { WeaveError } from '../../../src/lib/errors.ts';
 import { Cidr } from '../../../src/model/address.ts';
+import type { PathHealth } from '../../../src/model/path-health.ts';
 import type { EventView } from '../../../src/report/network.ts';
 import { type Link, LinkKey } from '../../../src/store/records/link.ts';
 
@@ -19,7 +20,16 @@ const ids = {
 };
 const info = (id: string, name: string, running = true) => ({ id, name, running }) as ContainerInfo;
 
-const health = { small: { roundTripMs: 0.4, loss: 0.05 }, full: { loss: 0.5 } };
+const health: PathHealth = {
+  peer: peer.name,
+  nickname: peer.nickname,
+  address: peer.address,
+  small: { state: 'ok', since: 0, roundTripMs: 0.4, loss: 0.05 },
+  full: { state: 'failing', since: 0, loss: 0.5 },
+  mtu: 1450,
+  underlay: 'up',
+  sampled: false,
+};
 
 /** A host with a container of each kind, and another host. */
 function make(change: Partial<NetworkViewerDeps> = {}): NetworkViewer {
