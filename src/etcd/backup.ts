@@ -4,7 +4,7 @@ import { rename, rm } from 'node:fs/promises';
 import { hasCode, WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
 import { memberClientPort } from '../model/ports.ts';
-import { clusterIdOf } from './authority.ts';
+import { type CertificateAndKey, clusterIdOf } from './authority.ts';
 import { type ClusterFile, readClusterFile, writeClusterFile } from './cluster-file.ts';
 import { begun, type CreateOptions } from './create.ts';
 import { ensureCertificates, etcdFiles, readAuthority } from './files.ts';
@@ -29,6 +29,7 @@ export async function restore(file: string, options: CreateOptions): Promise<Clu
   const ca = await readAuthority(folder);
   if (ca === undefined) throw notManaged();
   if (!existsSync(file)) throw new WeaveError('USAGE', `there is no file ${file}`);
+  await refuseWhileServed(folder, address, ca);
   const { data } = etcdFiles(folder);
   const id = clusterIdOf(ca.cert);
   // etcd makes its numbers from it: a member of before must not be taken for one of now.
@@ -53,6 +54,19 @@ export async function restore(file: string, options: CreateOptions): Promise<Clu
   const cluster = { id, endpoints };
   await writeClusterFile(folder, cluster);
   return cluster;
+}
+
+/** Two clusters under one name would give the same addresses to different containers. @throws WeaveError USAGE */
+async function refuseWhileServed(folder: string, address: string, ca: CertificateAndKey): Promise<void> {
+  const cluster = await readClusterFile(folder);
+  const members = cluster && new Members({ endpoints: cluster.endpoints, ca });
+  const { members: list } = (await members?.list().catch(() => undefined)) ?? { members: [] };
+  const others = list.filter((member) => member.address !== address).map((member) => member.address);
+  if (others.length === 0) return;
+  throw new WeaveError(
+    'USAGE',
+    `the cluster's etcd serves, with ${others.join(', ')}; a restore would make a second one: 'weavets cluster leave' there first, and let them join again after it`,
+  );
 }
 
 /** By etcdutl, where there is one: newer etcdctl can't do it any more. */

@@ -25,6 +25,8 @@ export interface CoordinatorDeps {
 
 /** ms of silence, at most, after which a learner is given up that others wait for */
 const learnerPatience = 60_000;
+/** ms of silence after which people are told: longer than a restart takes */
+const tellAfter = 15_000;
 /** ms for which a member's host may be missing from the store: it may just be putting itself back */
 const grace = 30_000;
 
@@ -101,11 +103,21 @@ export class Coordinator {
       this.#silent,
       list.map(({ id }) => id),
     );
-    return list.map(({ id, address, learner }, i) => {
+    const seen = list.map(({ id, address, learner }, i) => {
       const status = statuses[i];
       const silent = elapsed(this.#silent, id, { now, is: status === undefined });
       return { id, address, learner, leader: status?.leader ?? false, silent };
     });
+    const silent = seen.filter((member) => member.silent > tellAfter).map(({ address }) => address);
+    conditions.update('ETCD_SILENT', silent.length > 0 ? silentText(silent) : undefined);
+    return seen;
+  }
+
+  /** Another daemon tells of the members now. */
+  rest(): void {
+    const { conditions } = this.#deps;
+    conditions.update('ETCD_SILENT', undefined);
+    conditions.update('ETCD_FULL', undefined);
   }
 
   async #situation(members: SeenMember[]) {
@@ -149,6 +161,9 @@ export class Coordinator {
 
 const fullText =
   'etcd has no room left, and takes no more changes until it has; delete what is in it beside /weavets/';
+
+const silentText = (addresses: readonly string[]) =>
+  `the etcd of ${addresses.join(', ')} does not answer; one that is silent for ten minutes is replaced by another host's`;
 
 const texts = {
   add: 'a host becomes a member of etcd',

@@ -132,7 +132,9 @@ export class Steward {
       await own.tend(members);
       this.#tended = Date.now();
     }
-    return (await this.#takeLead()) && (await this.#coordinator.run(members));
+    if (await this.#takeLead()) return this.#coordinator.run(members);
+    this.#coordinator.rest();
+    return false;
   }
 
   /** Says that this host can be a member. */
@@ -182,9 +184,11 @@ export class Steward {
 
   /** None of the voters that were known answers: this host's own member may have become one meanwhile. */
   async #askOwn(): Promise<void> {
-    const { folder, self, ca } = this.#deps;
+    const { folder, self, ca, own } = this.#deps;
     if ((await EtcdMember.find(folder)) === undefined) return;
     const members = new Members({ endpoints: [`${self.address}:${memberClientPort}`], ca });
+    // Or this host has another address, which the others can't know.
+    await own.follow((await members.list()).members, members);
     await this.#adopt((await members.list()).members);
   }
 

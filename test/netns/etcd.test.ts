@@ -38,9 +38,9 @@ class Daemon {
   shared!: EtcdStore;
   steward!: Steward;
 
-  constructor(number: number) {
+  constructor(number: number, at: number) {
     this.name = `02:00:00:00:00:0${number}`;
-    this.address = `${net}.${number}`;
+    this.address = `${net}.${at}`;
     this.folder = join(root, `host${number}`);
   }
 
@@ -81,14 +81,6 @@ class Daemon {
       leaseSeconds: 5,
       logger: silent,
     });
-    // What the rest of a daemon registers.
-    await until(`${this.name} is registered`, async () => {
-      const writes = [
-        { key: `host/${this.name}`, value: '{}' },
-        { key: `alive/${this.name}`, value: '{}', leased: true },
-      ];
-      return this.shared.commit(writes).catch(() => false);
-    });
     this.steward = Steward.start({
       ...deps,
       own,
@@ -96,6 +88,14 @@ class Daemon {
       patience: 4_000,
       changed: (list) => this.shared.setEndpoints(endpointsOf(list).map((endpoint) => `https://${endpoint}`)),
       renewed: () => {},
+    });
+    // What the rest of a daemon registers.
+    await until(`${this.name} is registered`, async () => {
+      const writes = [
+        { key: `host/${this.name}`, value: '{}' },
+        { key: `alive/${this.name}`, value: '{}', leased: true },
+      ];
+      return this.shared.commit(writes).catch(() => false);
     });
   }
 
@@ -123,8 +123,8 @@ class Daemon {
 }
 
 const daemons: Daemon[] = [];
-function daemon(number: number): Daemon {
-  const made = new Daemon(number);
+function daemon(number: number, at = number): Daemon {
+  const made = new Daemon(number, at);
   daemons.push(made);
   return made;
 }
@@ -323,6 +323,7 @@ test('a backup can be restored where the cluster is lost, and it grows again', a
   const six = daemon(6);
   await six.join(again);
   await settled(again, 'l6 v5');
+  await assert.rejects(restore(file, again.options), /serves, with 127\..*\.6;/);
 
   // The only voter leaves its place to the learner.
   await again.stop();
@@ -330,4 +331,16 @@ test('a backup can be restored where the cluster is lost, and it grows again', a
   assert.equal(await EtcdMember.find(again.folder), undefined);
   await settled(six, 'v6');
   assert.equal((await six.shared.get('kept'))?.value, 'yes');
+});
+
+test('a host that has another address takes its member along', async () => {
+  const six = daemons.at(-1) as Daemon;
+  await six.stop();
+  const moved = daemon(6, 7);
+  await moved.start();
+  await until(
+    'it serves at the new address',
+    async () => (await moved.shared.get('kept').catch(() => undefined))?.value === 'yes',
+  );
+  await settled(moved, 'v7');
 });
