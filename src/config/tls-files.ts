@@ -47,7 +47,7 @@ export function engineTls(engine: string, env: NodeJS.ProcessEnv): TlsFiles | nu
   if (env.DOCKER_TLS_VERIFY) {
     return checked({ verify: true, ca: file('ca.pem'), cert: file('cert.pem'), key: file('key.pem') });
   }
-  // Without verification the engine may be anyone, so it gets no certificate unless we have one.
+  // Without verification the engine may not ask for a client certificate, so ours is optional.
   const present = (name: string) => (existsSync(join(folder, name)) ? file(name) : undefined);
   return checked({ verify: false, cert: present('cert.pem'), key: present('key.pem') });
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
 import type { Cidr } from '../model/address.ts';
@@ -97,9 +98,12 @@ export class Veths {
     inside.begin();
     inside.write(spec.cidrs.map((cidr) => `addr replace ${cidr} broadcast + dev ${containerLink}`));
     return {
-      up: () => {
-        inside.write(lastLines(spec, isNew));
-        return inside.end();
+      up: async () => {
+        inside.write(lastLines(spec));
+        await portOpens(host);
+        // What ethwe announced when it came up did not pass the port. Setting its address announces it again.
+        inside.write([`link set ${containerLink} address ${spec.mac}`]);
+        await inside.end();
       },
       abandon: () => inside.kill(),
     };
@@ -223,12 +227,10 @@ function multicastRules({ cidrs }: VethSpec, isNew: boolean): string {
   ].join('\n');
 }
 
-/** What the shim waits for: up, and the route. With arp_notify on, `up` announces every IP by a gratuitous ARP. */
-function lastLines({ mac, multicast, dnsRoute }: VethSpec, isNew: boolean): string[] {
+/** What the shim waits for: up, and the route. */
+function lastLines({ multicast, dnsRoute }: VethSpec): string[] {
   return [
     `link set ${containerLink} up`,
-    // It was up already: setting its address announces it again.
-    ...(isNew ? [] : [`link set ${containerLink} address ${mac}`]),
     ...(dnsRoute
       ? [
           `neigh replace ${dnsRoute.address} lladdr ${dnsRoute.mac} dev ${containerLink} nud permanent`,
@@ -251,5 +253,16 @@ export async function inNetns(
     await runOk([...enter, ...argv], { input: batchText(lines) });
   } finally {
     closeSync(netns);
+  }
+}
+
+/**
+ * The kernel tells the bridge of a port's carrier a moment after ethwe is up, and the port drops all frames until then.
+ * Resolves when it has, when the link has gone, or after a second.
+ */
+async function portOpens(host: string): Promise<void> {
+  for (const end = performance.now() + 1000; performance.now() < end; await delay(1)) {
+    const state = linkFile(host, 'operstate');
+    if (state === 'up' || state === '') return;
   }
 }

@@ -77,6 +77,36 @@ test('a dead container’s name is gone, its address is freed on removal', async
   });
 });
 
+test('an address that goes to another container is reached at once, from containers and from the host', async () => {
+  await start('asker');
+  await host.weavets('expose');
+  let last = '';
+  for (const name of ['first', 'second', 'third']) {
+    await host.proxied(
+      'run',
+      '-d',
+      '--name',
+      name,
+      '-e',
+      'WEAVE_CIDR=10.32.9.9/12',
+      'busybox',
+      'sleep',
+      'inf',
+    );
+    const ping = ['ping', '-c', '1', '-W', '3', '10.32.9.9'];
+    for (const argv of [
+      ['docker', 'exec', 'asker', ...ping],
+      ['busybox', ...ping],
+    ]) {
+      const { code, stdout } = await host.run(argv);
+      assert.equal(code, 0, `${name} after ${last}, by ${argv[0]}: ${stdout}`);
+    }
+    await host.docker('rm', '-f', name);
+    last = name;
+  }
+  await host.weavets('hide');
+});
+
 test('the daemon stopped, a container started meanwhile, the daemon launched again', async () => {
   const address = await start('steady');
   assert.equal((await host.weavets('stop')).code, 0);

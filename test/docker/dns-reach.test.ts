@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
-import { runOk } from '../../src/lib/exec.ts';
 import { type Host, until } from '../support/host.ts';
+import { nameServer } from '../support/name-server.ts';
+import { copyProgram } from '../support/static-program.ts';
 import { forEachEngine, useHost } from '../support/use-host.ts';
 
 const sleeper = ['busybox', 'sleep', 'inf'];
@@ -46,6 +43,27 @@ forEachEngine(({ suite }) => {
     }
   });
 
+  for (const [kind, options] of [
+    ['an internal network', ['--internal']],
+    ['a macvlan network', ['-d', 'macvlan', '--subnet', '10.251.0.0/24', '-o', 'parent=eth0']],
+  ] as const) {
+    test(`on ${kind}, where the engine gives no way to the host`, async () => {
+      await host.runOk(['docker', 'network', 'create', ...options, 'apart']);
+      try {
+        await run('web');
+        for (let i = 1; i <= 5; i++) {
+          const guest = `guest${i}`;
+          await run(guest, '--net', 'apart', '-e', 'WEAVE_CIDR=net:default');
+          assert.equal(await finds(guest, 'web'), '10.32.0.1', guest);
+          assert.match((await finds('web', guest)) ?? '', /^10\.32\.0\./, guest);
+        }
+      } finally {
+        await host.removeContainers();
+        await host.runOk(['docker', 'network', 'rm', 'apart']);
+      }
+    });
+  }
+
   test('a name with addresses in two subnets: the reachable one comes first', async () => {
     await run('one', '-h', 'both.weave.local');
     await run('two', '-h', 'both.weave.local', '-e', 'WEAVE_CIDR=10.77.1.1/24');
@@ -65,7 +83,7 @@ forEachEngine(({ suite }) => {
     await using server = await nameServer(host, '10.250.0.1');
     await run('web');
     await run('guest', '--dns', server.address);
-    await copyResolver(host, 'guest');
+    await copyProgram(host, 'guest', resolve);
     for (let i = 0; i < 50; i++) {
       const { stdout } = await host.run(['docker', 'exec', 'guest', '/resolve', 'web.weave.local']);
       assert.equal(stdout.trim(), '10.32.0.1', `lookup ${i}`);
@@ -75,7 +93,7 @@ forEachEngine(({ suite }) => {
       '192.0.2.7\n',
     );
     // The others query the host's servers.
-    await copyResolver(host, 'web');
+    await copyProgram(host, 'web', resolve);
     assert.equal((await host.run(['docker', 'exec', 'web', '/resolve', 'www.corp.test'])).stdout, '');
     const shown = JSON.parse(await host.proxied('inspect', '-f', '{{json .HostConfig.Dns}}', 'guest'));
     assert.deepEqual(shown, [server.address]);
@@ -147,45 +165,10 @@ async function lookUp(host: Host, container: string, name: string): Promise<stri
   return /^PING \S+ \(([\d.]+)\)/.exec(stdout)?.[1];
 }
 
-/** A server on the host that knows one name of corp.test, and says at once that all others do not exist. */
-async function nameServer(host: Host, address: string): Promise<AsyncDisposable & { address: string }> {
-  const child = host.spawn([
-    ...[
-      'dnsmasq',
-      '--keep-in-foreground',
-      '--conf-file=/dev/null',
-      '--no-resolv',
-      '--no-hosts',
-      '--pid-file=/run/dnsmasq-test.pid',
-    ],
-    ...[`--listen-address=${address}`, '--bind-interfaces', '--user=root', '--local=/#/'],
-    '--host-record=www.corp.test,192.0.2.7',
-  ]);
-  const ended = once(child, 'exit');
-  await until('dnsmasq answers', async () => {
-    assert.equal(child.exitCode, null, 'dnsmasq has ended');
-    return (
-      (await host.run(['dig', '+short', '+time=1', '+tries=1', `@${address}`, 'www.corp.test'])).stdout !== ''
-    );
-  });
-  const dispose = async () => {
-    await host.shell('kill $(cat /run/dnsmasq-test.pid)');
-    await ended;
-  };
-  return { address, [Symbol.asyncDispose]: dispose };
-}
-
-/** A program linked with musl, like Alpine's, that prints a name's address. */
-async function copyResolver(host: Host, container: string): Promise<void> {
-  const program = join(host.dir, 'resolve');
-  if (!existsSync(program)) {
-    await writeFile(`${program}.c`, resolver);
-    await runOk(['musl-gcc', '-static', '-o', program, `${program}.c`]);
-  }
-  await host.docker('cp', program, `${container}:/resolve`);
-}
-
-const resolver = `
+/** Prints the address that the C library finds for a name. */
+const resolve = {
+  name: 'resolve',
+  source: `
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -193,4 +176,5 @@ int main(int argc, char **argv) {
   struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *list;
   if (getaddrinfo(argv[1], 0, &hints, &list)) return 1;
   puts(inet_ntoa(((struct sockaddr_in *)list->ai_addr)->sin_addr));
-}`;
+}`,
+};
