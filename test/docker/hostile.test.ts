@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../support/host.ts';
+import { nameServer } from '../support/name-server.ts';
+import { copyProgram } from '../support/static-program.ts';
 import { useHost } from '../support/use-host.ts';
 
 const host = useHost({ launch: [] });
@@ -105,3 +107,101 @@ test('traps that a container sets for the daemon are never opened, and disturb n
     assert.match(await host.docker('exec', 'friend', 'ping', '-c', '1', 'good'), new RegExp(`\\(${self}\\)`));
   });
 });
+
+test('10,000 DNS queries a second leave a good container its names', async (t) => {
+  await host.removeContainers();
+  await using server = await nameServer(host, '10.250.0.1');
+  const before = await host.runOk(['cat', '/etc/resolv.conf']);
+  await host.shell(`echo 'nameserver ${server.address}' > /etc/resolv.conf`);
+  try {
+    for (const name of ['good', 'friend', 'loud', 'louder'])
+      await host.proxied('run', '-d', '--name', name, 'busybox', 'sleep', '100000');
+    const [ours = ''] = (await host.weavets('docker-bridge-ip')).stdout.split('\n');
+    // One asks for names of ours, the other for public ones.
+    const floods = ['loud weave.local', 'louder corp.test'].map(async (words) => {
+      const [name = '', domain = ''] = words.split(' ');
+      await copyProgram(host, name, flood);
+      const { stdout } = await host.run(['docker', 'exec', name, '/flood', ours, domain, '8000']);
+      const [sent = 0, seconds = 1] = stdout.split(' ').map(Number);
+      return sent / seconds;
+    });
+    const flooding = async (name: string) =>
+      (await host.tryDocker('exec', name, 'pidof', 'flood')).code === 0;
+    for (const name of ['loud', 'louder']) await until(`${name} floods`, () => flooding(name));
+    const times: number[] = [];
+    const found = /^PING \S+ \((\S+)\)/;
+    for (let i = 0; i < 20; i++) {
+      for (const [name, address] of [
+        ['friend', /^10\.32\./],
+        ['www.corp.test', /^192\.0\.2\.7$/],
+      ] as const) {
+        const began = performance.now();
+        const { stdout } = await host.tryDocker('exec', 'good', 'ping', '-c', '1', '-W', '1', name);
+        times.push(performance.now() - began);
+        assert.match(found.exec(stdout)?.[1] ?? '', address, `${name}, ${i}`);
+      }
+    }
+    for (const name of ['loud', 'louder']) {
+      assert.ok(await flooding(name), `${name} flooded all the while`);
+      await host.docker('exec', name, 'killall', 'flood');
+    }
+    const rates = await Promise.all(floods);
+    t.diagnostic(
+      `${rates.map(Math.round).join(' and ')} queries a second; the slowest lookup took ${Math.max(...times)} ms`,
+    );
+    assert.ok(rates.reduce((sum, rate) => sum + rate) > 10_000, `only ${rates} queries a second`);
+  } finally {
+    await host.shell('cat > /etc/resolv.conf', { input: before });
+  }
+});
+
+/** flood SERVER DOMAIN RATE: asks for random names of the domain until SIGTERM, and prints how many, in how many seconds. */
+const flood = {
+  name: 'flood',
+  source: `
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+static volatile sig_atomic_t ended;
+static void end(int signal) { ended = 1; }
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec + t.tv_nsec / 1e9;
+}
+static unsigned char *label(unsigned char *at, const char *text, int length) {
+  *at++ = length;
+  memcpy(at, text, length);
+  return at + length;
+}
+int main(int argc, char **argv) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
+  inet_aton(argv[1], &to.sin_addr);
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  if (connect(fd, (struct sockaddr *)&to, sizeof to)) return 1;
+  signal(SIGTERM, end);
+  double began = now(), rate = atof(argv[3]);
+  long sent = 0;
+  while (!ended) {
+    for (long due = (now() - began) * rate; sent < due && !ended; sent++) {
+      unsigned char packet[256] = {sent >> 8, sent, 1, 0, 0, 1}, answer[512];
+      char name[16];
+      unsigned char *at = label(packet + 12, name, sprintf(name, "n%ld", sent));
+      for (const char *from = argv[2]; *from;) {
+        int length = strcspn(from, ".");
+        at = label(at, from, length);
+        from += length + (from[length] == '.');
+      }
+      memcpy(at, "\\0\\0\\1\\0\\1", 5);
+      send(fd, packet, at + 5 - packet, 0);
+      recv(fd, answer, sizeof answer, 0);
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, 0);
+  }
+  printf("%ld %f\\n", sent, now() - began);
+}`,
+};
