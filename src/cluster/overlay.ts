@@ -14,10 +14,10 @@ const vni = 6784;
 /** The datapath between hosts, for a cluster or where Open vSwitch is asked for; undefined: the bridge alone does. */
 export function makeDatapath(
   config: LaunchConfig,
-  deps: Pick<DatapathOptions, 'self' | 'mtu' | 'guard' | 'logger'> & { underlay: Underlay },
+  deps: Pick<DatapathOptions, 'id' | 'mtu' | 'guard' | 'logger'> & { underlay: Underlay },
 ): Datapath | undefined {
   if (config.store === 'lmdb' && config.datapath === 'bridge') return undefined;
-  const { underlay, self, mtu, guard, logger } = deps;
+  const { underlay, id, mtu, guard, logger } = deps;
   const { address } = underlay;
   if (address === undefined) {
     throw new WeaveError(
@@ -27,7 +27,7 @@ export function makeDatapath(
   }
   const trustedSubnets = config.trustedSubnets.map((subnet) => Cidr.parse(subnet));
   const encryption = config.password === null ? null : { underlayMtu: underlay.mtu, trustedSubnets };
-  return new Datapath({ kind: config.datapath, self, vni, address, mtu, encryption, guard, logger });
+  return new Datapath({ kind: config.datapath, id, vni, address, mtu, encryption, guard, logger });
 }
 
 /** The cluster's store; undefined on a host that is alone. @throws WeaveError TLS_CONFIG; STORE_UNAVAILABLE by its calls */

@@ -149,9 +149,9 @@ interface WantedRoute {
   line: string;
 }
 
-/** By prefix. */
-function routesFor(
-  { link, cidrs, multicast }: Sender,
+/** What a sender is to have, by prefix. */
+export function routesFor(
+  { link, cidrs, multicast }: Pick<Sender, 'link' | 'cidrs' | 'multicast'>,
   narrow: ReadonlyMap<Ip, number>,
 ): Map<string, WantedRoute> {
   const wanted = new Map<string, WantedRoute>();

@@ -34,7 +34,7 @@ const firewall = new Firewall({
 });
 const datapath = new Datapath({
   ...options,
-  self: { name, id: `id of ${name}` },
+  id: `id of ${name}`,
   encryption:
     trustedSubnets === null ? null : { trustedSubnets: trustedSubnets.map(Cidr.parse), underlayMtu: 1500 },
   guard: firewall,

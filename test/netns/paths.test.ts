@@ -82,6 +82,13 @@ for (const [name, options, port, overhead] of [
     const argv = one.within(late, ['ip', 'route', 'get', first(two).ip]);
     assert.match(await one.host.runOk(argv), new RegExp(`mtu ${mtu} `), 'one that is attached now');
 
+    const far = await two.addContainer();
+    await one.call('putRemote', two.entries().at(-1));
+    await until('one that is attached there is known', async () => {
+      const sized = await one.host.runOk(one.within(late, ['ip', 'route', 'get', far.ip]));
+      return sized.includes(`mtu ${mtu} `);
+    });
+
     await widen(two);
     await until('all has its full size again', async () => {
       const sizes = [await mtuTo(one, two), await mtuTo(three, two), (await pathTo(one, two)).mtu];
@@ -121,7 +128,7 @@ test('probes', async (t) => {
   });
 
   await t.test('are not to be reached by containers, and answer them nothing', async () => {
-    const { mac, ip } = probeAddress(two.name);
+    const { mac, ip } = probeAddress(two.id ?? '');
     const inside = (...argv: string[]) => two.host.run(two.within(first(two), argv));
     for (const argv of [
       ['addr', 'add', '240.0.0.9/5', 'dev', 'ethwe'],

@@ -54,7 +54,7 @@ export async function joinCluster(
   const space = blocks ?? wholeSpace;
   const allocator = await Allocator.load({ range, defaultSubnet, store, space, logger });
   blocks?.attach(allocator);
-  const datapath = makeDatapath(config, { self: { name: peer, id }, underlay, mtu, guard, logger });
+  const datapath = makeDatapath(config, { id, underlay, mtu, guard, logger });
   await datapath?.start();
   undo.push(() => datapath?.stop());
   return { shared, targets, id, claim, seal, blocks, allocator, datapath };

@@ -48,8 +48,8 @@ export interface Guard {
 /** How to make a {@link Datapath}. */
 export interface DatapathOptions {
   kind: 'bridge' | 'ovs';
-  /** this host, as it is registered */
-  self: { name: string; id: string };
+  /** of this host, as it is registered */
+  id: string;
   /** VXLAN network identifier of the cluster */
   vni: number;
   /** this host's underlay IPv4 */
@@ -93,7 +93,7 @@ export class Datapath {
     this.#announcer = new Announcer({ local: options.address, vni: options.vni });
     this.#forwarding = new Forwarding({ port: this.#port, announcer: this.#announcer });
     this.#probe = new Probe({
-      self: options.self,
+      id: options.id,
       mtu: options.mtu,
       underlay: (address) => this.#underlay(address),
       changed: () => this.onPathsChanged(),
@@ -166,8 +166,10 @@ export class Datapath {
   }
 
   /** Adds, or changes, what is on another host. */
-  putRemote(entry: RemoteEntry): Promise<void> {
-    return this.#forwarding.put(entry);
+  async putRemote(entry: RemoteEntry): Promise<void> {
+    await this.#forwarding.put(entry);
+    // It is behind a narrow path, too.
+    if (this.#probe.paths.mtuOf(entry.peer)) this.onPathsChanged();
   }
 
   /** @param peer the former owner: an entry that another has by now stays */

@@ -47,7 +47,7 @@ export function decodeProbe(message: Buffer, key: Buffer): ProbeMessage | undefi
   return { kind, nonce: body.subarray(4).toString('latin1') };
 }
 
-/** Where a host's probe is: the same for all who know the host's name. */
+/** Where a host's probe is, for those who know the host's id: containers can't even tell where to send. */
 export interface ProbeAddress {
   mac: Mac;
   /** of 240.0.0.0/5, which nobody uses and where two hosts hardly ever meet */
@@ -57,9 +57,9 @@ export interface ProbeAddress {
 /** Addresses of probes are in here. */
 export const probeRange = '240.0.0.0/5';
 
-/** @param name of the host */
-export function probeAddress(name: string): ProbeAddress {
-  const hash = createHash('sha256').update(`weavets probe ${name}`).digest();
+/** @param id of the host */
+export function probeAddress(id: string): ProbeAddress {
+  const hash = createHash('sha256').update(`weavets probe ${id}`).digest();
   const mac = hash.subarray(0, 6);
   mac[0] = ((mac[0] ?? 0) & 0xfc) | 0x02;
   const ip = (0xf0_00_00_00 + (hash.readUInt32BE(6) & 0x07_ff_ff_ff)) >>> 0;

@@ -13,8 +13,8 @@ export interface ProbeTarget extends ProbedPeer {
 
 /** What {@link Probe} works with. */
 export interface ProbeDeps extends Pick<PathsDeps, 'underlay' | 'changed'> {
-  /** this host, as it is registered */
-  self: { name: string; id: string };
+  /** of this host, as it is registered */
+  id: string;
   /** of the containers' network */
   mtu: number;
   logger: Logger;
@@ -55,16 +55,17 @@ export class Probe {
 
   /** Sets the other hosts. @returns what the forwarding is to know of those of them that answer */
   setPeers(peers: readonly ProbeTarget[]): RemoteEntry[] {
-    const { self } = this.#deps;
+    const { id: own } = this.#deps;
     const byIp = new Map<string, Contact>();
     const entries: RemoteEntry[] = [];
     const probed: ProbeTarget[] = [];
     for (const peer of peers) {
       const { name, id } = peer;
-      const { ip, mac } = probeAddress(name);
+      if (id === undefined) continue;
+      const { ip, mac } = probeAddress(id);
       // Of two with the same address, as there may be among thousands, the second is not asked.
-      if (id === undefined || byIp.has(ip) || ip === probeAddress(self.name).ip) continue;
-      byIp.set(ip, { name, ip, mac, key: probeKey(self.id, id) });
+      if (byIp.has(ip) || ip === probeAddress(own).ip) continue;
+      byIp.set(ip, { name, ip, mac, key: probeKey(own, id) });
       entries.push({ mac, ips: [], peer: name });
       probed.push(peer);
     }
@@ -114,8 +115,8 @@ export class Probe {
   }
 
   async #start(): Promise<ProbeLink> {
-    const { self, mtu } = this.#deps;
-    const link = await ProbeLink.make({ address: probeAddress(self.name), mtu });
+    const { id, mtu } = this.#deps;
+    const link = await ProbeLink.make({ address: probeAddress(id), mtu });
     link.socket.on('message', (message, { address }) => this.#heard(message, address));
     this.#timer ??= setInterval(() => this.#paths.tick(), tickPause).unref();
     return link;

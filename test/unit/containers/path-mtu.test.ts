@@ -1,6 +1,46 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ownRoutes } from '../../../src/containers/own-routes.ts';
+import { routesFor } from '../../../src/containers/path-mtu.ts';
+import { Cidr, formatIp, type Ip } from '../../../src/model/address.ts';
+
+const cidrs = [Cidr.parse('10.32.0.1/12'), Cidr.parse('10.2.1.1/24')];
+const container = { link: 'ethwe', cidrs, multicast: true };
+
+test('each address behind a narrow path has a route, from the address of its own subnet; multicast has the least', () => {
+  const narrow = new Map([
+    ['10.32.0.9' as Ip, 1000],
+    ['10.2.1.9' as Ip, 650],
+    ['10.99.0.9' as Ip, 650],
+  ]);
+  assert.deepEqual(
+    [...routesFor(container, narrow).values()].map(({ line }) => line),
+    [
+      '224.0.0.0/5 dev ethwe scope link mtu 650 advmss 610 metric 6784',
+      '232.0.0.0/5 dev ethwe scope link mtu 650 advmss 610 metric 6784',
+      '10.32.0.9/32 dev ethwe scope link src 10.32.0.1 mtu 1000 advmss 960 metric 6784',
+      '10.2.1.9/32 dev ethwe scope link src 10.2.1.1 mtu 650 advmss 610 metric 6784',
+    ],
+  );
+  assert.deepEqual(
+    [...routesFor({ ...container, multicast: false }, narrow).keys()],
+    ['10.32.0.9/32', '10.2.1.9/32'],
+  );
+  assert.equal(routesFor(container, new Map()).size, 0);
+});
+
+test('of too many addresses a container has two routes for each of its subnets', () => {
+  const narrow = new Map(Array.from({ length: 513 }, (_, i) => [formatIp(0x0a_20_01_00 + i), 650 + (i % 2)]));
+  assert.deepEqual(
+    [...routesFor({ ...container, multicast: false }, narrow)].map(([prefix, { mtu }]) => [prefix, mtu]),
+    [
+      ['10.32.0.0/13', 650],
+      ['10.40.0.0/13', 650],
+      ['10.2.1.0/25', 650],
+      ['10.2.1.128/25', 650],
+    ],
+  );
+});
 
 test('our routes are read from what the kernel prints, and no others', () => {
   const table = [

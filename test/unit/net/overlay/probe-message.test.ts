@@ -36,12 +36,12 @@ test('what is altered, short, or made with another key is nothing', () => {
   }
 });
 
-test('where a probe is follows from the name of its host', () => {
-  const { mac, ip } = probeAddress('0e:1d:12:1a:1a:88');
-  assert.deepEqual(probeAddress('0e:1d:12:1a:1a:88'), { mac, ip });
-  assert.notEqual(probeAddress('0e:1d:12:1a:1a:89').mac, mac);
+test('where a probe is follows from the id of its host', () => {
+  const { mac, ip } = probeAddress('id of one');
+  assert.deepEqual(probeAddress('id of one'), { mac, ip });
+  assert.notEqual(probeAddress('id of two').mac, mac);
   for (let i = 0; i < 500; i++) {
-    const { mac: each, ip: at } = probeAddress(`host${i}`);
+    const { mac: each, ip: at } = probeAddress(`id ${i}`);
     assert.match(each, /^.[26ae](:[0-9a-f]{2}){5}$/);
     assert.match(at, /^24[0-7]\./);
   }
