@@ -125,7 +125,7 @@ test('where full size fails the largest that passes is found within 20 s, to the
     lab.limits.delete('a');
     const back = await lab.until('it is full again', () => lab.of('a').mtu === undefined);
     assert.ok(back < 10_000, `${back} ms`);
-    assert.equal(lab.paths.mtuOf('a'), null);
+    assert.deepEqual([lab.paths.mtuOf('a'), lab.changes], [null, 4]);
   }
 });
 
@@ -144,6 +144,18 @@ test('what only loses packets, or is away, is not taken for narrow', async () =>
     ['failing failing', undefined, 'down'],
   );
   assert.equal(lab.changes, 0);
+});
+
+test('a path that is away for a moment while it is searched is not taken for narrower than it is', async () => {
+  const lab = new Lab(['a']);
+  await lab.run(10_000);
+  lab.limits.set('a', 1000);
+  await lab.until('it is searched', () => lab.asked.some(({ size }) => size > 256 && size < 1400));
+  lab.limits.set('a', 0);
+  await lab.run(1_500);
+  lab.limits.set('a', 1000);
+  await lab.until('something is found', () => lab.of('a').mtu !== undefined);
+  assert.equal(lab.of('a').mtu, 1000);
 });
 
 test('the MTU that was found stays while the host does not answer at all', async () => {
