@@ -65,6 +65,8 @@ export class Paths {
   readonly #paths = new Map<string, Path>();
   /** by nonce */
   readonly #pending = new Map<string, { peer: string; sent: number; deadline: number; outcome: Outcome }>();
+  /** when {@link tick} was called last */
+  #ticked = 0;
   #searches = 0;
   /** what the last search found: other hosts may be behind the same narrow place */
   #guess: number | undefined;
@@ -86,8 +88,11 @@ export class Paths {
   /** To be called every {@link tickPause}. */
   tick(): void {
     const now = this.#deps.now();
+    // After a time in which this process did nothing, answers may wait to be read.
+    const stalled = now - this.#ticked > times.patience;
+    this.#ticked = now;
     for (const [nonce, { deadline, outcome }] of this.#pending) {
-      if (deadline > now) continue;
+      if (deadline > now || stalled) continue;
       this.#pending.delete(nonce);
       outcome(undefined);
     }

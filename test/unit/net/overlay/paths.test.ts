@@ -50,6 +50,12 @@ class Lab {
     }
   }
 
+  /** Lets time pass in which this process does nothing. */
+  stall(ms: number): void {
+    this.#now += ms;
+    this.paths.tick();
+  }
+
   /** @returns ms that it took */
   async until(what: string, done: () => boolean, ms = 120_000): Promise<number> {
     const start = this.#now;
@@ -156,6 +162,18 @@ test('a path that is away for a moment while it is searched is not taken for nar
   lab.limits.set('a', 1000);
   await lab.until('something is found', () => lab.of('a').mtu !== undefined);
   assert.equal(lab.of('a').mtu, 1000);
+});
+
+test('answers that came while this process could not read them are no losses', async () => {
+  const lab = new Lab(['a'], 100);
+  await lab.run(10_000);
+  for (let i = 0; i < 5; i++) {
+    const { length } = lab.asked;
+    await lab.until('it is asked', () => lab.asked.length > length);
+    lab.stall(5_000);
+  }
+  await lab.run(2_000);
+  assert.equal(lab.of('a').small.loss, 0);
 });
 
 test('the MTU that was found stays while the host does not answer at all', async () => {
