@@ -1,5 +1,6 @@
 import type { Command } from './command.ts';
 import { attach } from './commands/attach.ts';
+import { cluster } from './commands/cluster.ts';
 import { completion } from './commands/completion.ts';
 import { config } from './commands/config.ts';
 import { connect } from './commands/connect.ts';
@@ -49,6 +50,7 @@ export const commands: readonly Command[] = [
   connect,
   forget,
   rmpeer,
+  cluster,
   prime,
   dockerBridgeIp,
   installService,

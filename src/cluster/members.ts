@@ -17,25 +17,25 @@ export async function resumeStore(config: LaunchConfig, local: Store): Promise<L
   return { ...config, store: [config.store, ...added].join(',') };
 }
 
-/** The members of etcd that this host goes to: `connect` and `forget` change them while it runs. */
-export class Targets {
+/** The members of etcd that this host goes to; they can be changed while it runs. */
+export class EtcdMembers {
   readonly #local: Store;
-  readonly #etcd: EtcdStore | undefined;
+  readonly #etcd: EtcdStore;
   readonly #scheme: string;
   #members: readonly string[];
 
-  private constructor(config: LaunchConfig, local: Store, etcd: EtcdStore | undefined) {
+  private constructor(store: string, local: Store, etcd: EtcdStore) {
     this.#local = local;
     this.#etcd = etcd;
-    this.#members = etcd ? membersOf(config.store) : [];
-    this.#scheme = config.store.split(':')[0] ?? '';
+    this.#members = membersOf(store);
+    this.#scheme = store.split(':')[0] ?? '';
   }
 
-  /** @param etcd undefined: this host is alone */
-  static async of(config: LaunchConfig, local: Store, etcd: EtcdStore | undefined): Promise<Targets> {
-    const targets = new Targets(config, local, etcd);
-    if (etcd) await targets.#set(etcd, targets.#members);
-    return targets;
+  /** @param store as a LaunchConfig has it */
+  static async of(store: string, local: Store, etcd: EtcdStore): Promise<EtcdMembers> {
+    const members = new EtcdMembers(store, local, etcd);
+    await members.set(members.#members);
+    return members;
   }
 
   /** `host:port` of each */
@@ -43,39 +43,23 @@ export class Targets {
     return [...this.#members];
   }
 
-  /** @param peers hosts with an etcd, or `host:port`; @param replace whether these are all @throws WeaveError USAGE */
-  async connect(peers: readonly string[], replace: boolean): Promise<void> {
-    if (this.#etcd)
-      return this.#set(this.#etcd, [...(replace ? [] : this.#members), ...peers.map(withEtcdPort)]);
-    if (peers.length === 0) return;
-    throw new WeaveError(
-      'USAGE',
-      `this host is alone, so it can't connect to ${peers.join(', ')}; hosts that share an etcd find each other: weavets stop, then weavets launch --store etcd://HOST:PORT`,
-    );
-  }
-
-  /** A single host has nothing to forget. @throws WeaveError USAGE */
-  async forget(peers: readonly string[]): Promise<void> {
-    const gone = new Set(peers.map(withEtcdPort));
-    if (this.#etcd)
-      await this.#set(
-        this.#etcd,
-        this.#members.filter((member) => !gone.has(member)),
-      );
-  }
-
-  /** The cluster was left: there is nothing to go on with. */
-  async drop(): Promise<void> {
-    await this.#local.commit([{ key: membersKey, value: null }]);
-  }
-
-  async #set(etcd: EtcdStore, members: readonly string[]): Promise<void> {
+  /** @param members `host` or `host:port`, in place of those that it goes to @throws WeaveError USAGE */
+  async set(members: readonly string[]): Promise<void> {
     if (members.length === 0) {
       throw new WeaveError('USAGE', 'no etcd would be left to go to; name one that stays');
     }
-    this.#members = [...new Set(members)];
+    this.#members = [...new Set(members.map(withEtcdPort))];
     const store = `${this.#scheme}://${this.#members.join(',')}`;
     await this.#local.commit([{ key: membersKey, value: store }]);
-    etcd.setEndpoints(this.#members.map((member) => etcdEndpoint(this.#scheme, member)));
+    this.#etcd.setEndpoints(this.#members.map((member) => etcdEndpoint(this.#scheme, member)));
+  }
+
+  async add(members: readonly string[]): Promise<void> {
+    await this.set([...this.#members, ...members.map(withEtcdPort)]);
+  }
+
+  async remove(members: readonly string[]): Promise<void> {
+    const gone = new Set(members.map(withEtcdPort));
+    await this.set(this.#members.filter((member) => !gone.has(member)));
   }
 }

@@ -31,6 +31,13 @@ export async function agreeOnSettings(
   return seal;
 }
 
+/** What all hosts of the cluster share; undefined: no host has set it yet. @throws WeaveError STORE_UNAVAILABLE */
+export async function findSettings(shared: Store): Promise<Settings | undefined> {
+  const entry = await shared.get(settingsKey);
+  const parsed = entry && settingsRecord.parse(entry);
+  return typeof parsed === 'object' ? parsed.value : undefined;
+}
+
 async function read(config: LaunchConfig, shared: Store) {
   for (;;) {
     const entry = await shared.get(settingsKey);

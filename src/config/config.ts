@@ -41,4 +41,10 @@ export interface LaunchConfig extends Fields {
   etcd: EtcdLogin | null;
   /** null: what goes between hosts is not encrypted */
   password: string | null;
+  /** hosts that were named: HOST or HOST:PORT */
+  peers: string[];
+  /** TOKEN@HOST, by which this host joins a cluster; null: it does not, or by the password */
+  join: string | null;
+  /** the user named the domain; else it is the cluster's */
+  dnsDomainGiven: boolean;
 }

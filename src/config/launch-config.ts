@@ -5,6 +5,7 @@ import { GoRegExp } from '../model/go-regexp.ts';
 import { paths } from '../model/paths.ts';
 import { proxyPort } from '../model/ports.ts';
 import type { LaunchConfig } from './config.ts';
+import { splitJoin } from './join.ts';
 import type { launchOptions } from './launch-options.ts';
 import type { Args } from './option.ts';
 import { parsePeers } from './peers.ts';
@@ -45,15 +46,23 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
     dnsForContainers: fields.dns && !settings['without-dns'],
     dockerBridge: env.DOCKER_BRIDGE || 'docker0',
     mtu: env.WEAVE_MTU ? parseMtu(env.WEAVE_MTU, 'WEAVE_MTU') : null,
-    store: parseStore(settings.store, { peers, etcd }),
+    store: parseStore(settings.store, etcd),
     etcd,
     password: readSecret(settings.password, { file: settings['password-file'], flag: 'password' }),
+    peers,
+    join: parseJoin(readSecret(settings.join, { file: settings['join-file'], flag: 'join' })),
+    dnsDomainGiven: args['dns-domain'] !== undefined,
   };
 }
 
 /** The variables may be meant for etcdctl: alone, they don't make a cluster. */
 function withoutEtcd(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ETCDCTL_')));
+}
+
+function parseJoin(text: string | null): string | null {
+  if (text !== null) splitJoin(text);
+  return text;
 }
 
 function parseHosts(given: readonly string[], openTcpAllowed: boolean): string[] {

@@ -164,22 +164,35 @@ export const launchOptions = {
   },
   password: {
     kind: 'text',
-    about: 'Encrypt the traffic between hosts',
+    about: 'Encrypt the traffic between hosts, and let in those that have the same',
     env: 'WEAVE_PASSWORD',
     secret: true,
-    betweenHosts: true,
   },
   'password-file': {
     kind: 'file',
     about: 'The same, from a file with one line; - is standard input',
     env: 'WEAVE_PASSWORD_FILE',
-    betweenHosts: true,
+  },
+  join: {
+    kind: 'text',
+    about: "Join a cluster: TOKEN@HOST, as 'weavets cluster token' prints it there",
+    env: 'WEAVE_JOIN',
+    secret: true,
+  },
+  'join-file': {
+    kind: 'file',
+    about: 'The same, from the only line of a file, or of standard input: -',
+    env: 'WEAVE_JOIN_FILE',
+  },
+  open: {
+    kind: 'flag',
+    about: 'Let in every host that reaches TCP port 6783, without password or token',
+    field: 'open',
   },
   resume: {
     kind: 'flag',
     about: 'Also connect to the peers known at the last run',
     field: 'resume',
-    betweenHosts: true,
   },
   'trusted-subnets': {
     kind: 'text',
@@ -271,13 +284,15 @@ export const launchOptions = {
   },
   'ipalloc-init': {
     kind: 'text',
-    about: "Without effect, for Weave Net's scripts: hosts agree through etcd",
-    noEffect: 'hosts agree on addresses through etcd',
+    about: "Without effect, for Weave Net's scripts: hosts agree by the cluster's store",
+    noEffect: "hosts agree on addresses by the cluster's store",
   },
   'no-discovery': {
     kind: 'flag',
-    about: "Without effect, for Weave Net's scripts: hosts find each other through etcd",
-    noEffect: 'hosts find each other through etcd',
+    about: "Reported, for Weave Net's scripts; the hosts of a cluster always know each other",
+    field: 'discovery',
+    parse: not,
+    noEffect: 'the hosts of a cluster always know each other',
   },
   'conn-limit': {
     kind: 'text',

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { WeaveError } from '../lib/errors.ts';
 import { heartbeatPort } from '../model/ports.ts';
 
-/** Peers as `connect` takes them: host or host:port. @throws WeaveError USAGE */
+/** Peers as `launch` takes them: host or host:port. @throws WeaveError USAGE */
 export function parsePeers(words: readonly string[]): string[] {
   const wrong = words.find((word) => {
     const [host = '', port = `${heartbeatPort}`, ...rest] = word.split(':');
@@ -13,10 +13,16 @@ export function parsePeers(words: readonly string[]): string[] {
   return [...words];
 }
 
-/** Like {@link parsePeers}, but at least one. @throws WeaveError USAGE */
-export function parseSomePeers(words: readonly string[]): string[] {
+/** As `connect` takes them: members of an etcd, too, as `etcd://host:port`. @throws WeaveError USAGE */
+export function parseTargets(words: readonly string[]): string[] {
+  parsePeers(words.map((word) => word.replace(/^etcds?:\/\//, '')));
+  return [...words];
+}
+
+/** As {@link parseTargets}, but there must be one. @throws WeaveError USAGE */
+export function parseSomeTargets(words: readonly string[]): string[] {
   if (words.length === 0) throw new WeaveError('USAGE', 'name a peer');
-  return parsePeers(words);
+  return parseTargets(words);
 }
 
 /** 1 to 65535, in digits. */

@@ -7,15 +7,9 @@ import { readSecret } from './secrets.ts';
 import type { Settings } from './settings.ts';
 import { etcdTls } from './tls-files.ts';
 
-/**
- * `lmdb`, `etcd://HOST:PORT,…` or, with TLS, `etcds://…`. Other hosts without a store mean the etcd that runs there.
- * @throws WeaveError USAGE
- */
-export function parseStore(
-  given: string | null,
-  { peers, etcd }: { peers: readonly string[]; etcd: EtcdLogin | null },
-): string {
-  const text = given ?? (peers.length > 0 ? `etcd://${peers.map(withEtcdPort).join(',')}` : 'lmdb');
+/** `lmdb`, `etcd://HOST:PORT,…` or, with TLS, `etcds://…`. @throws WeaveError USAGE */
+export function parseStore(given: string | null, etcd: EtcdLogin | null): string {
+  const text = given ?? 'lmdb';
   if (text === 'lmdb') {
     if (etcd === null) return text;
     throw new WeaveError('USAGE', '--etcd-… without an etcd has no effect; add --store etcd://HOST:PORT');
@@ -50,5 +44,5 @@ export function parseEtcdLogin(settings: Settings, passwordVariable: string | un
 
 /** Whether flags or environment name an etcd. */
 export function usesEtcd(args: Args<typeof launchOptions>, env: NodeJS.ProcessEnv): boolean {
-  return /^etcds?:/.test(args.store ?? env.WEAVE_STORE ?? '') || args.words.length > 0;
+  return /^etcds?:/.test(args.store ?? env.WEAVE_STORE ?? '');
 }

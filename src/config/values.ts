@@ -117,6 +117,14 @@ export function number({ min, max }: { min: number; max: number }): (text: strin
   };
 }
 
+/** `90s`, `30m`, `1h`, `2d`. @returns ms */
+export function duration(text: string, what: string): number {
+  const [, digits, unit = ''] = /^([1-9]\d{0,4})([smhd])$/.exec(text) ?? [];
+  const seconds = { s: 1, m: 60, h: 3_600, d: 86_400 }[unit];
+  if (seconds !== undefined) return Number(digits) * seconds * 1000;
+  throw new WeaveError('USAGE', `${what}: '${text}' is no time; write 30m, 1h or 2d`);
+}
+
 /** One of a few words. */
 export function oneOf<const T extends string>(choices: readonly T[]): (text: string, what: string) => T {
   return (text, what) => {

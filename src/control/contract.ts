@@ -48,6 +48,47 @@ const nameInput = v.object({
   fqdn: v.nullable(v.string()),
 });
 
+/** A host of a cluster, as `cluster status` shows it. */
+const clusterHost = v.object({
+  name: v.string(),
+  nickname: v.string(),
+  address: v.string(),
+  version: v.string(),
+  here: v.boolean(),
+  /** its daemon runs */
+  up: v.boolean(),
+  /** what its etcd is; null: it has none of the cluster's */
+  etcd: v.nullable(
+    v.object({
+      role: v.picklist(['leader', 'voter', 'learner']),
+      answers: v.boolean(),
+      /** bytes of its file */
+      size: v.number(),
+      /** changes that it has yet to carry out */
+      behind: v.number(),
+    }),
+  ),
+});
+
+const clusterStatus = v.object({
+  /** null: an etcd of the users' own */
+  id: v.nullable(v.string()),
+  range: v.nullable(v.string()),
+  domain: v.string(),
+  encrypted: v.boolean(),
+  /** every machine that reaches a host may join */
+  open: v.boolean(),
+  hosts: v.array(clusterHost),
+  /** `host:port` of etcd's members that this host goes to */
+  members: texts,
+  /** of the newest snapshot on this host, ISO */
+  lastBackup: v.nullable(v.string()),
+  /** of this host's certificates, ISO */
+  certificatesEnd: v.nullable(v.string()),
+});
+
+const tokenOutput = v.object({ token: v.string(), host: v.string(), expires: v.string() });
+
 /** Every operation: what it takes and what it gives. To add one, add a row, and its handler in daemon/operations.ts. */
 export const operations = {
   ping: { in: nothing, out: v.object({ pid: v.number(), version: v.string(), ready: v.boolean() }) },
@@ -67,6 +108,16 @@ export const operations = {
   dnsLookup: { in: v.object({ name: v.string() }), out: addresses },
   dnsArgs: { in: nothing, out: v.object({ args: texts }) },
   rmpeer: { in: v.object({ peers: texts, force: v.optional(v.boolean()) }), out: v.object({ lines: texts }) },
+  /** Makes this host the first of a cluster. */
+  clusterInit: { in: v.object({ voters: v.optional(v.picklist([3, 5])) }), out: tokenOutput },
+  clusterJoin: { in: v.object({ host: v.string(), token: v.string() }), out: nothing },
+  /** `ttl` in ms */
+  clusterToken: { in: v.object({ ttl: v.number() }), out: tokenOutput },
+  /** No token: all of them. */
+  clusterRevoke: { in: v.object({ token: v.nullable(v.string()) }), out: v.object({ revoked: v.number() }) },
+  clusterStatus: { in: nothing, out: clusterStatus },
+  /** `file` as the daemon can open it: an absolute path. */
+  clusterBackup: { in: v.object({ file: v.string() }), out: v.object({ bytes: v.number() }) },
   /** The host is no part of its cluster any more; `stop` follows. */
   leave: { in: nothing, out: nothing },
   connect: { in: v.object({ peers: texts, replace: v.boolean() }), out: nothing },
@@ -76,6 +127,7 @@ export const operations = {
 
 export type PsEntry = v.InferOutput<typeof psEntry>;
 export type WhyEntry = v.InferOutput<typeof whyEntry>;
+export type ClusterStatus = v.InferOutput<typeof clusterStatus>;
 
 /** Name of an operation. */
 export type Operation = keyof typeof operations;

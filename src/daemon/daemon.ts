@@ -26,8 +26,10 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     const servers = await startServers({ ...deps, host, joined, dns, containers }, undo);
 
     const pathWatch = new PathWatch(conditions);
-    const members = () => joined.targets.list();
-    const hostWatch = watchHost({ host, members, conditions, logger });
+    const { seat } = joined;
+    const members = () => seat.membership?.members.list() ?? [];
+    const clustered = () => seat.membership !== undefined;
+    const hostWatch = watchHost({ host, members, clustered, conditions, logger });
     await hostWatch.probe().catch((error: unknown) => {
       logger.warn({ reason: messageOf(error) }, "cannot check whether frames pass the host's firewall");
     });
@@ -39,11 +41,11 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
         attachments: () => containers.attachments.sweep(),
         'name server': async () => dns.server?.follow(),
         datapath: async () => {
-          await joined.datapath?.repair();
+          await seat.datapath?.repair();
         },
         paths: async () => {
           pathWatch.look(containers.peerStates());
-          await containers.pathMtu?.apply();
+          await containers.applyPathMtu();
         },
       },
       conditions,
@@ -55,7 +57,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
       connected: async () => {
         await dns.server?.follow();
         await containers.reconciler.reconcileAll();
-        containers.cluster?.completed();
+        seat.completed();
         if (ready) return;
         ready = true;
         servers.becomeReady();

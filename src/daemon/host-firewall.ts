@@ -36,6 +36,7 @@ export function firewallState(config: LaunchConfig, network: HostNetwork): Firew
     storeMembers: [],
     members: memberAddresses(config),
     exposed: [],
+    joinOpen: false,
   };
 }
 

@@ -19,11 +19,13 @@ export interface HostWatchDeps {
   conditions: Conditions;
   /** `host:port` of the store's members, now */
   members: () => readonly string[];
+  /** this host is part of a cluster */
+  clustered: () => boolean;
   logger: Logger;
 }
 
 /** Watches what others do to the host's network: it is repaired, or becomes a condition. */
-export function watchHost({ host, conditions, members, logger }: HostWatchDeps) {
+export function watchHost({ host, conditions, members, clustered, logger }: HostWatchDeps) {
   const { config, underlay, rules, firewall } = host;
   let repairs = 0;
 
@@ -70,7 +72,7 @@ export function watchHost({ host, conditions, members, logger }: HostWatchDeps) 
 
   function underlayText(now: Underlay | undefined): string | undefined {
     const again = "run 'weavets stop' and 'weavets launch' to use the new one; containers keep running";
-    if (config.store === 'lmdb' || underlay.address === undefined) return undefined;
+    if (!clustered() || underlay.address === undefined) return undefined;
     if (now?.address !== underlay.address) {
       return `this host's address towards the other hosts was ${underlay.address} and is now ${now?.address ?? 'gone'}; ${again}`;
     }

@@ -1,5 +1,4 @@
-import type { Targets } from '../cluster/members.ts';
-import type { Cluster } from '../cluster/registration.ts';
+import type { Targets } from '../cluster/targets.ts';
 import type { LaunchConfig } from '../config/config.ts';
 import type { Attachments } from '../containers/attachments.ts';
 import type { ByHand } from '../containers/by-hand.ts';
@@ -10,11 +9,13 @@ import type { PsEntry, WhyEntry } from '../control/contract.ts';
 import type { OperationHandlers } from '../control/server.ts';
 import { type NameTable, qualify } from '../dns/names.ts';
 import type { EngineClient } from '../docker/client.ts';
-import type { Blocks } from '../ipam/blocks.ts';
 import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Report } from '../report/report.ts';
 import { leaseSeconds } from '../store/etcd/lease.ts';
+import { clusterOperations } from './cluster-operations.ts';
+import type { Door } from './door.ts';
+import type { Seat } from './seat.ts';
 
 /** Owner of names that belong to no container. */
 const externOwner = 'weave:extern';
@@ -30,9 +31,9 @@ export interface OperationsDeps {
   engine: EngineClient;
   config: LaunchConfig;
   bridgeMac: string;
-  /** undefined: this host is alone */
-  blocks: Blocks | undefined;
-  cluster: Cluster | undefined;
+  seat: Seat;
+  door: Door;
+  /** hosts that this one was told to connect to */
   targets: Targets;
   /** null: DNS is off */
   dnsIp: () => string | null;
@@ -105,7 +106,7 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
 
   /** @param peer name or nickname of a host that is gone @returns number of addresses */
   async function takeOver(peer: string, force: boolean): Promise<number> {
-    const { blocks, cluster } = parts;
+    const { cluster, membership } = parts.seat;
     const called = [...(cluster?.nicknames ?? [])].filter(([, nickname]) => nickname === peer);
     if (called.length > 1) {
       const names = called.map(([name]) => name).join(', ');
@@ -119,7 +120,7 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       );
     }
     await cluster?.forget(name);
-    const count = (await blocks?.removePeer(name)) ?? 0;
+    const count = (await membership?.blocks?.removePeer(name)) ?? 0;
     return count;
   }
 
@@ -163,24 +164,11 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       const address = parts.dnsIp();
       return { args: address === null ? [] : [`--dns=${address}`, `--dns-search=${config.dnsDomain}`] };
     },
-    leave: async () => {
-      await parts.cluster?.leave();
-      await parts.targets.drop();
-      return {};
-    },
+    ...clusterOperations(parts),
     rmpeer: async ({ peers, force = false }) => {
       const lines: string[] = [];
       for (const peer of peers) lines.push(`${await takeOver(peer, force)} IPs taken over from ${peer}`);
       return { lines };
     },
-    connect: async ({ peers, replace }) => {
-      await parts.targets.connect(peers, replace);
-      return {};
-    },
-    forget: async ({ peers }) => {
-      await parts.targets.forget(peers);
-      return {};
-    },
-    prime: async () => ({}),
   };
 }

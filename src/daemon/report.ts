@@ -23,7 +23,7 @@ export interface ReportDeps {
   conditions: readonly Condition[];
   /** whose the parts of the range are; null: all of it is this host's */
   parts: readonly Part[] | null;
-  /** `host:port` of the members of etcd; empty: this host is alone */
+  /** hosts that this one was told to connect to */
   targets: readonly string[];
   /** the other hosts */
   peers: readonly PeerEndpoint[];
@@ -51,7 +51,7 @@ export function makeReport(sources: ReportDeps): Report {
       NickName: config.nickname,
       Port: vxlanPort,
       Encryption: config.password !== null,
-      PeerDiscovery: true,
+      PeerDiscovery: config.discovery,
       Peers: [
         { Name: peer, NickName: config.nickname, UID: 0, Version: 1, Connections: connections },
         ...sources.peers.map(({ name, nickname }) => {

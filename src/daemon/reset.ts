@@ -7,6 +7,8 @@ import { engineTls } from '../config/tls-files.ts';
 import { removeHostsLines } from '../containers/hosts-files.ts';
 import { releaseShims } from '../containers/shims.ts';
 import { EngineClient } from '../docker/client.ts';
+import { etcdFolder } from '../etcd/files.ts';
+import { leaveEtcd } from '../etcd/leave.ts';
 import { messageOf } from '../lib/errors.ts';
 import { silent } from '../lib/log.ts';
 import { paths } from '../model/paths.ts';
@@ -35,6 +37,7 @@ export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   const steps = [
     () => withStore((store) => removeHostsLines(store, silent)),
     () => withStore((store) => leaveAsKept(store, env)),
+    () => leaveEtcd(etcdFolder),
     () => removeDatapath(),
     () => removeRule(ip),
     () => removeBridge(ip),

@@ -68,9 +68,12 @@ export class Blocks implements Space {
     return blocks;
   }
 
-  /** Tells who holds addresses; until then nothing is given away. What is held, but nobody's, is taken. */
-  attach(holder: Holder): void {
-    this.#ledger.attach(holder);
+  /**
+   * Tells who holds addresses; until then nothing is given away. What is held, but nobody's, is taken.
+   * @returns when that was tried
+   */
+  attach(holder: Holder): Promise<void> {
+    return this.#ledger.attach(holder);
   }
 
   ranges(subnet: Cidr): readonly Range[] {

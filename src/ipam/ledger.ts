@@ -72,10 +72,10 @@ export class Ledger {
     return this.#heard;
   }
 
-  /** Tells who holds addresses. What is held but nobody's is taken. */
-  attach(holder: Holder): void {
+  /** Tells who holds addresses. What is held but nobody's is taken; resolves when that was tried. */
+  attach(holder: Holder): Promise<void> {
     this.#holder = holder;
-    void this.settleAll();
+    return this.settleAll();
   }
 
   /** @throws WeaveError CLUSTER_MISMATCH */

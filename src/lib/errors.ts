@@ -164,6 +164,17 @@ export const errors = {
     means: "This host's settings differ from those of the other hosts.",
     todo: 'Launch all hosts with the same range, domain and password, and each with its own name (`--name`).',
   },
+  JOIN_REFUSED: {
+    status: 403,
+    means:
+      'The host that was asked does not let this one into its cluster, or could not show that it is the one that was meant.',
+    todo: 'The message says which. `weavets cluster token` on a host of the cluster prints a token that is good.',
+  },
+  JOIN_UNREACHABLE: {
+    status: 503,
+    means: 'The host that was to let this one into its cluster does not answer.',
+    todo: 'Launch weavets there, with `--password` or `cluster init`; open its TCP port 6783 to this host.',
+  },
   INTERNAL: {
     status: 500,
     means: 'A bug in weavets, or the daemon hangs.',

@@ -42,6 +42,12 @@ export function hostAndPort({ host, port }: { host: string; port: number }): str
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** `HOST` or `HOST:PORT`, as peers are named. */
+export function splitHostPort(text: string, port: number): { host: string; port: number } {
+  const [host = '', digits] = text.split(':');
+  return { host, port: digits === undefined ? port : Number(digits) };
+}
+
 /** True for a host that only this machine can reach; IPv6 without brackets. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));

@@ -1,5 +1,7 @@
 /** UDP: heartbeat between the daemons. */
 export const heartbeatPort = 6783;
+/** TCP: hosts that join a cluster ask here; the port of Weave Net. */
+export const joinPort = 6783;
 /** UDP: containers' traffic between hosts; the port of Weave Net. */
 export const vxlanPort = 6784;
 /** UDP: the same, encrypted. */

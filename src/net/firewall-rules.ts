@@ -1,5 +1,12 @@
 import { type Cidr, formatIp, parseIp } from '../model/address.ts';
-import { heartbeatPort, memberClientPort, memberPeerPort, vxlanPort, wireguardPort } from '../model/ports.ts';
+import {
+  heartbeatPort,
+  joinPort,
+  memberClientPort,
+  memberPeerPort,
+  vxlanPort,
+  wireguardPort,
+} from '../model/ports.ts';
 import { bridgeName } from './bridge.ts';
 import { wireguardLink } from './overlay/wireguard.ts';
 
@@ -40,6 +47,8 @@ export interface FirewallState {
   /** addresses of the members of the etcd that weavets runs, which talk to each other; null: it runs none */
   members: readonly string[] | null;
   exposed: readonly Exposure[];
+  /** hosts that join may ask here */
+  joinOpen: boolean;
 }
 
 /** Chain of the other hosts' addresses; those of its branches begin with {@link peerBranch}. */
@@ -109,10 +118,11 @@ export function tables6Of({ outside, closedPorts }: FirewallState): Table[] {
 }
 
 function inputRules(state: FirewallState): string[] {
-  const { outside, encryption, dns, closedPorts, loopbackPorts, members } = state;
+  const { outside, encryption, dns, closedPorts, loopbackPorts, members, joinOpen } = state;
   return [
     // Other hosts' frames come first, being the most. Accepted here, as the host's own policy may be DROP.
     ...overlayRules(outside, encryption),
+    ...(joinOpen ? outside.map((link) => `-i ${link} ${tcp(joinPort)} -j ACCEPT`) : []),
     // UDP and TCP, as Weave Net's HTTP API is on 6784/tcp of loopback.
     ...either.map((of) => `-i lo ${of(overlayPorts)} -j ACCEPT`),
     ...either.map((of) => `${of(overlayPorts)} -j DROP`),

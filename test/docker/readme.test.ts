@@ -48,6 +48,8 @@ test("the README's transcript", async () => {
   }
 });
 
+const joinLine = /^weavets launch --join WVTS-1-\w{50}-\w{25}@10\.250\.0\.1\n$/;
+
 /** The command to type for a row of the table, if it differs, and how to check its effect. Run in this order. */
 const rows: Record<string, { typed?: string; shows: (stdout: string) => unknown }> = {
   'weavets setup': { shows: (stdout) => assert.equal(stdout, '') },
@@ -122,9 +124,33 @@ const rows: Record<string, { typed?: string; shows: (stdout: string) => unknown 
   'weavets prime': { shows: (stdout) => assert.equal(stdout, '') },
   'weavets connect HOST': {
     typed: 'weavets connect host9 2>&1 || true',
-    shows: (stdout) => assert.match(stdout, /this host is alone/),
+    shows: (stdout) => assert.match(stdout, /to join host9 this host must show that it may/),
   },
   'weavets forget HOST': { typed: 'weavets forget host9', shows: (stdout) => assert.equal(stdout, '') },
+  'weavets cluster init': { shows: (stdout) => assert.match(stdout, joinLine) },
+  'weavets cluster token': { shows: (stdout) => assert.match(stdout, joinLine) },
+  'weavets cluster join TOKEN@HOST': {
+    typed: 'weavets cluster join $(weavets cluster token | cut -d" " -f4) 2>&1 || true',
+    shows: (stdout) => assert.match(stdout, /this host is part of a cluster already/),
+  },
+  'weavets cluster status': { shows: (stdout) => assert.match(stdout, /^host1 \* .* ready +leader /m) },
+  'weavets cluster backup FILE': {
+    typed: 'weavets cluster backup /root/backup 2>&1',
+    shows: (stdout) => assert.match(stdout, /^\/root\/backup: \d+ bytes\n$/),
+  },
+  'weavets cluster restore FILE': {
+    typed:
+      'weavets stop; weavets cluster restore --force /root/backup; weavets launch >/dev/null; weavets ps c1',
+    shows: (stdout) => assert.match(stdout, / 10\.32\.0\.1\/12\n$/),
+  },
+  'weavets cluster remove HOST': {
+    typed: 'weavets cluster remove host9',
+    shows: (stdout) => assert.equal(stdout, '0 IPs taken over from host9\n'),
+  },
+  'weavets cluster leave': {
+    typed: 'weavets cluster leave; weavets launch >/dev/null; weavets ps c1',
+    shows: (stdout) => assert.match(stdout, / 10\.32\.0\.1\/12\n$/),
+  },
   'weavets rmpeer HOST': {
     typed: 'weavets rmpeer host9',
     shows: (stdout) => assert.equal(stdout, '0 IPs taken over from host9\n'),

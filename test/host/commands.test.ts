@@ -329,8 +329,8 @@ test('status and its parts', async () => {
 });
 
 test('peers, on a host that is alone', async () => {
-  await fails(/this host is alone.*--store etcd.*\(USAGE\)/, 'connect', '10.250.0.9');
-  await fails(/can't connect to 10\.250\.0\.9/, 'connect', '--replace', '10.250.0.9');
+  await fails(/to join 10\.250\.0\.9 this host must show that it may.*\(USAGE\)/, 'connect', '10.250.0.9');
+  await fails(/this host uses no etcd/, 'connect', 'etcd://10.250.0.9');
   await prints('', 'connect', '--replace');
   await prints('', 'forget', '10.250.0.9');
   await prints('0 IPs taken over from host9\n', 'rmpeer', 'host9');

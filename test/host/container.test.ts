@@ -50,7 +50,7 @@ test('the daemon in a container, from the compose file, with only the listed pri
   const env = { WEAVE_STORE: 'etcd://127.0.0.1:2379' };
   await host.runOk([...cluster, 'up', '-d', '--no-build'], { env });
   await until('the daemon has found the etcd', async () => {
-    const { code, stdout } = await host.weavets('status', 'targets');
+    const { code, stdout } = await host.weavets('cluster', 'status', '--json');
     return code === 0 && stdout.includes('127.0.0.1:2379');
   });
   const listening = await host.shell('ss -Hltn "sport = :2379"');

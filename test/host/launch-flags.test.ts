@@ -225,11 +225,11 @@ test('flags without effect here say so', async () => {
     {
       notes: [
         'other users of this host may have seen --password in the process list; use --password-file',
-        ...['host', 'password', 'resume', 'trusted-subnets'].map(alone),
+        ...['host', 'trusted-subnets'].map(alone),
         "--no-restart has no effect: only systemd restarts weavets, by 'weavets install-service'",
         '--plugin has no effect: there is no plugin; the proxy attaches containers',
-        '--ipalloc-init has no effect: hosts agree on addresses through etcd',
-        '--no-discovery has no effect: hosts find each other through etcd',
+        "--ipalloc-init has no effect: hosts agree on addresses by the cluster's store",
+        '--no-discovery has no effect: the hosts of a cluster always know each other',
         '--conn-limit has no effect: there is no limit',
       ],
     },

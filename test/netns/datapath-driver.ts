@@ -31,6 +31,7 @@ const firewall = new Firewall({
   storeMembers: [{ address: '10.250.0.254', port: 2379 }],
   members: null,
   exposed: [],
+  joinOpen: false,
 });
 const datapath = new Datapath({
   ...options,

@@ -1,18 +1,18 @@
 import { flag } from '../../config/option.ts';
-import { parsePeers, parseSomePeers } from '../../config/peers.ts';
+import { parseSomeTargets, parseTargets } from '../../config/peers.ts';
 import { command } from '../command.ts';
 
 export const connect = command({
   name: 'connect',
   operands: 'PEER…',
-  about: 'Connect to other hosts',
+  about: 'Connect to other hosts, and join their cluster if this one is in none',
   options: { replace: flag('Forget all other peers') },
   examples: [
     ['weavets connect 192.168.1.2', 'one more peer'],
     ['weavets connect --replace 192.168.1.2 192.168.1.3', 'only these peers'],
   ],
   async run({ words, replace = false }, { control }) {
-    const peers = replace ? parsePeers(words) : parseSomePeers(words);
+    const peers = replace ? parseTargets(words) : parseSomeTargets(words);
     await control.call('connect', { peers, replace });
   },
 });

@@ -1,4 +1,4 @@
-import { parseSomePeers } from '../../config/peers.ts';
+import { parseSomeTargets } from '../../config/peers.ts';
 import { command } from '../command.ts';
 
 export const forget = command({
@@ -7,6 +7,6 @@ export const forget = command({
   about: 'Stop connecting to other hosts',
   examples: [['weavets forget 192.168.1.2', 'undoes `weavets connect 192.168.1.2`']],
   async run({ words }, { control }) {
-    await control.call('forget', { peers: parseSomePeers(words) });
+    await control.call('forget', { peers: parseSomeTargets(words) });
   },
 });

@@ -14,7 +14,12 @@ export const launch = command({
   options: launchOptions,
   examples: [
     ['weavets launch', 'one host'],
-    ['weavets launch --store etcd://10.0.0.5:2379', 'several hosts that share an etcd'],
+    [
+      'weavets launch --password-file /etc/weave-password host1',
+      'together with host1, launched with the same',
+    ],
+    ['weavets launch --join WVTS-1-…@10.0.0.1', "as 'weavets cluster token' on 10.0.0.1 prints it"],
+    ['weavets launch --store etcd://10.0.0.5:2379', "several hosts that share an etcd of one's own"],
     ['weavets launch -H tcp://0.0.0.0:12375 --tlsverify', 'the proxy for other machines too'],
   ],
   async run(args, context) {

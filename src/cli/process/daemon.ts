@@ -10,4 +10,5 @@ export const daemonFile = join(packageRoot, 'dist/daemon/main.js');
 
 export const importDaemon = () => import('../../daemon/main.ts');
 export const importReset = () => import('../../daemon/reset.ts');
+export const importRestore = () => import('../../daemon/restore.ts');
 export const importPreflight = () => import('../../doctor/preflight.ts');

@@ -4,8 +4,8 @@ import { importReset } from './daemon.ts';
 import { runningPid } from './running.ts';
 import { stopDaemon } from './stop-daemon.ts';
 
-/** Longest wait for the other hosts to be told, ms. */
-const leavePatience = 10_000;
+/** Longest wait for the other hosts to be told, and for one of them to take this one's place in etcd; ms. */
+const leavePatience = 40_000;
 
 /**
  * Ends the daemon and removes everything it made on this host.

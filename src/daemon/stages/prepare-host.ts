@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findCluster } from '../../cluster/find.ts';
 import { resumeStore } from '../../cluster/members.ts';
 import { peerName } from '../../cluster/peer.ts';
+import { Targets } from '../../cluster/targets.ts';
 import { installShims, releaseShims } from '../../containers/shims.ts';
 import { EngineClient } from '../../docker/client.ts';
 import { checkEncryption } from '../../doctor/encryption.ts';
 import { checkRange, checkTools, openSysctls } from '../../doctor/preflight.ts';
+import { etcdFolder } from '../../etcd/files.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { paths } from '../../model/paths.ts';
 import { ensureBridge } from '../../net/bridge.ts';
@@ -24,7 +27,10 @@ import type { DaemonDeps } from './daemon-deps.ts';
 export type PreparedHost = Awaited<ReturnType<typeof prepareHost>>;
 
 /** Checks the host; opens its store; makes the bridge; reaches the engine. */
-export async function prepareHost(deps: Pick<DaemonDeps, 'config' | 'conditions'>, undo: UndoStack) {
+export async function prepareHost(
+  deps: Pick<DaemonDeps, 'config' | 'conditions' | 'logger' | 'signal'>,
+  undo: UndoStack,
+) {
   const { conditions } = deps;
   await mkdir(paths.run, { recursive: true });
   await mkdir(paths.state, { recursive: true, mode: 0o755 });
@@ -37,14 +43,27 @@ export async function prepareHost(deps: Pick<DaemonDeps, 'config' | 'conditions'
   if (damage) conditions.set('STATE_DAMAGED', damageText(damage));
   const store = LmdbStore.open(state);
   undo.push(() => store.close());
-  const config = await resumeStore(deps.config, store);
+  const peer = await peerName(store, deps.config.name);
+  const network = await readNetwork();
+  const underlay = underlayOf(network, deps.config.host ?? undefined);
+  const targets = await Targets.of(deps.config, store);
+  const { address } = underlay;
+  const { nickname } = deps.config;
+  const self = address === undefined ? undefined : { name: peer, nickname, address };
+  const { config, way } = await findCluster({
+    config: deps.config,
+    resumed: await resumeStore(deps.config, store),
+    folder: etcdFolder,
+    self,
+    targets: targets.list(),
+    logger: deps.logger,
+    signal: deps.signal,
+  });
   await checkEncryption(config);
-  const peer = await peerName(store, config.name);
 
   const engine = new EngineClient({ url: config.engine, tls: config.engineTls });
   undo.push(() => engine.close());
   await engine.version();
-  const network = await readNetwork();
   checkRange(config, network, conditions);
   await installShims(paths.state);
   undo.push(async () => {
@@ -53,12 +72,26 @@ export async function prepareHost(deps: Pick<DaemonDeps, 'config' | 'conditions'
 
   const ip = new IpBatch();
   undo.push(() => ip.close());
-  const underlay = underlayOf(network, config.host ?? undefined);
   const encrypted = config.password !== null;
   const mtu = datapathMtu({ underlay: underlay.mtu, asked: config.mtu, kind: config.datapath, encrypted });
   const bridge = await ensureBridge(ip, { mtu, mac: peer });
   const rules = firewallState(config, network);
   const firewall = new Firewall(rules);
   const damaged = fresh || damage !== undefined;
-  return { config, store, damaged, peer, engine, ip, network, underlay, mtu, bridge, rules, firewall };
+  return {
+    config,
+    store,
+    damaged,
+    peer,
+    targets,
+    way,
+    engine,
+    ip,
+    network,
+    underlay,
+    mtu,
+    bridge,
+    rules,
+    firewall,
+  };
 }

@@ -23,7 +23,8 @@ export function showNetwork(
   undo: UndoStack,
 ): { page: PageDeps; changes: NetworkChanges } {
   const { config, peer, underlay, engine } = host;
-  const { cluster, history, reconciler, attachments, naming, exposer } = containers;
+  const { seat } = joined;
+  const { history, reconciler, attachments, naming, exposer } = containers;
   const viewer = new NetworkViewer({
     about: {
       version,
@@ -39,8 +40,11 @@ export function showNetwork(
     naming,
     names: dns.names,
     exposer,
-    cluster,
-    paths: () => joined.datapath?.state() ?? [],
+    // The host may come into one while it runs.
+    get cluster() {
+      return seat.cluster;
+    },
+    paths: () => seat.datapath?.state() ?? [],
     conditions,
     history,
   });
@@ -48,7 +52,7 @@ export function showNetwork(
   const settled = (id: string) => reconciler.settled(id);
   const changes = new NetworkChanges({ viewer, history, conditions, settled, clients, logger });
   undo.push(async () => changes.close());
-  cluster?.follow(changes.follower((name) => cluster.nicknames.get(name) ?? name));
+  seat.followBy(changes.follower((name) => seat.cluster?.nicknames.get(name) ?? name));
   return {
     page: {
       view: () => changes.view(),

@@ -19,10 +19,13 @@ import { messageOf } from '../../lib/errors.ts';
 import { KeyedLock } from '../../lib/lock.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { version } from '../../lib/version.ts';
+import type { Ip } from '../../model/address.ts';
 import { paths } from '../../model/paths.ts';
 import { shimRoot } from '../../model/shim.ts';
+import type { Datapath } from '../../net/overlay/datapath.ts';
 import { Veths } from '../../net/veth.ts';
 import { Metrics } from '../metrics.ts';
+import type { Membership } from '../seat.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
 import type { JoinedCluster } from './join-cluster.ts';
 import type { PreparedHost } from './prepare-host.ts';
@@ -37,16 +40,22 @@ interface Deps extends Pick<DaemonDeps, 'signal' | 'conditions' | 'logger'> {
   dns: StartedDns;
 }
 
+interface Announced {
+  membership: Membership;
+  datapath: Datapath;
+  attachments: Attachments;
+  exposer: Exposer;
+}
+
 /** Makes what attaches containers, and speaks of them to the other hosts; restores what the host itself has. */
 export async function startContainers(deps: Deps, undo: UndoStack) {
   const { host, joined, dns, conditions, logger } = deps;
   const { config, store, peer, engine, ip, mtu, firewall } = host;
-  const { allocator } = joined;
+  const { seat } = joined;
+  const { allocator } = seat;
   const { names } = dns;
 
-  // The cluster is joined last: it reads what the others here know.
-  let cluster: Cluster | undefined;
-  const changed = (id: string) => cluster?.changed(id);
+  const changed = (id: string) => seat.changed(id);
   const pidOf = async (id: string) => (await engine.inspect(id))?.pid ?? 0;
   const made = await MadeHostnames.load(store, logger);
   const naming = await Naming.load({
@@ -93,10 +102,6 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     onAttached,
     logger,
   });
-  if (joined.datapath) {
-    pathMtu = new PathMtu({ attachments, exposed: () => exposer.list(), paths: joined.datapath });
-    joined.datapath.onPathsChanged = followPaths;
-  }
   dns.askers.follow({ attachments, isOurs: (address) => dns.server?.isOurs(address) ?? false });
   const created = new CreatedStore(store, logger);
   const lock = new KeyedLock();
@@ -120,24 +125,30 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
 
   const outcomes = new ShimOutcomes({ attachments, engine, created, logger });
 
-  cluster = announce(deps, { attachments, exposer });
+  // Last: it reads what the others here know.
+  seat.announceBy((membership, datapath) => {
+    pathMtu = new PathMtu({ attachments, exposed: () => exposer.list(), paths: datapath });
+    datapath.onPathsChanged = followPaths;
+    return announce(deps, { membership, datapath, attachments, exposer });
+  });
   if (exposer.list().length > 0) changed(exposeOwner);
   for (const { containerId } of names.list({ origin: peer })) changed(containerId);
   /** Of the other hosts whose daemons run. */
-  const peerStates = () => joined.datapath?.state().filter(({ peer }) => cluster?.isAlive(peer.name)) ?? [];
+  const peerStates = () =>
+    seat.datapath?.state().filter(({ peer }) => seat.cluster?.isAlive(peer.name)) ?? [];
   const parts = { naming, made, created, outcomes, exposer, metrics, attachments, reconciler, byHand };
-  return { ...parts, cluster, history, pathMtu, peerStates };
+  const applyPathMtu = async () => pathMtu?.apply();
+  return { ...parts, history, applyPathMtu, peerStates };
 }
 
-/** Registers this host with the others, and follows them; undefined: it is alone. */
+/** Registers this host with the others, and follows them. */
 function announce(
   { host, joined, dns, signal, logger }: Deps,
-  { attachments, exposer }: { attachments: Attachments; exposer: Exposer },
-): Cluster | undefined {
+  { membership, datapath, attachments, exposer }: Announced,
+): Cluster {
   const { config, peer, bridge, underlay } = host;
-  const { shared, datapath, seal, blocks, claim, id } = joined;
+  const { shared, seal, blocks, claim } = membership;
   const { names } = dns;
-  if (!shared || !datapath || !claim || underlay.address === undefined) return undefined;
   const own = new OwnLinks({ attachments, exposer, names, self: peer, bridgeMac: bridge.address });
   return Cluster.join({
     shared,
@@ -146,7 +157,8 @@ function announce(
     seal,
     claim,
     blocks,
-    self: { name: peer, id, nickname: config.nickname, address: underlay.address },
+    // Who has no address of its own is in no cluster.
+    self: { name: peer, id: joined.seat.id, nickname: config.nickname, address: underlay.address as Ip },
     version,
     linkOf: (container) => own.linkOf(container),
     owners: () => own.owners(),

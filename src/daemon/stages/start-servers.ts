@@ -9,6 +9,7 @@ import { paths } from '../../model/paths.ts';
 import { bridgeName } from '../../net/bridge.ts';
 import { createHandlers } from '../../proxy/calls/handlers.ts';
 import { DockerProxy } from '../../proxy/proxy.ts';
+import { Door } from '../door.ts';
 import { createOperations } from '../operations.ts';
 import { makeReport } from '../report.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
@@ -21,7 +22,7 @@ import type { StartedDns } from './start-dns.ts';
 /** The servers, and how the daemon reports that it is ready. */
 export type StartedServers = Awaited<ReturnType<typeof startServers>>;
 
-interface Deps extends Pick<DaemonDeps, 'logger' | 'conditions' | 'stop'> {
+interface Deps extends Pick<DaemonDeps, 'logger' | 'conditions' | 'signal' | 'stop'> {
   host: PreparedHost;
   joined: JoinedCluster;
   dns: StartedDns;
@@ -38,6 +39,7 @@ export async function startServers(deps: Deps, undo: UndoStack) {
   const report = () => makeReport(reportSources(deps, state));
   metrics.follow({ report, attachments: () => attachments.list().length, names: () => names.size });
 
+  const door = new Door({ ...deps, seat: joined.seat, goAlone: joined.goAlone, undo });
   const operations = createOperations({
     reconciler: containers.reconciler,
     byHand: containers.byHand,
@@ -51,9 +53,9 @@ export async function startServers(deps: Deps, undo: UndoStack) {
     stop,
     version,
     dnsIp: () => dns.server?.ip ?? null,
-    blocks: joined.blocks,
-    cluster: containers.cluster,
-    targets: joined.targets,
+    seat: joined.seat,
+    door,
+    targets: host.targets,
     bridgeMac: bridge.address,
   });
   const httpParts: ApiDeps = {
@@ -61,7 +63,7 @@ export async function startServers(deps: Deps, undo: UndoStack) {
     metrics,
     dnsDomain: config.dnsDomain,
     dnsIp: () => dns.server?.ip ?? null,
-    addresses: joined.allocator,
+    addresses: joined.seat.allocator,
     containers: engine,
     names: naming,
     exposer,
@@ -72,6 +74,7 @@ export async function startServers(deps: Deps, undo: UndoStack) {
   const { page, changes } = showNetwork(deps, undo);
   await startHttp(deps, { ...httpParts, page }, undo);
   if (config.proxy) state.proxyAddresses = await startProxy(deps, undo);
+  await door.open();
   return {
     changes,
     /** From here on, status and `ping` say so. */
@@ -88,8 +91,7 @@ function reportSources(
   { host, joined, dns, containers, conditions }: Deps,
   { ready, proxyAddresses }: { ready: boolean; proxyAddresses: readonly string[] },
 ) {
-  const { allocator, blocks, targets } = joined;
-  const { cluster } = containers;
+  const { allocator, membership, cluster } = joined.seat;
   return {
     version,
     ready,
@@ -97,8 +99,8 @@ function reportSources(
     peer: host.peer,
     allocator,
     names: dns.names,
-    parts: blocks?.owners() ?? null,
-    targets: targets.list(),
+    parts: membership?.blocks?.owners() ?? null,
+    targets: host.targets.list(),
     peers: cluster?.peers() ?? [],
     nicknames: cluster?.nicknames ?? new Map<string, string>(),
     states: containers.peerStates(),

@@ -46,6 +46,11 @@ const defaults: LaunchConfig = {
   store: 'lmdb',
   etcd: null,
   password: null,
+  peers: [],
+  join: null,
+  open: false,
+  discovery: true,
+  dnsDomainGiven: false,
   trustedSubnets: [],
   resume: false,
   host: null,
@@ -58,7 +63,10 @@ test('the defaults', async () => {
 
 test('every flag', async () => {
   const cases: [line: string, change: Partial<LaunchConfig>][] = [
-    ['-H unix:///a.sock -H=127.0.0.1:1 --store lmdb h2', { hosts: ['unix:///a.sock', 'tcp://127.0.0.1:1'] }],
+    [
+      '-H unix:///a.sock -H=127.0.0.1:1 --store lmdb h2',
+      { hosts: ['unix:///a.sock', 'tcp://127.0.0.1:1'], peers: ['h2'] },
+    ],
     ['-H fd://', { hosts: ['fd://'] }],
     ['-H tcp://localhost', { hosts: ['tcp://127.0.0.1:12375'] }],
     // As with dockerd, no host means loopback.
@@ -73,8 +81,8 @@ test('every flag', async () => {
     ['--no-dns', { dns: false, dnsForContainers: false }],
     ['--no-dns=false', {}],
     ['--without-dns', { dnsForContainers: false }],
-    ['--dns-domain Foo.Bar', { dnsDomain: 'foo.bar.' }],
-    ['--dns-domain foo.bar.', { dnsDomain: 'foo.bar.' }],
+    ['--dns-domain Foo.Bar', { dnsDomain: 'foo.bar.', dnsDomainGiven: true }],
+    ['--dns-domain foo.bar.', { dnsDomain: 'foo.bar.', dnsDomainGiven: true }],
     ['--dns-ttl 0', { dnsTtl: 0 }],
     ['--dns-listen-address 127.0.0.1', { dnsListenAddress: '127.0.0.1' }],
     ['--dns-listen-address 127.0.0.1:5353', { dnsListenAddress: '127.0.0.1:5353' }],
@@ -112,7 +120,11 @@ test('every flag', async () => {
       { store: 'etcd://h1:2379', etcd: { user: 'a', password: 'b:c' } },
     ],
     ['--datapath ovs', { datapath: 'ovs' }],
-    ['10.0.0.2 host3:6783', { store: 'etcd://10.0.0.2:2379,host3:6783' }],
+    ['10.0.0.2 host3:6783', { peers: ['10.0.0.2', 'host3:6783'] }],
+    ['--store etcd://h1 host3', { store: 'etcd://h1:2379', peers: ['host3'] }],
+    ['--join token@10.0.0.2', { join: 'token@10.0.0.2' }],
+    ['--open', { open: true }],
+    ['--no-discovery', { discovery: false }],
   ];
   for (const [line, change] of cases) assert.deepEqual(await parse(line), { ...defaults, ...change }, line);
 });
@@ -182,6 +194,8 @@ test('errors name the flag', async () => {
     ['--tls --tlscert /none/c.pem', /^--tlscert: cannot read \/none\/c\.pem/, 'TLS_CONFIG'],
     ['--tlsverify --tlscacert /none/ca.pem', /^--tlscacert: cannot read/, 'TLS_CONFIG'],
     ['a/b', /^'a\/b' is not a peer/],
+    ['--join 10.0.0.2', /^--join takes TOKEN@HOST/],
+    ['--join token@a/b', /^'a\/b' is not a peer/],
     ['', /^WEAVE_MTU: 'big' is not a number/, 'USAGE', { WEAVE_MTU: 'big' }],
     ['', /^DOCKER_HOST: 'ssh:\/\/h'/, 'USAGE', { DOCKER_HOST: 'ssh://h' }],
     [
@@ -219,7 +233,7 @@ test('TLS', async (t) => {
   assert.deepEqual((await parse(`--tls ${flags}`)).tls, { verify: false, ...files, ca: undefined });
   const relative = `--tls --tlscert ${path.relative('', files.cert)} --tlskey ${path.relative('', files.key)}`;
   assert.deepEqual((await parse(relative)).tls, { verify: false, ...files, ca: undefined });
-  const etcd = `h1 --etcd-cacert ${files.ca} --etcd-cert ${files.cert} --etcd-key ${files.key}`;
+  const etcd = `--store etcd://h1 --etcd-cacert ${files.ca} --etcd-cert ${files.cert} --etcd-key ${files.key}`;
   const secured = await parse(etcd);
   assert.equal(secured.store, 'etcds://h1:2379');
   assert.deepEqual(secured.etcd, files);

@@ -1,0 +1,77 @@
+import { findSettings } from '../cluster/settings.ts';
+import { createAuthority, issue } from '../etcd/authority.ts';
+import { readClusterFile } from '../etcd/cluster-file.ts';
+import { etcdFolder, readAuthority } from '../etcd/files.ts';
+import type { Welcome } from '../etcd/join/messages.ts';
+import { type Door, JoinServer } from '../etcd/join/server.ts';
+import { Tokens } from '../etcd/join/tokens.ts';
+import { WeaveError } from '../lib/errors.ts';
+import { joinPort } from '../model/ports.ts';
+import type { Seat } from './seat.ts';
+import type { DaemonDeps } from './stages/daemon-deps.ts';
+import type { PreparedHost } from './stages/prepare-host.ts';
+
+/** What a {@link JoinService} needs. */
+export interface JoinServiceDeps extends Pick<DaemonDeps, 'conditions' | 'logger'> {
+  host: PreparedHost;
+  seat: Seat;
+  admit: Door['admit'];
+}
+
+/** Where other hosts ask to be let in: on a host of a managed cluster, and on one that a password or `--open` opens. */
+export class JoinService {
+  readonly #deps: JoinServiceDeps;
+  #server: JoinServer | undefined;
+
+  constructor(deps: JoinServiceDeps) {
+    this.#deps = deps;
+  }
+
+  /** Serves, where this host is to, with the certificate that it has now. @throws WeaveError ADDRESS_IN_USE */
+  async serve(): Promise<void> {
+    const { host, seat, admit, logger, conditions } = this.#deps;
+    const { config, underlay, firewall, peer: name } = host;
+    const { address } = underlay;
+    const managed = (await readClusterFile(etcdFolder)) !== undefined;
+    const wanted = managed || (!seat.membership && (config.password !== null || config.open));
+    if (!wanted || address === undefined) return;
+    if (config.open) {
+      const text = `every machine that reaches TCP port ${joinPort} of this host may join its network (--open)`;
+      conditions.set('CLUSTER_OPEN', text);
+    }
+    // Of a host that is in no cluster it tells nothing: who asks there goes by the password, or believes anyone.
+    const ca = (await readAuthority(etcdFolder)) ?? createAuthority('none');
+    const certificate = { ...issue({ ca, kind: 'member', name, addresses: [address] }), ca: ca.cert };
+    if (this.#server) return this.#server.setCertificate(certificate);
+    const checkToken: Door['checkToken'] = async (secret) =>
+      seat.membership ? new Tokens(seat.membership.shared, logger).check(secret) : 'unknown';
+    const door = { password: config.password, open: config.open, checkToken, admit };
+    this.#server = await JoinServer.start({ address, port: joinPort, certificate, door, logger });
+    await firewall.set({ joinOpen: true });
+  }
+
+  async close(): Promise<void> {
+    await this.#server?.close();
+    this.#server = undefined;
+  }
+}
+
+/** What a host gets that is let into this one's cluster. @throws WeaveError USAGE, STORE_UNAVAILABLE */
+export async function welcomeOf({ membership }: Seat): Promise<Welcome> {
+  const authority = await readAuthority(etcdFolder);
+  const file = await readClusterFile(etcdFolder);
+  if (!authority || !file || !membership) {
+    throw new WeaveError(
+      'USAGE',
+      'that host shares an etcd of its own with others; launch with --store, as there',
+    );
+  }
+  const settings = await findSettings(membership.shared);
+  return {
+    authority,
+    endpoints: file.endpoints,
+    range: settings?.range?.toString() ?? null,
+    domain: settings?.domain ?? membership.config.dnsDomain,
+    password: membership.config.password,
+  };
+}
