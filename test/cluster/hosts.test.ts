@@ -61,6 +61,14 @@ test('containers on different hosts reach each other by name; names come and go 
   );
   await host(2).proxied('start', 'bbox2');
   await known([host(1)], 'bbox2', two);
+
+  await host(2).docker('rename', 'bbox2', 'renamed');
+  await known(lab.hosts, 'renamed', two);
+  await known(lab.hosts, 'bbox2', '');
+  await reaches(host(1), 'bbox1', 'renamed');
+  await host(2).docker('rename', 'renamed', 'bbox2');
+  await known(lab.hosts, 'bbox2', two);
+  await known(lab.hosts, 'renamed', '');
 });
 
 test('thirty containers on each host: all distinct, named everywhere, and reachable', async (t) => {

@@ -1,4 +1,7 @@
-/** Today's clients, on this run's engine: the docker command, Compose and BuildKit of the engine's Debian, or of sid. */
+/**
+ * Today's clients, on this run's engine: the docker command, Compose and BuildKit of the engine's Debian, or of sid; and
+ * the docker command of 20.10.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
@@ -24,7 +27,23 @@ test('the engine has the expected version', async () => {
   assert.ok(Number(api.split('.')[1]) >= Number(firstEngine.api.split('.')[1]), api);
 });
 
-test('the transcript comes out', async () => {
+/** Runs a script whose docker is the machine's own, of 20.10. @returns standard output */
+async function typeOfOld(script: string): Promise<string> {
+  const { code, stdout, stderr } = await host.run(['bash', '-c', script], {
+    env: { DOCKER_HOST: host.proxySocket, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
+  });
+  assert.equal(code, 0, `${script}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+test('the transcript comes out', () => transcript(type));
+
+test('the transcript comes out by the docker command of 20.10', async () => {
+  assert.match(await typeOfOld('docker version -f "{{.Client.Version}}"'), /^20\.10\./);
+  await transcript(typeOfOld);
+});
+
+async function transcript(type: (script: string) => Promise<string>): Promise<void> {
   const ids = await type('docker run --name bbox1 -itd busybox ; docker run --name bbox2 -itd busybox');
   assert.match(ids, /^[0-9a-f]{64}\n[0-9a-f]{64}\n$/);
   const shown = await type('docker exec bbox1 ip a');
@@ -50,7 +69,7 @@ test('the transcript comes out', async () => {
   await type('docker restart -t 0 bbox1');
   assert.ok((await type('docker exec bbox1 ip -4 a show ethwe')).includes(`inet ${address}/12`));
   await type('docker rm -f bbox1 bbox2');
-});
+}
 
 test('streams of every kind', async () => {
   assert.equal(await type('echo in | docker run --rm -i busybox cat'), 'in\n');

@@ -1,4 +1,5 @@
 /** Hosts with a datapath each, and network namespaces as containers on them. */
+import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -7,6 +8,7 @@ import type { Ip } from '../../src/model/address.ts';
 import type { Mac } from '../../src/model/mac.ts';
 import type { PeerState } from '../../src/net/overlay/datapath.ts';
 import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
+import { Capture } from '../support/capture.ts';
 import { Host, Underlay } from '../support/host.ts';
 import { startOvs } from '../support/ovs.ts';
 
@@ -195,6 +197,22 @@ export class Cluster implements AsyncDisposable {
 /** The container that every node of a {@link Cluster} has. */
 export function first(node: Node): Container {
   return node.containers[0] as Container;
+}
+
+/** What a container sends to everyone, an ARP request and multicast, reaches the containers of all other nodes. */
+export async function floods(from: Node, others: readonly Node[]): Promise<void> {
+  const captures = await Promise.all(
+    others.map((node) =>
+      Capture.start(node.host, 'ethwe', 'ether multicast', (argv) => node.within(first(node), argv)),
+    ),
+  );
+  const [other] = others;
+  assert.ok(other);
+  for (const ip of ['10.47.0.2', '239.1.2.3']) await from.pings(first(from), { ...first(other), ip });
+  for (const capture of captures) {
+    const types = new Set((await capture.stop()).map((packet) => packet.readUInt16BE(12)));
+    assert.deepEqual([...types].sort(), [0x0800, 0x0806]);
+  }
 }
 
 /** Sends zeros by TCP between the first containers of two nodes. @returns bytes received */

@@ -16,16 +16,9 @@ import { test } from 'node:test';
 import { HostsFiles, removeHostsLines } from '../../../src/containers/hosts-files.ts';
 import { silent } from '../../../src/lib/log.ts';
 import { LmdbStore } from '../../../src/store/lmdb.ts';
+import { wish } from './hosts-wish.ts';
 
 const id = 'c'.repeat(64);
-const wish = {
-  hostname: 'c1.weave.local',
-  called: 'c1.weave.local',
-  domain: 'weave.local.',
-  addresses: ['10.32.0.1'],
-  extraHosts: [],
-  addHosts: [],
-};
 const engines = '127.0.0.1\tlocalhost\n172.17.0.2\tc1.weave.local c1\n';
 
 async function inFolder(task: (path: string, store: LmdbStore) => Promise<void> | void): Promise<void> {

@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { editHosts, type HostsWish } from '../../../src/containers/hosts-text.ts';
+import { editHosts } from '../../../src/containers/hosts-text.ts';
+import { wish } from './hosts-wish.ts';
 
 const engines = '127.0.0.1\tlocalhost\n9.9.9.9\tuser\n172.17.0.2\tc1.weave.local c1\n';
-const wish: HostsWish = {
-  hostname: 'c1.weave.local',
-  called: 'c1.weave.local',
-  domain: 'weave.local.',
-  addresses: ['10.32.0.1'],
-  extraHosts: [],
-  addHosts: [],
-};
 const line = '10.32.0.1\tc1.weave.local c1';
 
 test('our line comes before the engine’s, once, however often it is added', () => {

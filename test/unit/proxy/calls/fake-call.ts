@@ -1,7 +1,17 @@
 import { Readable } from 'node:stream';
+import type { Provision } from '../../../../src/proxy/calls/provision.ts';
 import { withBody } from '../../../../src/proxy/intercept/answer.ts';
 import type { Call, EngineAnswer, ErrorAnswer } from '../../../../src/proxy/intercept/contract.ts';
 import { match } from '../../../../src/proxy/wire/routes.ts';
+
+/** What containers are given, where DNS is on docker0's address. */
+export const provision: Provision = {
+  stateDir: '/var/lib/weave',
+  dnsDomain: 'weave.local.',
+  dnsServers: () => ['172.17.0.1'],
+  isOurDns: (server) => server === '172.17.0.1',
+  searchDomains: () => [],
+};
 
 /** A request to the engine, and its answer. */
 export type Engine = (body: string) => { status: number; body?: string } | Promise<never>;

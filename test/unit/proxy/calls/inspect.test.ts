@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { Created } from '../../../../src/model/created.ts';
 import { inspectContainer, type Network } from '../../../../src/proxy/calls/inspect.ts';
 import { PendingStarts } from '../../../../src/proxy/calls/pending-starts.ts';
-import { fakeCall, textOf } from './fake-call.ts';
+import { fakeCall, provision, textOf } from './fake-call.ts';
 
 const id = 'ab'.repeat(32);
 const network: Network = { ip: '10.32.0.1', prefix: 12, mac: '0e:00:00:00:00:01' };
@@ -28,13 +28,7 @@ function inspect(says: string | (() => string), setting: Setting = {}) {
         network: (asked) => (asked !== id ? undefined : 'network' in setting ? setting.network : network),
       },
       created: { get: async () => setting.created, put: () => {}, isMadeOfId: async () => false },
-      provision: {
-        stateDir: '/var/lib/weave',
-        dnsDomain: 'weave.local.',
-        dnsServers: () => ['172.17.0.1'],
-        isOurDns: (server) => server === '172.17.0.1',
-        searchDomains: () => [],
-      },
+      provision,
     },
   );
   const call = fakeCall('GET', setting.target ?? '/containers/bbox1/json', '', () => ({

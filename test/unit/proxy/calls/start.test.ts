@@ -7,7 +7,7 @@ import {
   type StartAttachments,
   startContainer,
 } from '../../../../src/proxy/calls/start.ts';
-import { type Engine, type FakeCall, fakeCall, sent } from './fake-call.ts';
+import { type Engine, type FakeCall, fakeCall, provision, sent } from './fake-call.ts';
 
 const id = 'ab'.repeat(32);
 const shims = '/var/lib/weave/shim';
@@ -76,13 +76,7 @@ function start(setting: Setting) {
       },
       created: { get: async () => undefined, put: () => {}, isMadeOfId: async () => false },
       outcomes: { forget: () => {}, failure: async () => setting.failure },
-      provision: {
-        stateDir: '/var/lib/weave',
-        dnsDomain: 'weave.local.',
-        dnsServers: () => ['172.17.0.1'],
-        isOurDns: (server) => server === '172.17.0.1',
-        searchDomains: () => [],
-      },
+      provision,
       logger: silent,
     },
   );
