@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Agent } from 'node:https';
 import Docker from 'dockerode';
 import { Pool } from 'undici';
 import { WeaveError } from '../lib/errors.ts';
@@ -168,7 +169,11 @@ export class EngineClient {
     if (url.startsWith('unix://')) return new Docker({ socketPath: socketOf(this.address), version });
     const { hostname, port } = new URL(url);
     const files = tlsOf(this.address);
-    return new Docker({ host: hostname, port, protocol: tls ? 'https' : 'http', version, ...files });
+    const docker = new Docker({ host: hostname, port, protocol: tls ? 'https' : 'http', version, ...files });
+    // Dockerode itself has no way to leave the engine's certificate unverified, as DOCKER_TLS does.
+    if (tls?.verify === false)
+      Object.assign(docker.modem, { agent: new Agent({ rejectUnauthorized: false }) });
+    return docker;
   }
 
   async close(): Promise<void> {

@@ -97,7 +97,8 @@ test('encrypted between hosts, plain to trusted subnets', async () => {
   await refused(host(2), [...access(), '--password', 'wrong'], /the password is not that of the cluster/);
   await refused(host(2), access(), /is encrypted; launch with its --password/);
   await launch(host(2), ...access(), '--password', password, ...trusts('10.250.0.3/32'));
-  await launch(host(3), ...access(), '--password', password, ...trusts('10.250.0.0/30'));
+  // With host bits, as Weave Net takes it: 10.250.0.0/30, which has the other two.
+  await launch(host(3), ...access(), '--password', password, ...trusts('10.250.0.1/30'));
   const [one, two, three] = [
     await start(host(1), 'one'),
     await start(host(2), 'two'),
@@ -122,6 +123,8 @@ test('encrypted between hosts, plain to trusted subnets', async () => {
   assert.equal(await mtuOf(host(1), 'one'), '1370', '1500 less WireGuard and VXLAN');
   assert.equal(await seen(host(1), { from: 'one', to: two }), false);
   assert.equal(await seen(host(1), { from: 'one', to: three }), true);
+  assert.equal(await seen(host(3), { from: 'three', to: two }), true);
+  assert.match((await host(3).weavets('status')).stdout, /TrustedSubnets: 10\.250\.0\.0\/30/);
   await until('both are established', () => established(host(1)));
   const { stdout } = await host(1).weavets('status', 'connections');
   assert.match(stdout, /10\.250\.0\.2:6784 +established +encrypted wireguard/);

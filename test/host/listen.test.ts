@@ -218,6 +218,12 @@ describe('endpoints', { timeout: 600_000 }, () => {
     assert.equal(await sh(`eval $(${weavets} env); docker run --rm busybox echo hi`, engine), 'hi\n');
     assert.equal((await host.weavets('stop')).code, 0);
 
+    // DOCKER_TLS encrypts without verifying: here the certificate is for another address.
+    const unverified = { DOCKER_HOST: 'tcp://127.0.0.2:2376', DOCKER_TLS: '1', DOCKER_CERT_PATH: dir };
+    await launch([], unverified);
+    await works('docker', unverified, `eval $(${weavets} env)`);
+    assert.equal((await host.weavets('stop')).code, 0);
+
     // An engine whose certificate is for another name, and one that does not know us.
     await refused([], /altnames.*ENGINE_UNREACHABLE/, { ...engine, DOCKER_HOST: 'tcp://127.0.0.2:2376' });
     await refused([], /HTTPS.*ENGINE_ERROR/, { DOCKER_HOST: 'tcp://127.0.0.1:2376' });
