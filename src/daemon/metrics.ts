@@ -61,6 +61,19 @@ export class Metrics {
     });
     followPaths(this.#registry, () => report().Paths);
     new Gauge({
+      name: 'weave_conditions',
+      help: 'What is wrong on this host now',
+      labelNames: ['code'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { Code } of report().Conditions) this.inc({ code: Code });
+      },
+    });
+    gauge('weave_healed', 'What weavets has put right on this host within the last hour', () => {
+      return report().Healed.length;
+    });
+    new Gauge({
       name: 'weavets_build_info',
       help: 'Always 1; the label tells the version',
       labelNames: ['version'],

@@ -7,7 +7,7 @@ import type { Condition } from '../model/conditions.ts';
 import type { PathHealth } from '../model/path-health.ts';
 import { vxlanPort } from '../model/ports.ts';
 import type { PeerEndpoint, PeerState } from '../net/overlay/datapath.ts';
-import type { Connection, Report } from '../report/report.ts';
+import type { Connection, Report, ReportedCondition } from '../report/report.ts';
 
 /** A report's sources. */
 export interface ReportDeps {
@@ -21,6 +21,7 @@ export interface ReportDeps {
   dnsAddress: string | null;
   proxyAddresses: readonly string[];
   conditions: readonly Condition[];
+  healed: readonly Condition[];
   /** whose the parts of the range are; null: all of it is this host's */
   parts: readonly Part[] | null;
   /** hosts that this one was told to connect to */
@@ -99,10 +100,13 @@ export function makeReport(sources: ReportDeps): Report {
           },
     Proxy: config.proxy ? { Addresses: [...sources.proxyAddresses] } : null,
     Paths: sources.states.flatMap(({ health }) => health ?? []),
-    Conditions: sources.conditions.map(({ code, about, text, since }) => {
-      return { Code: code, About: about, Text: text, Since: since.toISOString() };
-    }),
+    Conditions: sources.conditions.map(toReported),
+    Healed: sources.healed.map(toReported),
   };
+}
+
+function toReported({ code, about, text, since }: Condition): ReportedCondition {
+  return { Code: code, About: about, Text: text, Since: since.toISOString() };
 }
 
 function toConnection({ peer, state, carrier, text, health, mtu }: PeerState): Connection {

@@ -11,6 +11,9 @@ export interface Condition {
   since: Date;
 }
 
+/** ms for which users are shown that something was put right */
+const healedFor = 3_600_000;
+
 /**
  * What is wrong now. A part of the daemon sets a condition whenever it sees it, and clears it when it has passed;
  * it is logged once, and shown in `status`, `report`, `ps --why` and launch's output.
@@ -18,6 +21,8 @@ export interface Condition {
 export class Conditions {
   readonly #logger: Logger;
   readonly #now = new Map<string, Condition>();
+  /** what was wrong and has been put right, and when that was last so */
+  readonly #healed = new Map<string, { condition: Condition; seen: number }>();
   #told: (condition: Condition, isNow: boolean) => void = () => {};
 
   constructor({ logger }: { logger: Logger }) {
@@ -35,6 +40,7 @@ export class Conditions {
     if (before?.text === text) return;
     const condition = { code, about, text, since: before?.since ?? new Date() };
     this.#now.set(key(code, about), condition);
+    this.#healed.delete(key(code, about));
     this.#logger.warn({ condition: code, about: about || undefined }, text);
     this.#told(condition, true);
   }
@@ -54,10 +60,30 @@ export class Conditions {
     else this.set(code, text, about);
   }
 
+  /** It was so, and has been put right: logged once, and shown for an hour after the last time. */
+  healed(code: string, text: string, about = ''): void {
+    this.clear(code, about);
+    const before = this.#healed.get(key(code, about))?.condition;
+    const condition = { code, about, text, since: before?.since ?? new Date() };
+    this.#healed.set(key(code, about), { condition, seen: Date.now() });
+    if (before?.text !== text)
+      this.#logger.warn({ condition: code, about: about || undefined, healed: true }, text);
+  }
+
   /** The oldest first. */
   list(): Condition[] {
-    return [...this.#now.values()].sort((a, b) => a.since.getTime() - b.since.getTime());
+    return oldestFirst([...this.#now.values()]);
   }
+
+  /** What was put right within the last hour, the oldest first. */
+  listHealed(): Condition[] {
+    const recent = [...this.#healed.values()].filter(({ seen }) => Date.now() - seen < healedFor);
+    return oldestFirst(recent.map(({ condition }) => condition));
+  }
+}
+
+function oldestFirst(conditions: Condition[]): Condition[] {
+  return conditions.sort((a, b) => a.since.getTime() - b.since.getTime());
 }
 
 const key = (code: string, about: string) => `${code}\n${about}`;

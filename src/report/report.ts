@@ -42,7 +42,18 @@ export interface Report {
   /** how the ways to the other hosts are, inside the network */
   Paths: PathHealth[];
   /** what is wrong now, the oldest first */
-  Conditions: { Code: string; About: string; Text: string; Since: string }[];
+  Conditions: ReportedCondition[];
+  /** what was wrong within the last hour, and has been put right */
+  Healed: ReportedCondition[];
+}
+
+/** Something that is, or was, wrong on this host. */
+export interface ReportedCondition {
+  Code: string;
+  /** what it is about, where the kind can be there several times; else empty */
+  About: string;
+  Text: string;
+  Since: string;
 }
 
 /** A link to another peer. */

@@ -18,7 +18,7 @@ export function overview(report: Report): string[] {
     report.IPAM && ipamBlock(report.IPAM),
     report.DNS && dnsBlock(report.DNS),
     report.Proxy && proxyBlock(report.Proxy),
-    report.Conditions.length > 0 ? conditionsBlock(report.Conditions) : null,
+    report.Conditions.length + report.Healed.length > 0 ? conditionsBlock(report) : null,
   ].filter((block) => block !== null);
   return blocks.flatMap((block, index) => [
     ...(index > 0 ? [''] : []),
@@ -71,8 +71,11 @@ function proxyBlock(proxy: NonNullable<Report['Proxy']>): Block {
   ];
 }
 
-function conditionsBlock(conditions: Report['Conditions']): Block {
-  return conditions.map(({ Text, Since }) => ['Warning', `${Text} (since ${Since})`]);
+function conditionsBlock({ Conditions, Healed }: Report): Block {
+  return [
+    ...Conditions.map(({ Text, Since }) => ['Warning', `${Text} (since ${Since})`]),
+    ...Healed.map(({ Text, Since }) => ['Healed', `${Text} (${Since})`]),
+  ];
 }
 
 /** A line for each address that we connect to. */

@@ -108,6 +108,7 @@ function reportSources(
     dnsAddress: dns.server?.address ?? null,
     proxyAddresses,
     conditions: conditions.list(),
+    healed: conditions.listHealed(),
   };
 }
 

@@ -103,4 +103,5 @@ export const report: Report = {
   Proxy: { Addresses: ['unix:///var/run/weave/weave.sock'] },
   Paths: [],
   Conditions: [],
+  Healed: [],
 };
