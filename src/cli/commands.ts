@@ -10,6 +10,7 @@ import { dnsArgs } from './commands/dns-args.ts';
 import { dnsLookup } from './commands/dns-lookup.ts';
 import { dnsRemove } from './commands/dns-remove.ts';
 import { dockerBridgeIp } from './commands/docker-bridge-ip.ts';
+import { doctor } from './commands/doctor.ts';
 import { env } from './commands/env.ts';
 import { expose } from './commands/expose.ts';
 import { forget } from './commands/forget.ts';
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   status,
   ps,
   report,
+  doctor,
   attach,
   detach,
   expose,

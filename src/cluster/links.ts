@@ -3,7 +3,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Datapath } from '../net/overlay/datapath.ts';
 import type { RemoteEntry } from '../net/overlay/forwarding.ts';
-import { type Link, type LinkKey, linkRecord } from '../store/records/link.ts';
+import { type Link, LinkKey, linkRecord } from '../store/records/link.ts';
 import type { StoredRecord } from '../store/records/record-kind.ts';
 import { RecordTable } from '../store/records/record-table.ts';
 import type { Store } from '../store/store.ts';
@@ -66,6 +66,11 @@ export class Links {
   /** True once everything has been read. */
   get heard(): boolean {
     return this.#heard;
+  }
+
+  /** What a host has told of a container; undefined: nothing. */
+  linkOf(host: string, container: string): Link | undefined {
+    return this.#table.get(linkRecord.keyOf(new LinkKey(host, container)))?.value;
   }
 
   /** What the other hosts have, alive or not. */

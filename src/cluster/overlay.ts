@@ -36,8 +36,8 @@ export async function connectStore(
   logger: Logger,
 ): Promise<EtcdStore | undefined> {
   if (config.store === 'lmdb') return undefined;
-  const { ca, cert, key, user, password } = config.etcd ?? {};
-  const tls = { ca: await pem(ca), cert: await pem(cert), key: await pem(key) };
+  const { user, password } = config.etcd ?? {};
+  const tls = await etcdTls(config);
   const [scheme = ''] = config.store.split(':');
   const endpoints = membersOf(config.store).map((member) => etcdEndpoint(scheme, member));
   return EtcdStore.connect({ endpoints, tls, user, password, logger });
@@ -46,6 +46,12 @@ export async function connectStore(
 /** `http(s)://HOST:PORT` of a member, as the store's scheme has it. */
 export function etcdEndpoint(scheme: string, member: string): string {
   return `${scheme === 'etcds' ? 'https' : 'http'}://${member}`;
+}
+
+/** Certificates and key towards etcd, as PEM. @throws WeaveError TLS_CONFIG */
+export async function etcdTls({ etcd }: Pick<LaunchConfig, 'etcd'>) {
+  const { ca, cert, key } = etcd ?? {};
+  return { ca: await pem(ca), cert: await pem(cert), key: await pem(key) };
 }
 
 async function pem(path: string | undefined): Promise<string | undefined> {

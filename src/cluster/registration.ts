@@ -62,11 +62,13 @@ export class Cluster {
   readonly #writing = new Set<string>();
   /** false until it is known which of the containers that the store tells of are still there */
   #complete = false;
+  #address: Ip;
   #left = false;
   #follower: ClusterFollower | undefined;
 
   private constructor(deps: ClusterDeps) {
     this.#deps = deps;
+    this.#address = deps.self.address;
     const { shared, datapath, names, seal, self, signal, logger, grace = 30_000 } = deps;
     this.#hosts = new Hosts({
       shared,
@@ -160,6 +162,17 @@ export class Cluster {
     await leaveCluster(shared, self.name);
   }
 
+  /** This host has another address: the others are told. */
+  moved(address: Ip): void {
+    this.#address = address;
+    this.#register();
+  }
+
+  /** What another host has told of a container of its own. */
+  linkOf(host: string, container: string): Link | undefined {
+    return this.#links.linkOf(host, container);
+  }
+
   /** Something about this container changed: publishes its current state. */
   changed(id: string): void {
     if (this.#dirty.has(id)) return;
@@ -202,7 +215,8 @@ export class Cluster {
 
   #register(): void {
     const { self, datapath, seal, version } = this.#deps;
-    const { name, id, nickname, address } = self;
+    const { name, id, nickname } = self;
+    const address = this.#address;
     if (this.#writing.has(hostRecord.keyOf(name))) return;
     const had = this.#hosts.registration(name);
     const { publicKey } = datapath;
@@ -213,7 +227,9 @@ export class Cluster {
     const key = seal && publicKey ? seal.seal(publicKey, name) : null;
     const { vni } = datapath;
     const registration: Registration = { id, nickname, address, vni, version, key, probes: true };
-    void this.#write(hostRecord.keyOf(name), () => hostRecord.write(name, registration));
+    void this.#write(hostRecord.keyOf(name), () =>
+      hostRecord.write(name, { ...registration, address: this.#address }),
+    );
   }
 
   /** Writes the right state until the store takes it; nothing while another host has this one's name. */

@@ -113,6 +113,11 @@ export class NameServer {
     return this.#address ?? dnsLinkAddress;
   }
 
+  /** True where containers may ask on our own bridge. */
+  get isAtBridge(): boolean {
+    return this.#link !== null;
+  }
+
   /** The servers that a container is given, by its network. */
   serversFor(networkMode: string): string[] {
     if (this.#link === null) return [this.ip];

@@ -3,6 +3,7 @@
  * checked by these schemas; what comes out is the daemon's own, and only typed by them.
  */
 import * as v from 'valibot';
+import { verdictStates } from '../model/verdict.ts';
 import type { Report } from '../report/report.ts';
 
 const texts = v.array(v.string());
@@ -39,6 +40,16 @@ const attachInput = v.object({
   multicastRoute: v.boolean(),
   /** false with --without-dns: no name for the container; default true */
   dns: v.optional(v.boolean()),
+});
+
+/** What a check of `doctor`, or a step of its walk, has found. */
+const verdict = v.object({
+  check: v.string(),
+  state: v.picklist(verdictStates),
+  /** of a failure, with what to do */
+  text: v.string(),
+  /** of a failure */
+  code: v.nullable(v.string()),
 });
 
 /** Null without a container: the addresses are nobody's. Null without a name: the container's own. */
@@ -95,6 +106,8 @@ export const operations = {
   report: { in: nothing, out: v.custom<Report>(() => true) },
   ps: { in: v.object({ containers: texts }), out: v.array(psEntry) },
   why: { in: nothing, out: v.array(whyEntry) },
+  doctor: { in: nothing, out: v.array(verdict) },
+  walk: { in: v.object({ from: v.string(), to: v.string() }), out: v.array(verdict) },
   stop: { in: nothing, out: nothing },
   attach: { in: attachInput, out: addresses },
   detach: { in: v.object({ container: v.string(), requests: texts }), out: addresses },

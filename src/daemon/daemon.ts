@@ -1,7 +1,8 @@
 import { type ContainerEvent, followEvents } from '../docker/events.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UndoStack } from '../lib/undo.ts';
-import { probePause, watchHost } from './host-watch.ts';
+import { Checkup } from './checkup.ts';
+import { followNetwork } from './host-watch.ts';
 import { maintain } from './maintenance.ts';
 import { PathWatch } from './path-watch.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
@@ -10,6 +11,9 @@ import { prepareHost } from './stages/prepare-host.ts';
 import { startContainers } from './stages/start-containers.ts';
 import { startDns } from './stages/start-dns.ts';
 import { startServers } from './stages/start-servers.ts';
+
+/** ms between probes of what others may do to the host's network */
+const probePause = 60_000;
 
 /**
  * Builds the daemon stage by stage, and runs it until `signal`; each part's end stands beside its beginning, and all
@@ -23,26 +27,26 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     const joined = await joinCluster({ ...deps, host }, undo);
     const dns = await startDns({ ...deps, host }, undo);
     const containers = await startContainers({ ...deps, host, joined, dns }, undo);
-    const servers = await startServers({ ...deps, host, joined, dns, containers }, undo);
+    const checkup = new Checkup({ ...deps, host, joined, dns, containers });
+    const servers = await startServers({ ...deps, host, joined, dns, containers, checkup }, undo);
 
     const pathWatch = new PathWatch(conditions);
     const { seat } = joined;
-    const members = () => seat.membership?.members.list() ?? [];
-    const clustered = () => seat.membership !== undefined;
-    const hostWatch = watchHost({ host, members, clustered, conditions, logger });
-    await hostWatch.probe().catch((error: unknown) => {
+    const probes = checkup.tasks('probe');
+    await probes.forwarding?.().catch((error: unknown) => {
       logger.warn({ reason: messageOf(error) }, "cannot check whether frames pass the host's firewall");
     });
-    maintain({ tasks: { 'forwarding probe': hostWatch.probe }, pause: probePause, conditions, signal });
+    maintain({ tasks: probes, pause: probePause, conditions, signal });
     maintain({
       tasks: {
-        'host network': hostWatch.look,
-        firewall: hostWatch.keepRules,
+        ...checkup.tasks('look'),
+        'host network': async () =>
+          followNetwork(host, {
+            members: seat.membership?.members.list() ?? [],
+            network: await checkup.network(),
+          }),
         attachments: () => containers.attachments.sweep(),
         'name server': async () => dns.server?.follow(),
-        datapath: async () => {
-          await seat.datapath?.repair();
-        },
         paths: async () => {
           pathWatch.look(containers.peerStates());
           await containers.applyPathMtu();

@@ -11,6 +11,7 @@ import { type NameTable, qualify } from '../dns/names.ts';
 import type { EngineClient } from '../docker/client.ts';
 import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import type { Cidr } from '../model/address.ts';
+import type { Verdict } from '../model/verdict.ts';
 import type { Report } from '../report/report.ts';
 import { leaseSeconds } from '../store/etcd/lease.ts';
 import { clusterOperations } from './cluster-operations.ts';
@@ -39,6 +40,8 @@ export interface OperationsDeps {
   dnsIp: () => string | null;
   version: string;
   report: () => Report;
+  doctor: () => Promise<Verdict[]>;
+  walk: (from: string, to: string) => Promise<Verdict[]>;
   stop: () => void;
 }
 
@@ -130,6 +133,8 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       return { pid: process.pid, version: parts.version, ready: Ready };
     },
     report: async () => parts.report(),
+    doctor: () => parts.doctor(),
+    walk: ({ from, to }) => parts.walk(from, to),
     ps: ({ containers }) => ps(containers),
     why,
     stop: async () => {

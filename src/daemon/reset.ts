@@ -9,6 +9,7 @@ import { releaseShims } from '../containers/shims.ts';
 import { EngineClient } from '../docker/client.ts';
 import { etcdFolder } from '../etcd/files.ts';
 import { leaveEtcd } from '../etcd/leave.ts';
+import { Tuning } from '../doctor/tuning.ts';
 import { messageOf } from '../lib/errors.ts';
 import { silent } from '../lib/log.ts';
 import { paths } from '../model/paths.ts';
@@ -38,6 +39,7 @@ export async function resetHost({ env }: ResetOptions): Promise<string[]> {
     () => withStore((store) => removeHostsLines(store, silent)),
     () => withStore((store) => leaveAsKept(store, env)),
     () => leaveEtcd(etcdFolder),
+    () => withStore((store) => new Tuning({ store, logger: silent }).undo()),
     () => removeDatapath(),
     () => removeRule(ip),
     () => removeBridge(ip),

@@ -7,7 +7,8 @@ import { keepPeerName } from '../cluster/peer.ts';
 import type { Cluster, ClusterFollower } from '../cluster/registration.ts';
 import { agreeOnSettings } from '../cluster/settings.ts';
 import type { LaunchConfig } from '../config/config.ts';
-import { checkEncryption } from '../doctor/encryption.ts';
+import { demand } from '../doctor/check.ts';
+import { encryption } from '../doctor/checks/encryption.ts';
 import { type Allocator, noRange } from '../ipam/allocator.ts';
 import { Blocks } from '../ipam/blocks.ts';
 import { carryOver } from '../ipam/carry-over.ts';
@@ -173,7 +174,7 @@ export class Seat {
         'this host has no IPv4 address that others could reach; set its network up first',
       );
     }
-    await checkEncryption(config);
+    await demand(encryption, { config });
     const shared = await connectStore(config, logger);
     if (shared === undefined) throw new WeaveError('INTERNAL', 'a cluster without a store');
     own.push(() => shared.close());

@@ -175,6 +175,11 @@ export const errors = {
     means: 'The host that was to let this one into its cluster does not answer.',
     todo: 'Launch weavets there, with `--password` or `cluster init`; open its TCP port 6783 to this host.',
   },
+  UNHEALTHY: {
+    status: 503,
+    means: 'A check of `weavets doctor` failed; the table that it prints says which, and what to do.',
+    todo: 'Do what it says, and run it again.',
+  },
   INTERNAL: {
     status: 500,
     means: 'A bug in weavets, or the daemon hangs.',

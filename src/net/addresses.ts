@@ -5,17 +5,19 @@ import { queryJson } from './ip.ts';
 import { containerLink, linkExists, type NetnsProcess } from './veth.ts';
 
 interface ShownLink {
+  flags?: string[];
   addr_info?: { local?: string; prefixlen?: number }[];
 }
 
-/** Addresses that a container's ethwe has; none when it has no ethwe. */
-export async function ethweAddresses(container: NetnsProcess): Promise<Cidr[]> {
+/** Addresses that a container's ethwe has; none when it has no ethwe. @param how `up`: nor when that is down */
+export async function ethweAddresses(container: NetnsProcess, how = { up: false }): Promise<Cidr[]> {
   const netns = container.openNetns();
   try {
     const inside = ['nsenter', `--net=/proc/${process.pid}/fd/${netns}`, '--'] as const;
     const show = ['ip', '-json', '-4', 'addr', 'show', 'dev', containerLink];
     const { code, stdout } = await run([...inside, ...show]);
-    return code === 0 ? cidrsOf(JSON.parse(stdout || '[]')) : [];
+    const links = code === 0 ? (JSON.parse(stdout || '[]') as ShownLink[]) : [];
+    return cidrsOf(how.up ? links.filter(({ flags }) => flags?.includes('UP')) : links);
   } finally {
     closeSync(netns);
   }

@@ -1,5 +1,5 @@
 import { bridgeName } from './bridge.ts';
-import type { IpBatch } from './ip.ts';
+import { type IpBatch, queryJson } from './ip.ts';
 
 /** Our name server's address for containers that reach the host only through ethwe. Link-local, on every host. */
 export const dnsLinkAddress = '169.254.77.53';
@@ -25,6 +25,14 @@ export async function ensureDnsLink(ip: IpBatch): Promise<void> {
     `route replace default dev ${bridgeName} scope link table ${table}`,
     `rule add from ${dnsLinkAddress} lookup ${table} pref ${table}`,
   ]);
+}
+
+/** True while what is answered there finds its way: rule and route are as they were made. */
+export async function hasDnsWay(): Promise<boolean> {
+  // An address of the world: nothing but our table leads there by the bridge.
+  const argv = ['ip', 'route', 'get', '198.51.100.1', 'from', dnsLinkAddress] as const;
+  const routes = await queryJson<{ dev?: string }>([...argv]).catch(() => []);
+  return routes[0]?.dev === bridgeName;
 }
 
 /** Removes the rule; address and route go with the bridge. */

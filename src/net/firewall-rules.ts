@@ -68,10 +68,11 @@ export function tablesOf(state: FirewallState): Table[] {
   return [
     {
       name: 'filter',
-      jumps: { INPUT: '-j WEAVE-INPUT', FORWARD: '-j WEAVE-FORWARD' },
+      jumps: { INPUT: '-j WEAVE-INPUT', FORWARD: '-j WEAVE-FORWARD', OUTPUT: '-j WEAVE-OUTPUT' },
       chains: {
         'WEAVE-INPUT': inputRules(state),
         'WEAVE-OUTSIDE': state.dns && !state.dns.openToOutside ? dnsRules(state.dns, '-j DROP') : [],
+        'WEAVE-OUTPUT': outputRules(state),
         'WEAVE-FORWARD': forwardRules(state),
         'WEAVE-EXPOSE': state.exposed.flatMap(({ subnet }) => [
           `-s ${subnet} -i ${bridgeName} -j ACCEPT`,
@@ -134,6 +135,17 @@ function inputRules(state: FirewallState): string[] {
     ...[...outside, ...(encryption ? [wireguardLink] : [])].map((link) => `-i ${link} -g WEAVE-OUTSIDE`),
     ...(dns ? dnsRules(dns, '-j ACCEPT') : []),
     ...closedPorts.map((port) => `${tcp(port)} ${reject}`),
+  ];
+}
+
+/** The host's own policy may be to let nothing out: frames to other hosts and answers about names go all the same. */
+function outputRules({ outside, encryption, dns }: FirewallState): string[] {
+  const links = [...outside, ...(encryption ? [wireguardLink] : [])];
+  return [
+    ...links.map((link) => `-o ${link} ${udp(overlayPorts)} -j ACCEPT`),
+    ...(dns?.addresses ?? []).flatMap((address) =>
+      [`-p udp -m udp`, `-p tcp -m tcp`].map((of) => `-s ${address}/32 ${of} --sport ${dns?.port} -j ACCEPT`),
+    ),
   ];
 }
 

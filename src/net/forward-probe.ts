@@ -1,9 +1,10 @@
 import { createSocket } from 'node:dgram';
 import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { run, runOk } from '../lib/exec.ts';
+import { runOk } from '../lib/exec.ts';
 import { bridgeName } from './bridge.ts';
 import { IpBatch } from './ip.ts';
+import { hookAdvice } from './nft-chains.ts';
 
 /** The two made-up containers: a port on the bridge each, the link behind it, a MAC and an address. */
 const sender = { port: 'vethwe-pa', link: 'weave-pa', mac: '02:77:65:61:76:01', ip: '169.254.67.85' };
@@ -84,41 +85,9 @@ async function bytes(link: string, way: 'rx' | 'tx'): Promise<number> {
   return Number(await readFile(`/sys/class/net/${link}/statistics/${way}_bytes`, 'utf8'));
 }
 
-interface NftObject {
-  chain?: { family: string; table: string; name: string; hook?: string; prio?: number; policy?: string };
-  rule?: { family: string; table: string; chain: string; expr: unknown[] };
-}
-
 /** Says what drops the frames, with the line to type. */
 export async function forwardAdvice(): Promise<string> {
-  const lead = `the host's firewall drops frames between containers, so they can't reach each other`;
-  const chains = await droppingChains();
-  if (chains.length === 0) {
-    return `${lead}: some forward chain drops them; find it with 'nft list ruleset' and 'iptables-save', and let '-i ${bridgeName} -o ${bridgeName}' through there`;
-  }
-  const lines = chains.map(
-    (chain) => `nft insert rule ${chain} iifname "${bridgeName}" oifname "${bridgeName}" accept`,
-  );
-  return `${lead}: ${chains.map((chain) => `the nft chain '${chain}'`).join(', ')} drops them; let them through with: ${lines.join('; ')}`;
-}
-
-/** Chains of nft, `inet mine forward`, that hook into forwarding and may drop; none where nft is not installed. */
-async function droppingChains(): Promise<string[]> {
-  const listed = await run(['nft', '--json', 'list', 'ruleset']).catch(() => undefined);
-  if (listed?.code !== 0) return [];
-  const { nftables } = JSON.parse(listed.stdout) as { nftables: NftObject[] };
-  const drops = new Set(
-    nftables.flatMap(({ rule }) =>
-      rule && /"(drop|reject)":/.test(JSON.stringify(rule.expr))
-        ? `${rule.family} ${rule.table} ${rule.chain}`
-        : [],
-    ),
-  );
-  return nftables.flatMap(({ chain }) => {
-    if (chain?.hook !== 'forward' || chain.family === 'bridge' || chain.family === 'netdev') return [];
-    const name = `${chain.family} ${chain.table} ${chain.name}`;
-    // The chain of iptables is where our own rules let them through.
-    if (name === 'ip filter FORWARD') return [];
-    return chain.policy === 'drop' || drops.has(name) ? [name] : [];
-  });
+  const match = `iifname "${bridgeName}" oifname "${bridgeName}"`;
+  const advice = await hookAdvice('forward', { what: 'them', match });
+  return `the host's firewall drops frames between containers, so they can't reach each other: ${advice}`;
 }

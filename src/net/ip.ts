@@ -91,6 +91,14 @@ export class IpBatch {
     this.#child?.stdin.end();
   }
 
+  /** Takes another tool from here on, which knows nothing of links that were there before. */
+  async renew(): Promise<void> {
+    do await this.run([]);
+    while (this.#jobs.length > 0);
+    this.close();
+    this.#child = undefined;
+  }
+
   /** Writes jobs to the tool, from that number on. */
   #send(from: number): void {
     const child = this.#child ?? this.#start();
@@ -98,7 +106,7 @@ export class IpBatch {
     for (const job of this.#jobs.slice(from)) {
       job.start = this.#sent + 1;
       this.#sent += job.lines.length + 1;
-      child.stdin.write(`${job.lines.join('\n')}\n${endOfJob[this.#tool]}\n`);
+      child.stdin.write(`${[...job.lines, endOfJob[this.#tool]].join('\n')}\n`);
     }
     if (from === 0) this.#watch(child);
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
@@ -168,6 +169,15 @@ export function vethPids(): number[] {
 /** Id of the link's container; empty if not written yet. */
 export function vethOwner(pid: number): string {
   return linkFile(hostLink(pid), 'ifalias');
+}
+
+/** The bridge that a link is a port of; undefined: it is none, or is not there. */
+export function linkMaster(name: string): string | undefined {
+  try {
+    return basename(readlinkSync(`/sys/class/net/${name}/master`));
+  } catch {
+    return undefined;
+  }
 }
 
 export function linkExists(name: string): boolean {

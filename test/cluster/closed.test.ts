@@ -227,12 +227,12 @@ test('a network that overlaps the range causes a warning while it exists', async
   await until('the warning is gone', async () => !(await warns()));
 });
 
-test("a change of a host's address or MTU causes a warning until it is reverted", async () => {
+test("a host's address that changes while it runs is followed; its MTU is a warning until it is reverted", async () => {
   const status = async () => (await two.weavets('status')).stdout;
   const ip = (...args: string[]) => two.runOk(['ip', ...args]);
   await ip('link', 'set', 'eth0', 'mtu', '1300');
   await until('the MTU is told', async () =>
-    /Warning: the MTU of eth0 was 1500 and is 1300/.test(await status()),
+    /Warning: the MTU of eth0 was 1500 and is now 1300/.test(await status()),
   );
   await ip('link', 'set', 'eth0', 'mtu', '1500');
   await until('all is well', async () => !/Warning/.test(await status()));
@@ -242,10 +242,18 @@ test("a change of a host's address or MTU causes a warning until it is reverted"
     await ip('route', 'replace', 'default', 'via', '10.250.0.254');
   };
   await move(two.address, '10.250.0.22');
-  const told = /Warning: this host's address towards the other hosts was 10\.250\.0\.2 and is 10\.250\.0\.22/;
-  await until('the address is told', async () => told.test(await status()));
+  const told =
+    /Healed: this host's address towards the other hosts was 10\.250\.0\.2 and is now 10\.250\.0\.22/;
+  await until('the address is followed', async () => told.test(await status()));
+  const woven = /woven \S+ ([\d.]+)\//.exec((await two.weavets('ps', 'woven')).stdout)?.[1] ?? '';
+  await until('it is reached there', () => pings(one, 'woven', woven));
+  assert.match(await one.runOk(['bridge', 'fdb', 'show', 'dev', 'vxlan-6784']), /dst 10\.250\.0\.22 /);
   await move('10.250.0.22', two.address);
-  await until('all is well again', async () => !/Warning/.test(await status()));
+  await until('it is reached at its former address', async () => {
+    const { stdout } = await one.run(['bridge', 'fdb', 'show', 'dev', 'vxlan-6784']);
+    return !stdout.includes('10.250.0.22') && (await pings(one, 'woven', woven));
+  });
+  assert.doesNotMatch(await status(), /Warning/);
 });
 
 test("a foreign firewall that drops containers' frames is named, with the line that fixes it", async () => {

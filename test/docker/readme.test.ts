@@ -87,6 +87,11 @@ const rows: Record<string, { typed?: string; shows: (stdout: string) => unknown 
     typed: "weavets report | head -2; weavets report -f '{{.IPAM.Range}}'",
     shows: (stdout) => assert.equal(stdout, '{\n    "Ready": true,\n10.32.0.0/12\n'),
   },
+  'weavets doctor': { shows: (stdout) => assert.match(stdout, /^ok +tools +every/) },
+  'weavets doctor A B': {
+    typed: 'weavets doctor c1 c1',
+    shows: (stdout) => assert.match(stdout, /^ok +c1: name +c1\.weave\.local/),
+  },
   'weavets attach C': {
     typed: 'weavets attach c2; docker exec c2 ip -o -4 addr show ethwe',
     shows: (stdout) => assert.match(stdout, /^(10\.32\.0\.\d+)\n.* inet \1\/12 /),

@@ -6,9 +6,10 @@ import { Node } from './datapath-lab.ts';
 test('without WireGuard in the kernel, says what is missing, one thing at a time', async () => {
   await using host = await Host.create({ engine: false });
   const script = `
-    import { checkEncryption } from '${repository}/src/doctor/encryption.ts';
+    import { demand } from '${repository}/src/doctor/check.ts';
+    import { encryption } from '${repository}/src/doctor/checks/encryption.ts';
     const config = { password: 'secret', store: 'etcd://10.0.0.1:2379' };
-    await checkEncryption(config).then(() => console.log('can'), (error) => console.log(error.code, error.message));
+    await demand(encryption, { config }).then(() => console.log('can'), (error) => console.log(error.code, error.message));
   `;
   const tsx = import.meta.resolve('tsx');
   const says = async (tools: string[], before = 'true') => {

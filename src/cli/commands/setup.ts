@@ -1,5 +1,6 @@
+import { WeaveError } from '../../lib/errors.ts';
 import { command, noWords } from '../command.ts';
-import { importPreflight } from '../process/daemon.ts';
+import { importDoctor } from '../process/daemon.ts';
 
 export const setup = command({
   name: 'setup',
@@ -7,8 +8,9 @@ export const setup = command({
   examples: [['weavets setup && weavets launch', 'says what to install if something is missing']],
   async run({ words }, { err }) {
     noWords(words);
-    const { checkTools } = await importPreflight();
-    await checkTools();
+    const { checkTools } = await importDoctor();
+    const { state, text } = await checkTools();
+    if (state === 'failed') throw new WeaveError('TOOL_MISSING', text);
     err('all tools are installed');
   },
 });

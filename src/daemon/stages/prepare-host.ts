@@ -7,9 +7,13 @@ import { peerName } from '../../cluster/peer.ts';
 import { Targets } from '../../cluster/targets.ts';
 import { installShims, releaseShims } from '../../containers/shims.ts';
 import { EngineClient } from '../../docker/client.ts';
-import { checkEncryption } from '../../doctor/encryption.ts';
-import { checkRange, checkTools, openSysctls } from '../../doctor/preflight.ts';
 import { etcdFolder } from '../../etcd/files.ts';
+import { demand } from '../../doctor/check.ts';
+import { encryption } from '../../doctor/checks/encryption.ts';
+import { engine as engineCheck } from '../../doctor/checks/engine.ts';
+import { range } from '../../doctor/checks/range.ts';
+import { settings } from '../../doctor/checks/settings.ts';
+import { tools } from '../../doctor/checks/tools.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { paths } from '../../model/paths.ts';
 import { ensureBridge } from '../../net/bridge.ts';
@@ -34,8 +38,8 @@ export async function prepareHost(
   const { conditions } = deps;
   await mkdir(paths.run, { recursive: true });
   await mkdir(paths.state, { recursive: true, mode: 0o755 });
-  await checkTools();
-  await openSysctls();
+  await demand(tools, undefined);
+  await demand(settings, undefined);
 
   const state = join(paths.state, 'store');
   const fresh = !existsSync(join(state, 'data.mdb'));
@@ -59,12 +63,15 @@ export async function prepareHost(
     logger: deps.logger,
     signal: deps.signal,
   });
-  await checkEncryption(config);
+  await demand(encryption, { config });
 
   const engine = new EngineClient({ url: config.engine, tls: config.engineTls });
   undo.push(() => engine.close());
-  await engine.version();
-  checkRange(config, network, conditions);
+  await demand(engineCheck, { engine });
+  // One that was asked for is only warned of.
+  if (!config.ipallocRangeGiven) await demand(range, { config, network });
+  const overlap = await range.run({ config, network });
+  if (overlap.state === 'failed') conditions.set('RANGE_OVERLAPS', overlap.text);
   await installShims(paths.state);
   undo.push(async () => {
     if (!(await hostEnds())) await releaseShims(paths.state);

@@ -6,6 +6,7 @@ import { CreatedStore } from '../../containers/created.ts';
 import { Exposer, exposeOwner } from '../../containers/exposer.ts';
 import { History } from '../../containers/history.ts';
 import { HostsFiles } from '../../containers/hosts-files.ts';
+import { restoreLinks } from '../../containers/lost-links.ts';
 import { MadeHostnames } from '../../containers/made-hostnames.ts';
 import { Naming } from '../../containers/naming.ts';
 import { Overrides } from '../../containers/overrides.ts';
@@ -89,8 +90,9 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     metrics.attached(seconds);
     followPaths();
   };
+  const veths = new Veths({ ip, mtu });
   const attachments = new Attachments({
-    veths: new Veths({ ip, mtu }),
+    veths,
     naming,
     hosts: await HostsFiles.load(store, logger),
     conditions,
@@ -123,6 +125,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   undo.push(() => attachments.handOver());
   undo.push(() => reconciler.close());
 
+  const restore = () => restoreLinks({ attachments, veths, lock });
   const outcomes = new ShimOutcomes({ attachments, engine, created, logger });
 
   // Last: it reads what the others here know.
@@ -138,7 +141,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     seat.datapath?.state().filter(({ peer }) => seat.cluster?.isAlive(peer.name)) ?? [];
   const parts = { naming, made, created, outcomes, exposer, metrics, attachments, reconciler, byHand };
   const applyPathMtu = async () => pathMtu?.apply();
-  return { ...parts, history, applyPathMtu, peerStates };
+  return { ...parts, history, applyPathMtu, peerStates, restoreLinks: restore };
 }
 
 /** Registers this host with the others, and follows them. */

@@ -10,6 +10,7 @@ import { bridgeName } from '../../net/bridge.ts';
 import { createHandlers } from '../../proxy/calls/handlers.ts';
 import { DockerProxy } from '../../proxy/proxy.ts';
 import { Door } from '../door.ts';
+import type { Checkup } from '../checkup.ts';
 import { createOperations } from '../operations.ts';
 import { makeReport } from '../report.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
@@ -27,6 +28,7 @@ interface Deps extends Pick<DaemonDeps, 'logger' | 'conditions' | 'signal' | 'st
   joined: JoinedCluster;
   dns: StartedDns;
   containers: StartedContainers;
+  checkup: Checkup;
 }
 
 /** Opens the control socket, the HTTP servers and the proxy, in this order. */
@@ -50,6 +52,8 @@ export async function startServers(deps: Deps, undo: UndoStack) {
     engine,
     config,
     report,
+    doctor: () => deps.checkup.diagnose(),
+    walk: (from, to) => deps.checkup.walk(from, to),
     stop,
     version,
     dnsIp: () => dns.server?.ip ?? null,

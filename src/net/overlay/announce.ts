@@ -8,26 +8,29 @@ import { vxlanPort } from '../../model/ports.ts';
  * here: VXLAN to this host's own address, which the kernel takes for one that came from outside.
  */
 export class Announcer {
-  readonly #socket: Socket;
   readonly #vni: number;
-  #closed = false;
+  #socket: Socket;
   /** never resolves if this host has lost its address */
-  readonly #connected: Promise<void>;
+  #connected: Promise<void>;
+  #closed = false;
 
   /** @param local underlay address of this host's VXLAN link */
   constructor({ local, vni }: { local: string; vni: number }) {
     this.#vni = vni;
-    this.#socket = createSocket('udp4').unref();
-    // Best effort: without it, neighbours find out some seconds later.
-    this.#socket.on('error', () => {});
-    // Connected, it hears nobody else: no port is open to the network.
-    this.#connected = new Promise((done) => this.#socket.connect(vxlanPort, local, done));
+    [this.#socket, this.#connected] = connect(local);
+  }
+
+  /** The VXLAN link has another address. */
+  move(local: string): void {
+    this.#socket.close();
+    [this.#socket, this.#connected] = connect(local);
   }
 
   announce(ip: string, mac: string): void {
     const frame = vxlanArp(this.#vni, ip, mac);
+    const socket = this.#socket;
     const send = () => {
-      if (!this.#closed) this.#socket.send(frame, () => {});
+      if (!this.#closed && socket === this.#socket) socket.send(frame, () => {});
     };
     this.#connected.then(send).catch(() => {});
   }
@@ -36,6 +39,14 @@ export class Announcer {
     this.#closed = true;
     this.#socket.close();
   }
+}
+
+function connect(local: string): [Socket, Promise<void>] {
+  const socket = createSocket('udp4').unref();
+  // Best effort: without it, neighbours find out by themselves some seconds later.
+  socket.on('error', () => {});
+  // Connected, it hears nobody else: no port is open to the network.
+  return [socket, new Promise((done) => socket.connect(vxlanPort, local, done))];
 }
 
 /** A VXLAN datagram that carries a gratuitous ARP request: `ip` is at `mac`. */

@@ -74,7 +74,7 @@ export class Datapath {
   readonly mtu: number;
   /** Called when the MTU of a path is another. */
   onPathsChanged: () => void = () => {};
-  readonly #options: DatapathOptions;
+  #options: DatapathOptions;
   readonly #announcer: Announcer;
   readonly #forwarding: Forwarding;
   readonly #probe: Probe;
@@ -141,6 +141,21 @@ export class Datapath {
     if (!this.#peersSet) await this.setPeers(this.#peers);
     await this.#probe.repair();
     return links;
+  }
+
+  /**
+   * This host has another address towards the others: links and what runs here follow, and its entries stay.
+   * @throws WeaveError TOOL_FAILED, ADDRESS_IN_USE
+   */
+  async move(address: string): Promise<void> {
+    this.#options = { ...this.#options, address };
+    this.#announcer.move(address);
+    this.#heartbeat?.close();
+    this.#heartbeat = undefined;
+    await this.#ensureLinks();
+    await this.#forwarding.reload();
+    this.#heartbeat = await Heartbeat.start(address);
+    await this.setPeers(this.#peers);
   }
 
   /** Sets all other hosts. Entries of a host take effect once it is among them. */

@@ -66,3 +66,9 @@ export async function ensureOverlayPort(ip: IpBatch, bridge: IpBatch, port: stri
     `link set dev ${port} learning off neigh_suppress on flood off mcast_flood on bcast_flood on`,
   ]);
 }
+
+/** The host that frames to a MAC go to, by its underlay address; undefined: there is no entry. */
+export async function destinationOf(mac: string): Promise<string | undefined> {
+  const entries = await queryJson<{ mac: string; dst?: string }>(['bridge', 'fdb', 'show', 'dev', vxlanLink]);
+  return entries.find((entry) => entry.mac === mac && entry.dst !== undefined)?.dst;
+}

@@ -44,3 +44,26 @@ test('a code can hold for several subjects at once', () => {
     ['b'],
   );
 });
+
+test('what was put right is logged once, is no condition, and is shown until it fails anew', () => {
+  const { conditions, lines } = make();
+  conditions.set('LINK', 'the link is down');
+  conditions.healed('LINK', 'the link was down');
+  conditions.healed('LINK', 'the link was down');
+  assert.deepEqual(
+    lines().map(({ msg, healed }) => [msg, healed]),
+    [
+      ['the link is down', undefined],
+      ['no longer: the link is down', undefined],
+      ['the link was down', true],
+    ],
+  );
+  assert.deepEqual(conditions.list(), []);
+  conditions.clear('LINK');
+  assert.deepEqual(
+    conditions.listHealed().map(({ text }) => text),
+    ['the link was down'],
+  );
+  conditions.set('LINK', 'the link is down');
+  assert.deepEqual(conditions.listHealed(), []);
+});

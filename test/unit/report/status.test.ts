@@ -49,6 +49,13 @@ test('conditions come last', async () => {
   ]);
 });
 
+test('what was put right stands below what is wrong', async () => {
+  const healed = { ...condition, Text: 'the bridge was down' };
+  const lines = (await status({ ...report, Conditions: [condition], Healed: [healed] })).split('\n');
+  assert.match(lines.at(-3) ?? '', /^ {8}Warning: the route/);
+  assert.equal(lines.at(-2), '         Healed: the bridge was down (2026-01-01T00:00:00.000Z)');
+});
+
 test('disabled services have no block, idle ones say so', async () => {
   const off = { ...report, DNS: null, Proxy: null, IPAM: report.IPAM && { ...report.IPAM, Entries: [] } };
   assert.deepEqual(

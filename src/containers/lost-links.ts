@@ -1,0 +1,32 @@
+import type { KeyedLock } from '../lib/lock.ts';
+import { hostLink, linkExists, type Veths } from '../net/veth.ts';
+import type { Attachment, Attachments } from './attachments.ts';
+
+/** What {@link restoreLinks} works with. */
+export interface LostLinksDeps {
+  attachments: Pick<Attachments, 'list' | 'get' | 'attach'>;
+  veths: Pick<Veths, 'removeRules'>;
+  /** by container */
+  lock: KeyedLock;
+}
+
+/** Attaches those containers anew whose link somebody has taken away. @returns their names */
+export async function restoreLinks({ attachments, veths, lock }: LostLinksDeps): Promise<string[]> {
+  const restored: string[] = [];
+  for (const { info } of attachments.list().filter(isLost)) {
+    await lock.run(info.id, async () => {
+      // It may just have been attached, or have ended.
+      const attachment = attachments.get(info.id);
+      if (attachment === undefined || !isLost(attachment)) return;
+      // What it had of rules is still there, and would be there twice.
+      await veths.removeRules(attachment.process).catch(() => {});
+      await attachments.attach(attachment.info, attachment);
+      restored.push(info.name);
+    });
+  }
+  return restored;
+}
+
+function isLost({ info, process }: Attachment): boolean {
+  return process.alive && !linkExists(hostLink(info.pid));
+}

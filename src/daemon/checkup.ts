@@ -1,0 +1,196 @@
+import { storeClocks } from '../cluster/store-clocks.ts';
+import { type Check, examine, ok } from '../doctor/check.ts';
+import { forwarding } from '../doctor/checks/forwarding.ts';
+import type { Asker } from '../doctor/checks/names.ts';
+import { rules } from '../doctor/checks/rules.ts';
+import { checks, type HostDeps } from '../doctor/checks.ts';
+import { Streak } from '../doctor/streak.ts';
+import { Tuning } from '../doctor/tuning.ts';
+import { type End, walk } from '../doctor/walk.ts';
+import { WeaveError } from '../lib/errors.ts';
+import { KeyedLock } from '../lib/lock.ts';
+import type { Conditions } from '../model/conditions.ts';
+import type { Finding, Verdict } from '../model/verdict.ts';
+import { type HostNetwork, readNetwork, type Underlay } from '../net/host.ts';
+import { repairLinks } from '../net/link-guard.ts';
+import { findEnd } from './ends.ts';
+import type { DaemonDeps } from './stages/daemon-deps.ts';
+import type { JoinedCluster } from './stages/join-cluster.ts';
+import type { PreparedHost } from './stages/prepare-host.ts';
+import type { StartedContainers } from './stages/start-containers.ts';
+import type { StartedDns } from './stages/start-dns.ts';
+
+/** What a {@link Checkup} looks at. */
+export interface CheckupDeps extends Pick<DaemonDeps, 'conditions' | 'logger'> {
+  host: PreparedHost;
+  joined: JoinedCluster;
+  dns: StartedDns;
+  containers: StartedContainers;
+}
+
+/** ms for which a look at links and routes serves all checks that run together */
+const fresh = 500;
+
+/** Runs the doctor's checks, each one once at a time, and keeps the conditions as they have found them. */
+export class Checkup {
+  readonly #conditions: Conditions;
+  readonly #parts: CheckupDeps;
+  readonly #deps: Omit<HostDeps, 'network'>;
+  readonly #lock = new KeyedLock();
+  #network: { at: number; read: Promise<HostNetwork> } | undefined;
+
+  constructor(deps: CheckupDeps) {
+    this.#conditions = deps.conditions;
+    this.#parts = deps;
+    this.#deps = makeDeps(deps, this.#lock);
+  }
+
+  /** A task for each check that runs by itself, by its name. */
+  tasks(when: Check<HostDeps>['when']): Record<string, () => Promise<void>> {
+    const due = checks.filter((check) => check.when === when);
+    return Object.fromEntries(due.map((check) => [check.name, () => this.#look(check)]));
+  }
+
+  /** Runs all of them now. */
+  async diagnose(): Promise<Verdict[]> {
+    const deps = { ...this.#deps, network: await readNetwork() };
+    const verdicts: Verdict[] = [];
+    for (const check of checks) {
+      const verdict = await this.#lock.run(check.name, () => examine(check, deps));
+      if (check.when === 'look' || check.when === 'probe') this.#note(check, verdict);
+      verdicts.push(this.#remembered(check, verdict));
+    }
+    return [...verdicts, ...this.#others(), running];
+  }
+
+  /** Walks from one container or host to another, and back. @throws WeaveError NO_SUCH_CONTAINER, NOT_ATTACHABLE, USAGE */
+  async walk(from: string, to: string): Promise<Verdict[]> {
+    const ends = await Promise.all([from, to].map((called) => findEnd(called, this.#parts)));
+    const [a, b] = ends as [End, End];
+    if (!a.host.here && !b.host.here) {
+      const { nickname } = a.host;
+      throw new WeaveError('USAGE', `neither ${from} nor ${to} is on this host; ask on ${nickname}`);
+    }
+    const { names } = this.#parts.dns;
+    return walk(a, b, { addresses: (hostname) => names.addresses(hostname), rules: () => this.#passable() });
+  }
+
+  /** Whether this host's firewall lets frames through. */
+  async #passable(): Promise<Finding> {
+    const deps = { ...this.#deps, network: await readNetwork() };
+    for (const check of [rules, forwarding]) {
+      const verdict = await this.#lock.run(check.name, () => examine<HostDeps>(check, deps));
+      if (verdict.state === 'failed') return verdict;
+    }
+    return ok("frames between containers pass the host's firewall");
+  }
+
+  async #look(check: Check<HostDeps>): Promise<void> {
+    const deps = { ...this.#deps, network: await this.network() };
+    this.#note(check, await this.#lock.run(check.name, () => check.run(deps)));
+  }
+
+  #note({ code }: Check<HostDeps>, { state, text }: Finding): void {
+    if (state === 'failed') this.#conditions.set(code, text);
+    else if (state === 'healed') this.#conditions.healed(code, text);
+    else if (state === 'ok') this.#conditions.clear(code);
+  }
+
+  /** What was put right before somebody asked is told, too. */
+  #remembered({ code }: Check<HostDeps>, verdict: Verdict): Verdict {
+    const before = this.#conditions.listHealed().find((condition) => condition.code === code);
+    if (verdict.state !== 'ok' || before === undefined) return verdict;
+    return { ...verdict, state: 'healed', text: `${before.text} (${before.since.toISOString()})` };
+  }
+
+  /** What is wrong that other parts of the daemon have found. */
+  #others(): Verdict[] {
+    const known = new Set(checks.map(({ code }) => code));
+    const others = this.#conditions.list().filter(({ code }) => !known.has(code));
+    return others.map(({ code, about, text }) => {
+      return { check: about === '' ? 'condition' : about, state: 'failed', text, code };
+    });
+  }
+
+  /** The host's links and routes, as they were a moment ago at most. */
+  network(): Promise<HostNetwork> {
+    const now = performance.now();
+    if (this.#network === undefined || now - this.#network.at > fresh)
+      this.#network = { at: now, read: readNetwork() };
+    return this.#network.read;
+  }
+}
+
+const running: Verdict = { check: 'daemon', state: 'ok', text: 'weavets runs', code: null };
+
+function makeDeps(
+  { host, joined, dns, containers, logger }: CheckupDeps,
+  lock: KeyedLock,
+): Omit<HostDeps, 'network'> {
+  const { config, engine, ip, store, firewall, bridge } = host;
+  const { shared, datapath, targets } = joined;
+  const { attachments, exposer, cluster } = containers;
+  let underlay = host.underlay;
+  const wish = () => ({
+    mtu: host.mtu,
+    mac: bridge.address,
+    pids: attachments.list().map(({ info }) => info.pid),
+    exposed: exposer.list(),
+    dns: dns.server?.isAtBridge ?? false,
+  });
+  return {
+    config,
+    engine,
+    links: {
+      repair: async (network) => {
+        const wrong = await repairLinks(ip, wish(), network);
+        const restored = await containers.restoreLinks();
+        return [...wrong, ...restored.map((name) => `the link of container ${name} had gone`)];
+      },
+      streak: new Streak(),
+    },
+    overlay: datapath && { repair: () => datapath.repair(), streak: new Streak() },
+    rules: { keep: () => firewall.keep(), streak: new Streak() },
+    askers: () => askers({ dns, containers }),
+    tuning: new Tuning({ store, logger }),
+    underlayLink: () => underlay.link,
+    underlay: {
+      get current() {
+        return underlay;
+      },
+      move: (to: Underlay) =>
+        lock.run('overlay', async () => {
+          const { address } = to;
+          if (address === undefined) return;
+          await datapath?.move(address);
+          cluster?.moved(address);
+          underlay = to;
+        }),
+    },
+    peers: () =>
+      (datapath?.state() ?? [])
+        .filter(({ peer }) => cluster?.isAlive(peer.name))
+        .map(({ peer, state }) => {
+          return { nickname: peer.nickname, address: peer.address, silent: state === 'failed' };
+        }),
+    store: shared && {
+      ask: async () => {
+        await shared.get('settings');
+      },
+      clocks: () => storeClocks(config, targets.list()),
+    },
+  };
+}
+
+/** Containers that were told of our name server, and have a name. */
+function askers({ dns, containers }: Pick<CheckupDeps, 'dns' | 'containers'>): Asker[] {
+  const { server, names } = dns;
+  if (server === undefined) return [];
+  const port = server.address.split(':').at(-1);
+  return containers.attachments.list().flatMap(({ info, process }) => {
+    const told = info.dns.find((address) => server.isOurs(address));
+    const [named] = names.list({ containerId: info.id });
+    if (!process.alive || told === undefined || named === undefined) return [];
+    return [{ name: info.name, process, server: `${told}:${port}`, hostname: named.hostname }];
+  });
+}

@@ -1,0 +1,66 @@
+import { type Check, failed, ok, skipped } from '../check.ts';
+import type { CarriedDeps } from './carried.ts';
+
+/** A clock that this host's is compared with. */
+export interface OtherClock {
+  /** whose: `10.0.0.5:2379` */
+  of: string;
+  /** ms that this host's is ahead */
+  ahead: number;
+}
+
+/** What the checks of the store and of the hosts that share it look at. */
+export interface ClusterDeps extends Pick<CarriedDeps, 'peers'> {
+  /** undefined: this host is alone */
+  store: { ask(): Promise<void>; clocks(): Promise<OtherClock[]> } | undefined;
+}
+
+/** ms; clocks are read to the second */
+const apart = 5_000;
+
+export const store: Check<ClusterDeps> = {
+  name: 'store',
+  about: 'The store that the hosts share answers.',
+  code: 'STORE_UNAVAILABLE',
+  when: 'asked',
+  async run({ store }) {
+    if (store === undefined) return skipped('this host is alone');
+    await store.ask();
+    return ok('the store answers');
+  },
+};
+
+export const clock: Check<ClusterDeps> = {
+  name: 'clock',
+  about: "This host's clock is that of the members of the store, to within five seconds.",
+  code: 'CLOCK_APART',
+  when: 'probe',
+  async run({ store }) {
+    if (store === undefined) return skipped('this host is alone');
+    const clocks = await store.clocks();
+    if (clocks.length === 0) return skipped('no member of the store tells the time');
+    const other = clocks.find(({ ahead }) => Math.abs(ahead) > apart);
+    if (other === undefined) return ok('the clock is that of the store');
+    const seconds = Math.round(Math.abs(other.ahead) / 1000);
+    return failed(
+      `this host's clock is ${seconds} s ${other.ahead > 0 ? 'ahead of' : 'behind'} that of ${other.of}; certificates may count as expired, and logs do not fit together: set both by NTP (timedatectl set-ntp true)`,
+    );
+  },
+};
+
+export const peers: Check<ClusterDeps> = {
+  name: 'peers',
+  about: 'Every other host whose daemon runs is heard, and hears this one.',
+  code: 'PEER_SILENT',
+  when: 'asked',
+  async run({ peers }) {
+    const all = peers();
+    if (all.length === 0) return skipped('there are no other hosts');
+    const silent = all.filter((peer) => peer.silent);
+    if (silent.length === 0) return ok(`all other hosts are heard (${all.length})`);
+    const names = silent.slice(0, 5).map(({ nickname, address }) => `${nickname} (${address})`);
+    return failed(
+      `${silent.length} of ${all.length} other hosts do not answer, though their daemons run: ${names.join(', ')}; is UDP 6783 to 6785 let through on both hosts, and between them? 'weavets doctor' there tells more`,
+    );
+  },
+};

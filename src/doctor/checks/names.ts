@@ -1,0 +1,38 @@
+import { askFrom } from '../../net/inside-probe.ts';
+import { hookAdvice } from '../../net/nft-chains.ts';
+import type { NetnsProcess } from '../../net/veth.ts';
+import { type Check, failed, ok, skipped } from '../check.ts';
+
+/** A container that can be asked from. */
+export interface Asker {
+  /** of the container */
+  name: string;
+  process: NetnsProcess;
+  /** `ip:port` that it was told of */
+  server: string;
+  hostname: string;
+}
+
+/** Some may have a firewall of their own: one that is answered is enough. */
+const tries = 3;
+
+export const names: Check<{ askers(): readonly Asker[] }> = {
+  name: 'names',
+  about:
+    "A container's own name is asked for from its network namespace: the name server is reached, and answers.",
+  code: 'NAMES_BLOCKED',
+  when: 'probe',
+  async run({ askers }) {
+    const some = askers().slice(0, tries);
+    const [first] = some;
+    if (first === undefined) return skipped('no container with a name is attached, or DNS is off');
+    const asked = some.map(({ process, server, hostname }) => askFrom(process, { server, name: hostname }));
+    if ((await Promise.all(asked)).some((found) => found !== undefined))
+      return ok(`names are answered at ${first.server}`);
+    const what = 'questions about names';
+    const advice = await hookAdvice('input', { what, match: 'udp dport 53' });
+    return failed(
+      `container ${first.name} gets no answer from the name server at ${first.server}: ${advice}`,
+    );
+  },
+};
