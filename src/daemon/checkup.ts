@@ -1,5 +1,6 @@
 import { storeClocks } from '../cluster/store-clocks.ts';
 import { type Check, examine, ok } from '../doctor/check.ts';
+import type { Peer } from '../doctor/checks/carried.ts';
 import { forwarding } from '../doctor/checks/forwarding.ts';
 import type { Asker } from '../doctor/checks/names.ts';
 import { rules } from '../doctor/checks/rules.ts';
@@ -13,6 +14,7 @@ import type { Conditions } from '../model/conditions.ts';
 import type { Finding, Verdict } from '../model/verdict.ts';
 import { type HostNetwork, readNetwork, type Underlay } from '../net/host.ts';
 import { repairLinks } from '../net/link-guard.ts';
+import type { PeerState } from '../net/overlay/datapath.ts';
 import { findEnd } from './ends.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
 import type { JoinedCluster } from './stages/join-cluster.ts';
@@ -167,12 +169,7 @@ function makeDeps(
           underlay = to;
         }),
     },
-    peers: () =>
-      (datapath?.state() ?? [])
-        .filter(({ peer }) => cluster?.isAlive(peer.name))
-        .map(({ peer, state }) => {
-          return { nickname: peer.nickname, address: peer.address, silent: state === 'failed' };
-        }),
+    peers: () => containers.peerStates().map(toPeer),
     store: shared && {
       ask: async () => {
         await shared.get('settings');
@@ -180,6 +177,13 @@ function makeDeps(
       clocks: () => storeClocks(config, targets.list()),
     },
   };
+}
+
+function toPeer({ peer, state, text, health }: PeerState): Peer {
+  const { nickname, address } = peer;
+  const silent = state === 'failed';
+  const narrow = silent || text === '' ? undefined : { text, met: health?.mtu !== undefined };
+  return { nickname, address, silent, narrow };
 }
 
 /** Containers that were told of our name server, and have a name. */

@@ -3,7 +3,7 @@ import type { EngineClient } from '../docker/client.ts';
 import type { HostNetwork } from '../net/host.ts';
 import type { Check } from './check.ts';
 import { type CarriedDeps, incoming, outgoing, reversePath } from './checks/carried.ts';
-import { type ClusterDeps, clock, peers, store } from './checks/cluster.ts';
+import { type ClusterDeps, clock, fullSize, peers, store } from './checks/cluster.ts';
 import { encryption } from './checks/encryption.ts';
 import { engine } from './checks/engine.ts';
 import { forwarding } from './checks/forwarding.ts';
@@ -51,4 +51,5 @@ export const checks: readonly Check<HostDeps>[] = [
   store,
   clock,
   peers,
+  fullSize,
 ];

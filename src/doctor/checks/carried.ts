@@ -8,8 +8,10 @@ export interface Peer {
   nickname: string;
   /** underlay IPv4 */
   address: string;
-  /** its daemon runs, and does not answer ours */
+  /** its daemon runs, and nothing passes between us and it */
   silent: boolean;
+  /** what is the matter with packets of full size; undefined: they pass, or it is not known */
+  narrow: { text: string; met: boolean } | undefined;
 }
 
 /** What the checks of the way to other hosts look at. */

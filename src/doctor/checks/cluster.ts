@@ -1,4 +1,4 @@
-import { type Check, failed, ok, skipped } from '../check.ts';
+import { type Check, failed, healed, ok, skipped } from '../check.ts';
 import type { CarriedDeps } from './carried.ts';
 
 /** A clock that this host's is compared with. */
@@ -51,7 +51,7 @@ export const clock: Check<ClusterDeps> = {
 export const peers: Check<ClusterDeps> = {
   name: 'peers',
   about: 'Every other host whose daemon runs is heard, and hears this one.',
-  code: 'PEER_SILENT',
+  code: 'PATH_BLOCKED',
   when: 'asked',
   async run({ peers }) {
     const all = peers();
@@ -62,5 +62,20 @@ export const peers: Check<ClusterDeps> = {
     return failed(
       `${silent.length} of ${all.length} other hosts do not answer, though their daemons run: ${names.join(', ')}; is UDP 6783 to 6785 let through on both hosts, and between them? 'weavets doctor' there tells more`,
     );
+  },
+};
+
+export const fullSize: Check<ClusterDeps> = {
+  name: 'full-size',
+  about: "Packets of the containers' full MTU pass to every other host, not only small ones.",
+  heals: 'Containers here are made to send smaller ones there, as large as pass.',
+  code: 'PATH_NARROW',
+  when: 'asked',
+  async run({ peers }) {
+    const narrow = peers().flatMap((peer) => (peer.narrow ? [{ ...peer, ...peer.narrow }] : []));
+    const [worst] = narrow.toSorted((a, b) => Number(a.met) - Number(b.met));
+    if (worst === undefined) return ok('full-size packets pass to the other hosts, as far as is known');
+    const text = `to ${worst.nickname} (${worst.address}): ${worst.text}`;
+    return worst.met ? healed(text) : failed(text);
   },
 };
