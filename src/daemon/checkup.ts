@@ -1,21 +1,15 @@
-import { storeClocks } from '../cluster/store-clocks.ts';
 import { type Check, examine, ok } from '../doctor/check.ts';
-import type { Peer } from '../doctor/checks/carried.ts';
 import { forwarding } from '../doctor/checks/forwarding.ts';
-import type { Asker } from '../doctor/checks/names.ts';
 import { rules } from '../doctor/checks/rules.ts';
 import { checks, type HostDeps } from '../doctor/checks.ts';
-import { Streak } from '../doctor/streak.ts';
-import { Tuning } from '../doctor/tuning.ts';
 import { type End, walk } from '../doctor/walk.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/lock.ts';
 import type { Conditions } from '../model/conditions.ts';
 import type { Finding, Verdict } from '../model/verdict.ts';
-import { type HostNetwork, readNetwork, type Underlay } from '../net/host.ts';
-import { repairLinks } from '../net/link-guard.ts';
-import type { PeerState } from '../net/overlay/datapath.ts';
+import { type HostNetwork, readNetwork } from '../net/host.ts';
 import { findEnd } from './ends.ts';
+import { hostDepsOf } from './host-deps.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
 import type { JoinedCluster } from './stages/join-cluster.ts';
 import type { PreparedHost } from './stages/prepare-host.ts';
@@ -37,14 +31,14 @@ const fresh = 500;
 export class Checkup {
   readonly #conditions: Conditions;
   readonly #parts: CheckupDeps;
-  readonly #deps: Omit<HostDeps, 'network'>;
+  readonly #depsOf: (network: HostNetwork) => HostDeps;
   readonly #lock = new KeyedLock();
   #network: { at: number; read: Promise<HostNetwork> } | undefined;
 
   constructor(deps: CheckupDeps) {
     this.#conditions = deps.conditions;
     this.#parts = deps;
-    this.#deps = makeDeps(deps, this.#lock);
+    this.#depsOf = hostDepsOf(deps, this.#lock);
   }
 
   /** A task for each check that runs by itself, by its name. */
@@ -55,7 +49,7 @@ export class Checkup {
 
   /** Runs all of them now. */
   async diagnose(): Promise<Verdict[]> {
-    const deps = { ...this.#deps, network: await readNetwork() };
+    const deps = this.#depsOf(await readNetwork());
     const verdicts: Verdict[] = [];
     for (const check of checks) {
       const verdict = await this.#lock.run(check.name, () => examine(check, deps));
@@ -79,7 +73,7 @@ export class Checkup {
 
   /** Whether this host's firewall lets frames through. */
   async #passable(): Promise<Finding> {
-    const deps = { ...this.#deps, network: await readNetwork() };
+    const deps = this.#depsOf(await readNetwork());
     for (const check of [rules, forwarding]) {
       const verdict = await this.#lock.run(check.name, () => examine<HostDeps>(check, deps));
       if (verdict.state === 'failed') return verdict;
@@ -88,7 +82,7 @@ export class Checkup {
   }
 
   async #look(check: Check<HostDeps>): Promise<void> {
-    const deps = { ...this.#deps, network: await this.network() };
+    const deps = this.#depsOf(await this.network());
     this.#note(check, await this.#lock.run(check.name, () => check.run(deps)));
   }
 
@@ -124,77 +118,3 @@ export class Checkup {
 }
 
 const running: Verdict = { check: 'daemon', state: 'ok', text: 'weavets runs', code: null };
-
-function makeDeps(
-  { host, joined, dns, containers, logger }: CheckupDeps,
-  lock: KeyedLock,
-): Omit<HostDeps, 'network'> {
-  const { config, engine, ip, store, firewall, bridge } = host;
-  const { shared, datapath, targets } = joined;
-  const { attachments, exposer, cluster } = containers;
-  let underlay = host.underlay;
-  const wish = () => ({
-    mtu: host.mtu,
-    mac: bridge.address,
-    pids: attachments.list().map(({ info }) => info.pid),
-    exposed: exposer.list(),
-    dns: dns.server?.isAtBridge ?? false,
-  });
-  return {
-    config,
-    engine,
-    links: {
-      repair: async (network) => {
-        const wrong = await repairLinks(ip, wish(), network);
-        const restored = await containers.restoreLinks();
-        return [...wrong, ...restored.map((name) => `the link of container ${name} had gone`)];
-      },
-      streak: new Streak(),
-    },
-    overlay: datapath && { repair: () => datapath.repair(), streak: new Streak() },
-    rules: { keep: () => firewall.keep(), streak: new Streak() },
-    askers: () => askers({ dns, containers }),
-    tuning: new Tuning({ store, logger }),
-    underlayLink: () => underlay.link,
-    underlay: {
-      get current() {
-        return underlay;
-      },
-      move: (to: Underlay) =>
-        lock.run('overlay', async () => {
-          const { address } = to;
-          if (address === undefined) return;
-          await datapath?.move(address);
-          cluster?.moved(address);
-          underlay = to;
-        }),
-    },
-    peers: () => containers.peerStates().map(toPeer),
-    store: shared && {
-      ask: async () => {
-        await shared.get('settings');
-      },
-      clocks: () => storeClocks(config, targets.list()),
-    },
-  };
-}
-
-function toPeer({ peer, state, text, health }: PeerState): Peer {
-  const { nickname, address } = peer;
-  const silent = state === 'failed';
-  const narrow = silent || text === '' ? undefined : { text, met: health?.mtu !== undefined };
-  return { nickname, address, silent, narrow };
-}
-
-/** Containers that were told of our name server, and have a name. */
-function askers({ dns, containers }: Pick<CheckupDeps, 'dns' | 'containers'>): Asker[] {
-  const { server, names } = dns;
-  if (server === undefined) return [];
-  const port = server.address.split(':').at(-1);
-  return containers.attachments.list().flatMap(({ info, process }) => {
-    const told = info.dns.find((address) => server.isOurs(address));
-    const [named] = names.list({ containerId: info.id });
-    if (!process.alive || told === undefined || named === undefined) return [];
-    return [{ name: info.name, process, server: `${told}:${port}`, hostname: named.hostname }];
-  });
-}

@@ -49,10 +49,10 @@ function containerElsewhere(
   called: string,
   deps: Omit<CheckupDeps, 'conditions' | 'logger'>,
 ): End | undefined {
-  const { host, dns, containers } = deps;
+  const { host, dns, joined } = deps;
   const hostname = qualify(called, host.config.dnsDomain);
   const record = dns.names.list({ hostname }).find(({ origin }) => origin !== host.peer);
-  const link = record && containers.cluster?.linkOf(record.origin, record.containerId);
+  const link = record && joined.seat.cluster?.linkOf(record.origin, record.containerId);
   const other = record && hostCalled(record.origin, deps);
   if (!link?.mac || other === undefined) return undefined;
   const { mac, ips } = link;
@@ -62,17 +62,17 @@ function containerElsewhere(
 
 function hostCalled(
   called: string,
-  { host, joined, containers }: Omit<CheckupDeps, 'conditions' | 'logger'>,
+  { host, joined }: Omit<CheckupDeps, 'conditions' | 'logger'>,
 ): End | undefined {
   const own = thisHost(host);
   if ([host.peer, own.nickname, own.address].includes(called))
     return { called, host: own, container: undefined };
-  const state = joined.datapath
+  const state = joined.seat.datapath
     ?.state()
     .find(({ peer }) => [peer.name, peer.nickname, peer.address].includes(called));
   if (state === undefined) return undefined;
   const { name, nickname, address } = state.peer;
-  const alive = containers.cluster?.isAlive(name) ?? false;
+  const alive = joined.seat.cluster?.isAlive(name) ?? false;
   const trouble = state.state === 'failed' ? state.text : '';
   return { called, host: { nickname, address, here: false, alive, trouble }, container: undefined };
 }

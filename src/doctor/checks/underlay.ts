@@ -5,11 +5,13 @@ import { type Check, failed, healed, ok, skipped } from '../check.ts';
 
 /** What {@link underlay} looks at. */
 export interface UnderlayDeps {
-  config: Pick<LaunchConfig, 'host' | 'mtu' | 'store'>;
+  config: Pick<LaunchConfig, 'host' | 'mtu'>;
   network: HostNetwork;
   underlay: {
     /** as the network is made for */
-    readonly current: Underlay;
+    current: Underlay;
+    /** there are other hosts, or may be */
+    clustered: boolean;
     /** Brings what goes to the other hosts, and what they know of this one, to another address. */
     move(to: Underlay): Promise<void>;
   };
@@ -22,9 +24,13 @@ export const underlay: Check<UnderlayDeps> = {
     'Another address is followed, unless `--host` gave it: the link is changed, and the other hosts are told.',
   code: 'UNDERLAY_CHANGED',
   when: 'look',
-  async run({ config, network, underlay: { current, move } }) {
-    if (config.store === 'lmdb' || current.address === undefined) return skipped('this host is alone');
+  async run({ config, network, underlay: { current, clustered, move } }) {
     const now = underlayNow(config, network);
+    if (!clustered) {
+      // It may join others later, and then by its address of that time.
+      if (now?.address !== undefined && now.address !== current.address) await move(now);
+      return skipped('this host is alone');
+    }
     if (now?.address === undefined) {
       return failed(
         `this host's address towards the other hosts was ${current.address} and is now gone; give it one, and weavets follows`,
