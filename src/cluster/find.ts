@@ -9,7 +9,7 @@ import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { splitHostPort } from '../model/endpoint.ts';
 import { joinPort } from '../model/ports.ts';
-import { asKept, keepWelcome } from './managed.ts';
+import { asKept, dropKept, keepWelcome } from './managed.ts';
 
 /**
  * How a host stands to a cluster when it is launched. `known`: it is part of one, as it or its flags say; `joined`: it
@@ -52,6 +52,8 @@ export async function findCluster(options: FindOptions): Promise<{ config: Launc
     await checkSameCluster(config, folder);
     return { config: kept, way: 'known' };
   }
+  // What was begun and never came to be, with an etcd that may run still.
+  await dropKept(folder);
   const { resumed = config } = options;
   if (resumed.store !== 'lmdb') return { config: resumed, way: 'known' };
   if (config.join !== null) {

@@ -6,6 +6,7 @@ import { ensureCertificates, etcdFiles, writeAuthority } from '../etcd/files.ts'
 import type { Welcome } from '../etcd/join/messages.ts';
 import { EtcdMember } from '../etcd/member-process.ts';
 import { readNetworkFile, writeNetworkFile } from '../etcd/network-file.ts';
+import { WeaveError } from '../lib/errors.ts';
 
 /** Who a host of a cluster is. */
 export interface Self {
@@ -19,7 +20,13 @@ export interface Self {
 export async function asKept(folder: string, config: LaunchConfig): Promise<LaunchConfig | undefined> {
   const file = await readClusterFile(folder);
   const network = await readNetworkFile(folder);
-  if (file === undefined || network === undefined) return undefined;
+  if (file === undefined) return undefined;
+  if (network === undefined) {
+    throw new WeaveError(
+      'STATE_CORRUPT',
+      `${folder} lacks network.json, which has the cluster's range, domain and password; put it back, or 'weavets reset' and join again`,
+    );
+  }
   const { ca, client } = etcdFiles(folder);
   const range = config.ipallocRangeGiven ? config.ipallocRange : network.range;
   return {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { leaveAsKept } from '../cluster/leave.ts';
+import { dropKept } from '../cluster/managed.ts';
 import { parseEngine } from '../config/launch-config.ts';
 import { engineTls } from '../config/tls-files.ts';
 import { removeHostsLines } from '../containers/hosts-files.ts';
@@ -40,6 +41,7 @@ export async function resetHost({ env }: ResetOptions): Promise<string[]> {
     () => withStore((store) => leaveAsKept(store, env)),
     () => leaveEtcd(etcdFolder),
     () => withStore((store) => new Tuning({ store, logger: silent }).undo()),
+    () => dropKept(etcdFolder),
     () => removeDatapath(),
     () => removeRule(ip),
     () => removeBridge(ip),

@@ -190,7 +190,7 @@ function redirectRules({ outside, dnsRedirects }: FirewallState): string[] {
   ];
 }
 
-function forwardRules({ outside, storeMembers, closedPorts, members }: FirewallState): string[] {
+function forwardRules({ outside, joinOpen, storeMembers, closedPorts, members }: FirewallState): string[] {
   return [
     // br_netfilter sends bridged frames here, and Docker's policy is DROP.
     `-i ${bridgeName} -o ${bridgeName} -j ACCEPT`,
@@ -198,6 +198,8 @@ function forwardRules({ outside, storeMembers, closedPorts, members }: FirewallS
     // Containers reach each other over the weave network, not around it.
     `-o ${bridgeName} -j DROP`,
     `-i ${bridgeName} -j WEAVE-EXPOSE`,
+    // To this host's like: a host that is open lets in whoever reaches it, and to it a container has its host's address.
+    ...(joinOpen ? [`${tcp(joinPort)} ${reject}`] : []),
     ...storeMembers.map(({ address, port }) => `-d ${address}/32 ${tcp(port)} ${reject}`),
     ...(members ?? []).map((address) => `-d ${address}/32 ${tcp(memberPorts)} ${reject}`),
     // The same ports, if a container on this host publishes them.

@@ -224,6 +224,11 @@ test('one that is alone becomes a cluster when the first host asks', async () =>
   await start(host(3), 'd3');
   await reaches(host(3), 'd3', 'd2');
   console.log(`launch HOST to the first ping by name: ${Math.round(performance.now() - began)} ms`);
+  // Everyone may join but containers: to another host they would have this one's address.
+  const knock = (address: string) => host(3).run(['docker', 'exec', 'd3', 'nc', '-w', '5', address, '6783']);
+  for (const address of ['10.250.0.2', '10.250.0.3', '172.17.0.1'])
+    assert.match((await knock(address)).stderr, /refused|unreachable|timed out/i, address);
+  await host(3).runOk(['bash', '-c', 'exec 3<>/dev/tcp/10.250.0.2/6783']);
   // Of another cluster with another password: refused.
   await refused(host(3), ['cluster', 'join', 'x@10.250.0.1'], /no token of a cluster/);
 });

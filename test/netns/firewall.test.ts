@@ -154,6 +154,7 @@ test('existing rules are left alone, of every kind, and with a thousand peers', 
     { peers: [two.host.address], exposed: [{ subnet: '10.32.0.0/12', masquerade: true }] },
     { encryption: { trustedSubnets: [] }, closedPorts: [2379, 6782] },
     { members: [two.host.address] },
+    { joinOpen: true },
     { dns: null, outside: [], peers: [] },
   ];
   for (const changes of kinds) {
