@@ -1,11 +1,12 @@
 #!/bin/sh
 # A Debian root of another suite with an engine and its clients, for tests: built once, then kept; prints its folder.
-# usage: debian-root.sh trixie|sid|sid-podman
+# usage: debian-root.sh trixie|sid|sid-podman|bookworm-bare|trixie-bare; bare: without an engine, to install packages in
 set -eu
 name=$1
-suite=${name%-podman}
+suite=${name%-*}
 case $name in
 *-podman) packages=podman,runc,netavark,aardvark-dns,catatonit,nftables,docker-cli,docker-compose ;;
+*-bare) packages=ca-certificates ;;
 *) packages=docker.io,docker-cli,docker-buildx,docker-compose ;;
 esac
 roots=${WEAVETS_ROOTS:-/var/tmp/weavets-lab/roots}
@@ -15,9 +16,10 @@ exec 9>"$roots/$name.lock"
 flock 9
 if [ ! -d "$roots/$name" ]; then
   building=$roots/$name.building
+  case $name in *-bare) ;; *) packages=$packages,iptables,iproute2,kmod,ca-certificates ;; esac
   for attempt in 1 2 3; do
     rm -rf "$building"
-    debootstrap --variant=minbase --include="$packages,iptables,iproute2,kmod,ca-certificates" \
+    debootstrap --variant=minbase --include="$packages" \
       "$suite" "$building" >"$roots/$name.log" 2>&1 && break
     tail -n 20 "$roots/$name.log" >&2
     # A mirror in the middle of an update, or a broken connection, may work the next time.

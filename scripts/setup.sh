@@ -71,7 +71,7 @@ fi
 roots=()
 case ${1:-} in
 --test) roots=(sid) ;;
---engines) roots=(sid trixie sid-podman) ;;
+--engines) roots=(sid trixie sid-podman bookworm-bare trixie-bare) ;;
 esac
 [ ${#roots[@]} -eq 0 ] || say "setup: building Debian roots with engines for the tests, if missing: ${roots[*]}"
 (for root in "${roots[@]}"; do sh scripts/debian-root.sh "$root" >/dev/null || exit 1; done) &

@@ -38,7 +38,7 @@ export async function installEnvironment(env: NodeJS.ProcessEnv, path = environm
 }
 
 /** @throws WeaveError USAGE for a secret that such a file can't hold */
-function environmentText(env: NodeJS.ProcessEnv): string {
+export function environmentText(env: NodeJS.ProcessEnv): string {
   const secrets = secretVariables.toSorted().map((variable) => {
     const value = env[variable];
     if (!value) return `#${variable}=""\n`;

@@ -22,9 +22,15 @@ RemoveOnStop=yes
 WantedBy=sockets.target
 `;
 
-/** The daemon. Its capabilities are those of docker-compose.yml, with the reasons there. */
-export function serviceUnit(): string {
-  const program = join(packageRoot, 'bin/weavets');
+/**
+ * The daemon. Its capabilities are those of docker-compose.yml, which tells what each is for.
+ * @param node path of Node.js; default: the one that runs this
+ * @param program path of `weavets`; default: this one
+ */
+export function serviceUnit(
+  node = realpathSync(process.execPath),
+  program = join(packageRoot, 'bin/weavets'),
+): string {
   return `[Unit]
 Description=weavets: an address and a name for every container
 Wants=network-online.target docker.service
@@ -36,7 +42,7 @@ Type=notify
 # Node can't send to systemd's socket; systemd-notify does it.
 NotifyAccess=all
 EnvironmentFile=-${environmentFile}
-ExecStart=${[realpathSync(process.execPath), ...daemonFlags, program].map(quote).join(' ')} launch --foreground -H fd:// $WEAVETS_FLAGS
+ExecStart=${[node, ...daemonFlags, program].map(quote).join(' ')} launch --foreground -H fd:// $WEAVETS_FLAGS
 Restart=on-failure
 RestartSec=2
 TimeoutStartSec=120
