@@ -18,7 +18,7 @@ export async function stage(root: string, arch: Architecture, downloads: string)
   const lib = inside(home);
   mkdirSync(lib, { recursive: true });
   await runOk(['node', 'scripts/build-shim.mjs', '--all'], { deadline: null });
-  const built = ['cli', 'daemon', 'store', 'parts', `shim/${arch}`].map((name) => `dist/${name}`);
+  const built = ['cli', 'daemon', 'store', 'parts', 'web', `shim/${arch}`].map((name) => `dist/${name}`);
   for (const name of [
     ...built,
     'docs',

@@ -38,6 +38,7 @@ test('the package brings the command, its own Node.js, units, completions and ma
 
 test('what it installs runs the network', async () => {
   assert.deepEqual((await root.run(['weavets', 'launch'])).code, 0);
+  assert.match(await host.runOk(['curl', '-sS', 'http://127.0.0.1:6782/']), /<title>.*weavets/i);
   await host.proxied('run', '-d', '--name', 'one', '--restart', 'always', 'busybox', 'sleep', '100000');
   await host.proxied('run', '-d', '--name', 'two', 'busybox', 'sleep', '100000');
   assert.match(await host.docker('exec', 'one', 'ping', '-c', '1', 'two'), / 0% packet loss/);
