@@ -23,7 +23,7 @@ export interface CoordinatorDeps {
   logger: Logger;
 }
 
-/** ms of silence, at most, after which a learner is given up that others wait for */
+/** ms of silence after which a learner is given up that others wait for */
 const learnerPatience = 60_000;
 /** ms of silence after which people are told: longer than a restart takes */
 const tellAfter = 15_000;
@@ -154,7 +154,7 @@ export class Coordinator {
       members,
       wanted: typeof voters === 'object' ? voters.value : 3,
       patience,
-      learnerPatience: Math.min(patience, learnerPatience),
+      learnerPatience,
     };
   }
 }

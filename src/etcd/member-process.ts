@@ -32,7 +32,7 @@ const stopTimeout = 10_000;
 /** bytes of its log, which then begins anew */
 const logLimit = 4 << 20;
 /** bytes that its data may have; names and links of 100,000 containers are some 100 MB */
-const quota = 2 << 30;
+const quota = 2 * 1024 ** 3;
 
 export const clientUrl = (address: string) => `https://${address}:${memberClientPort}`;
 export const peerUrl = (address: string) => `https://${address}:${memberPeerPort}`;

@@ -85,7 +85,8 @@ class Daemon {
       ...deps,
       own,
       shared: this.shared,
-      patience: 4_000,
+      // Longer than any that is killed takes to come back on a busy machine.
+      patience: 15_000,
       changed: (list) => this.shared.setEndpoints(endpointsOf(list).map((endpoint) => `https://${endpoint}`)),
       renewed: () => {},
     });

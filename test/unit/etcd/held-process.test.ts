@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { HeldProcess } from '../../../src/etcd/held-process.ts';
+import { memberArgv } from '../../../src/etcd/member-process.ts';
 import { unitCommand } from '../../../src/etcd/member-unit.ts';
 
 test('a process is found again by its file, and nothing else is taken for it', async () => {
@@ -47,4 +48,11 @@ test('systemd runs it as a unit of its own, which may write to its folder and no
   for (const word of ['--unit=weavets-etcd.service', '--setenv=A=b', '--property=ReadWritePaths=/f']) {
     assert.ok(argv.includes(word), word);
   }
+});
+
+test('etcd is given room for its data, and an hour of its history', () => {
+  const begin = { cluster: { one: '10.0.0.1' }, state: 'new' as const, token: 'x' };
+  const argv = memberArgv({ folder: '/f', name: 'one', address: '10.0.0.1', begin });
+  assert.equal(argv[argv.indexOf('--quota-backend-bytes') + 1], '2147483648');
+  assert.equal(argv[argv.indexOf('--initial-cluster') + 1], 'one=https://10.0.0.1:6787');
 });
