@@ -101,6 +101,8 @@ class SimulatedHost {
       shared,
       local,
       peer,
+      machine: peer,
+      conditions: { update: () => {} },
       range,
       signal,
       logger: silent,

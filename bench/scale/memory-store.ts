@@ -1,4 +1,4 @@
-import type { Entry, Store, Watcher, Write } from '../../src/store/store.ts';
+import { changesOf, type Entry, type Store, type Watcher, type Write } from '../../src/store/store.ts';
 
 /** The local store of a simulated host, of which there are a thousand in a process: nothing on disk. */
 export class MemoryStore implements Store {
@@ -18,7 +18,7 @@ export class MemoryStore implements Store {
       expect === undefined || (this.#rows.get(key)?.revision ?? 0) === expect;
     if (!writes.every(met)) return false;
     const revision = ++this.#revision;
-    for (const { key, value } of writes) {
+    for (const { key, value } of changesOf(writes)) {
       if (value === null) this.#rows.delete(key);
       else this.#rows.set(key, { key, value, revision });
     }

@@ -22,10 +22,9 @@ export interface NameClaimDeps {
   logger: Logger;
   /** ms to wait for the name at launch; longer than a lease outlives its host; 15,000 if absent */
   patience?: number;
+  /** ms between attempts; 500 if absent */
+  pause?: number;
 }
-
-/** ms between attempts */
-const pause = 500;
 
 /**
  * This host's claim to its name, by which it owns addresses: one host at a time has it, who wrote `alive/<name>` first.
@@ -53,12 +52,13 @@ export class NameClaim {
    */
   static async take(deps: NameClaimDeps): Promise<NameClaim> {
     const claim = new NameClaim(deps);
-    const end = Date.now() + (deps.patience ?? 15_000);
+    const { patience = 15_000, pause = 500 } = deps;
+    const end = performance.now() + patience;
     for (;;) {
       try {
         const other = await claim.#attempt();
         if (other === undefined) return claim;
-        if (other.final || Date.now() > end) throw new WeaveError('CLUSTER_MISMATCH', other.text);
+        if (other.final || performance.now() > end) throw new WeaveError('CLUSTER_MISMATCH', other.text);
       } catch (error) {
         if (hasCode(error, 'STORE_UNAVAILABLE')) return claim;
         throw error;
@@ -70,6 +70,11 @@ export class NameClaim {
   /** False while another host has the name. */
   get held(): boolean {
     return this.#lost === undefined;
+  }
+
+  /** What the store has while the name is this daemon's. */
+  get entry(): { key: string; value: string } {
+    return { key: aliveRecord.keyOf(this.#deps.name), value: aliveRecord.format(this.#holder) };
   }
 
   /** @param told called when this host has its name again after another had it */
@@ -93,7 +98,7 @@ export class NameClaim {
 
   /** Tries until the name is this host's. */
   async #settle(): Promise<void> {
-    const { signal, logger } = this.#deps;
+    const { signal, logger, pause = 500 } = this.#deps;
     while (!signal.aborted && !this.#released) {
       try {
         const other = await this.#attempt();

@@ -5,9 +5,10 @@ import { silent } from '../lib/log.ts';
 import { accessRecord } from '../store/records/access.ts';
 import { aliveRecord } from '../store/records/alive.ts';
 import { blockRecord } from '../store/records/block.ts';
+import { eraRecord, turnRecord } from '../store/records/era.ts';
 import { hostRecord } from '../store/records/host.ts';
 import { linkRecord } from '../store/records/link.ts';
-import type { Store } from '../store/store.ts';
+import { asRead, type Entry, type Store } from '../store/store.ts';
 import { membersKey } from './members.ts';
 import { connectStore } from './overlay.ts';
 import { nameKey } from './peer.ts';
@@ -36,8 +37,21 @@ export async function leaveCluster(shared: Store, name: string): Promise<void> {
     const others = await Promise.all([hostRecord, aliveRecord].map(({ prefix }) => shared.list(prefix)));
     if (others.flat().length > 0) return;
     // A host that joins meanwhile has rewritten the settings, and then they stay.
-    if (await shared.commit([{ key: settingsKey, value: null, expect: settings.revision }])) return;
+    if (await clear(shared, settings)) return;
   }
+}
+
+/** Removes what is left of a cluster without hosts. @returns false when the settings are not those any more */
+async function clear(shared: Store, settings: Entry): Promise<boolean> {
+  const prefixes = [blockRecord, turnRecord, eraRecord].map(({ prefix }) => prefix);
+  const entries = (await Promise.all(prefixes.map((prefix) => shared.list(prefix)))).flat();
+  const deletions = entries.map((entry) => ({ key: entry.key, value: null, ...asRead(entry) }));
+  const unchanged = { key: settingsKey, ...asRead(settings) };
+  // Comparisons count as writes do.
+  while (deletions.length >= most / 4) {
+    if (!(await shared.commit([unchanged, ...deletions.splice(0, most / 4)]))) return false;
+  }
+  return shared.commit([{ ...unchanged, value: null }, ...deletions]);
 }
 
 /** How etcd was reached, for a reset when no daemon runs. Secrets are not kept. */

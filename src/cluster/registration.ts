@@ -21,7 +21,7 @@ export interface ClusterDeps {
   datapath: LinksDeps['datapath'] & Pick<Datapath, 'vni' | 'publicKey' | 'setPeers'>;
   names: NameTable;
   seal: KeySeal | null;
-  claim: Pick<NameClaim, 'held' | 'heard' | 'release' | 'onRegained'>;
+  claim: Pick<NameClaim, 'held' | 'heard' | 'release' | 'onRegained'> & Partial<Pick<NameClaim, 'entry'>>;
   /** undefined: this host allocates no addresses */
   blocks: Pick<Blocks, 'suspend'> | undefined;
   /** this host */
@@ -33,6 +33,8 @@ export interface ClusterDeps {
   owners: () => string[];
   /** ms for which what the store has lost stays, until who it belongs to puts it back; 30,000 if absent */
   grace?: number;
+  /** ms between attempts to write while the store is away; 1,000 if absent */
+  pause?: number;
   signal: AbortSignal;
   logger: Logger;
 }
@@ -42,9 +44,6 @@ export interface ClusterFollower extends Pick<LinksDeps, 'linkChanged'> {
   /** a host's daemon came or went */
   aliveChanged(host: string): void;
 }
-
-/** ms between attempts to write while the store is away. */
-const retryPause = 1_000;
 
 /**
  * This host among the others. It registers how it is reached (`host/<name>`) and what it has
@@ -232,20 +231,20 @@ export class Cluster {
     );
   }
 
-  /** Writes the right state until the store takes it; nothing while another host has this one's name. */
+  /** Writes the right state until the store takes it; nothing while the name is not this daemon's there. */
   #write(key: string, write: () => Write): Promise<void> {
-    const { shared, signal, logger, claim } = this.#deps;
+    const { shared, signal, logger, claim, pause = 1_000 } = this.#deps;
+    const named = claim.entry ? [{ key: claim.entry.key, was: claim.entry.value }] : [];
     this.#writing.add(key);
     return this.#lock
       .run(key, async () => {
         while (!signal.aborted && !this.#left && claim.held) {
           try {
-            await shared.commit([write()]);
-            return;
+            if (await shared.commit([write(), ...named])) return;
           } catch (error) {
             logger.debug({ key, reason: messageOf(error) }, 'cannot tell the cluster yet');
-            await delay(retryPause, undefined, { signal }).catch(() => {});
           }
+          await delay(pause, undefined, { signal }).catch(() => {});
         }
       })
       .finally(() => this.#writing.delete(key));

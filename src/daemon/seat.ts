@@ -12,6 +12,8 @@ import { encryption } from '../doctor/checks/encryption.ts';
 import { type Allocator, noRange } from '../ipam/allocator.ts';
 import { Blocks } from '../ipam/blocks.ts';
 import { carryOver } from '../ipam/carry-over.ts';
+import { withdrawTurn } from '../ipam/eras.ts';
+import { OwnBlocks } from '../ipam/own-blocks.ts';
 import type { Space } from '../ipam/space.ts';
 import type { SwitchedSpace } from '../ipam/switched-space.ts';
 import { WeaveError } from '../lib/errors.ts';
@@ -147,7 +149,9 @@ export class Seat {
   async leave(): Promise<void> {
     await this.#cluster?.leave();
     await this.#end();
-    await this.#deps.host.store.commit([{ key: membersKey, value: null }]);
+    const { store } = this.#deps.host;
+    await OwnBlocks.forget(store);
+    await store.commit([{ key: membersKey, value: null }]);
   }
 
   /** Something of a container changed. */
@@ -190,8 +194,21 @@ export class Seat {
     const seal = await agreeOnSettings(config, { shared, local });
     await keepPeerName(local, peer);
     const { range } = allocator;
-    if (range !== noRange) {
-      blocks = await Blocks.start({ shared, local, peer, range, signal, logger });
+    // Of another cluster, perhaps.
+    if (first) await OwnBlocks.forget(local);
+    if (range === noRange) await withdrawTurn(shared, peer);
+    else {
+      blocks = await Blocks.start({
+        shared,
+        local,
+        peer,
+        machine: id,
+        claimed: claim.entry,
+        range,
+        conditions,
+        signal,
+        logger,
+      });
       if (first) await carryOver(blocks, allocator);
       else void blocks.attach(allocator);
     }

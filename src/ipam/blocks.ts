@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, WeaveError } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
 import { type Cidr, formatIp, type Ip4 } from '../model/address.ts';
 import { chunkOf, giveable } from './block-map.ts';
 import { cellOf, gridSize, type Part, rewrite } from './grid.ts';
@@ -9,7 +10,6 @@ import { Wants } from './wants.ts';
 
 /** What it takes to start {@link Blocks}. */
 export interface BlocksOptions extends LedgerOptions {
-  signal: AbortSignal;
   /** ms to wait for another host's answer; 2,000 if absent */
   askTimeout?: number;
   /** ms to wait for the shared store at first; 3,000 if absent */
@@ -27,8 +27,8 @@ const askWidth = 4;
  * {@link removePeer}. How two hosts never own the same is said at {@link Ledger}.
  *
  * Keys in the shared store: `block/<first of 256 addresses>` says whose they are (grid.ts), changed only from the
- * revision that was read; `want/<owner>/<asker>/<id>` asks for some (wants.ts). In the local store `block/…` is what
- * this host owns.
+ * revision that was read; `want/<owner>/<asker>/<id>` asks for some (wants.ts); `turn/<host>` and `era/now` tell when it
+ * was set back (eras.ts). In the local store `block/…` is what this host owns, `stand/<host>` its turn.
  *
  * Errors: WeaveError STORE_UNAVAILABLE when more is needed while the shared store is away; IPAM_CONFLICT.
  */
@@ -37,14 +37,17 @@ export class Blocks implements Space {
   readonly #range: Cidr;
   readonly #ledger: Ledger;
   readonly #wants: Wants;
+  readonly #logger: Logger;
   readonly #growing = new Map<string, Promise<boolean>>();
   readonly #claiming = new Set<Ip4>();
   #emptyBefore = new Set<Ip4>();
+  #reclaiming: Promise<void> | undefined;
 
   private constructor(options: BlocksOptions, ledger: Ledger) {
     const { shared, peer, range, signal, askTimeout = 2_000 } = options;
     this.#peer = peer;
     this.#range = range;
+    this.#logger = options.logger;
     this.#ledger = ledger;
     this.#wants = new Wants({ store: shared, peer, timeout: askTimeout, signal });
   }
@@ -53,6 +56,7 @@ export class Blocks implements Space {
   static async start(options: BlocksOptions): Promise<Blocks> {
     const { signal, logger, maintainInterval = 30_000, startTimeout = 3_000 } = options;
     const blocks = new Blocks(options, await Ledger.load(options));
+    blocks.#ledger.onContested = () => void blocks.#reclaim();
     const timer = setInterval(() => {
       blocks.#maintain().catch((error: unknown) => {
         logger.debug({ reason: messageOf(error) }, 'cannot give back empty blocks yet');
@@ -166,6 +170,7 @@ export class Blocks implements Space {
   async #grow(subnet: Cidr): Promise<boolean> {
     const wanted = giveable(subnet);
     if (wanted.first > wanted.last) return false;
+    await this.#ledger.ready();
     if (this.#ledger.heard && (await this.#takeFree(subnet))) return true;
     await this.#ledger.refresh();
     if (this.#longestFree(wanted) || (await this.#takeFree(subnet))) return true;
@@ -173,7 +178,8 @@ export class Blocks implements Space {
     for (let i = 0; i < owners.length; i += askWidth) {
       await Promise.all(owners.slice(i, i + askWidth).map((owner) => this.#wants.ask(owner, wanted)));
       await this.#ledger.refresh();
-      if (this.#longestFree(wanted)) return true;
+      // What was under way when they were asked may have freed some.
+      if (this.#longestFree(wanted) || (await this.#takeFree(subnet))) return true;
     }
     return false;
   }
@@ -213,7 +219,8 @@ export class Blocks implements Space {
 
   /** Gives another host half of the longest free run that it could use; the last address of it whole. */
   async #offer(asker: string, range: Range): Promise<void> {
-    await this.#ledger.settleAll();
+    // What is heard may be behind what the store says is ours.
+    await this.#ledger.refresh();
     for (let run = this.#longestFree(range); run; run = this.#longestFree(range)) {
       const cell = cellOf(run.first);
       const from = run.first + Math.floor((run.last - run.first + 1) / 2);
@@ -244,6 +251,7 @@ export class Blocks implements Space {
   /** Sets right what went wrong unseen, and gives back blocks that were empty the last time too, but for one. */
   async #maintain(): Promise<void> {
     await this.#ledger.settleAll();
+    await this.#reclaim();
     const [, ...empty] = this.#pieces()
       .filter(({ first, last }) => this.#isFree(first, last))
       .sort((a, b) => b.last - b.first - (a.last - a.first) || a.first - b.first);
@@ -257,6 +265,26 @@ export class Blocks implements Space {
       );
     }
     this.#emptyBefore = new Set(empty.map(({ first }) => first));
+  }
+
+  /** Asks for the addresses that are in use here and belong to others, which don't know; says which are not given. */
+  #reclaim(): Promise<void> {
+    this.#reclaiming ??= this.#askForContested()
+      .catch((error: unknown) =>
+        this.#logger.debug({ reason: messageOf(error) }, 'cannot ask for addresses yet'),
+      )
+      .finally(() => {
+        this.#reclaiming = undefined;
+      });
+    return this.#reclaiming;
+  }
+
+  async #askForContested(): Promise<void> {
+    for (const { ip, owner } of this.#ledger.contested()) {
+      await this.#wants.ask(owner, { first: ip, last: ip });
+      await this.#ledger.settle(cellOf(ip));
+    }
+    this.#ledger.sayContested();
   }
 
   /** What we own, cut where blocks of the range begin. */

@@ -43,10 +43,10 @@ export function parseCell(cell: Ip4, value: string | undefined): Part[] {
   });
 }
 
-/** @returns null, which deletes the key, when all of the cell is nobody's */
-export function formatCell(cell: Ip4, slots: Slots): string | null {
+/** Also of a cell that is nobody's by now: a store without it would be one that was set back. */
+export function formatCell(cell: Ip4, slots: Slots): string {
   const spans = partsOf(cell, slots).map(({ first, last, peer }) => [`${first - cell}-${last - cell}`, peer]);
-  return spans.length === 0 ? null : JSON.stringify(Object.fromEntries(spans));
+  return JSON.stringify(Object.fromEntries(spans));
 }
 
 export function slotsOf(cell: Ip4, parts: readonly Part[]): Slots {

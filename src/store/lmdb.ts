@@ -4,7 +4,7 @@ import { messageOf, WeaveError } from '../lib/errors.ts';
 import { markClean, unmarkClean } from './clean-mark.ts';
 import { ensureRoom } from './room.ts';
 import { makeRow, noTotals, type Row, replaced, type Totals, totalsKey } from './row.ts';
-import type { Entry, Store, Watcher, Write } from './store.ts';
+import { changesOf, type Entry, type Store, type Watcher, type Write } from './store.ts';
 
 /**
  * The store of one host: LMDB in its own folder. A crash at any point leaves the last complete commit. Damage from
@@ -72,14 +72,19 @@ export class LmdbStore implements Store {
 
   async commit(writes: readonly Write[]): Promise<boolean> {
     let revision = 0;
+    const changes = changesOf(writes);
     const done = await this.#write(() => {
-      const met = writes.every(
-        ({ key, expect }) => expect === undefined || (this.#row(key)?.revision ?? 0) === expect,
-      );
+      const met = writes.every(({ key, expect, was }) => {
+        const row = this.#row(key);
+        return (
+          (expect === undefined || (row?.revision ?? 0) === expect) &&
+          (was === undefined || row?.value === was)
+        );
+      });
       if (!met) return false;
       let totals = (this.#root.get(totalsKey) as Totals | undefined) ?? noTotals;
       revision = totals.revision + 1;
-      for (const { key, value } of writes) {
+      for (const { key, value } of changes) {
         const row = value === null ? undefined : makeRow(key, value, revision);
         totals = replaced(totals, this.#row(key), row);
         if (row) this.#root.putSync(key, row);
@@ -89,7 +94,7 @@ export class LmdbStore implements Store {
       return true;
     });
     if (!done) return false;
-    for (const { key, value } of writes) {
+    for (const { key, value } of changes) {
       for (const { prefix, watcher } of this.#watchers) {
         if (key.startsWith(prefix)) watcher.change({ key, value, revision });
       }

@@ -8,12 +8,27 @@ export interface Entry {
 /** One write of a commit. */
 export interface Write {
   key: string;
-  /** null deletes */
-  value: string | null;
+  /** null deletes; absent: the key is only compared */
+  value?: string | null;
   /** the revision that the key must have for the commit to happen; 0: it must not exist; absent: whatever it is */
   expect?: number;
+  /** the value that it must have, too: a store that was set back to an earlier state counts revisions anew */
+  was?: string | undefined;
   /** goes when this host's lease ends; has no meaning in a store of one host */
   leased?: boolean;
+}
+
+/** What a write expects that is to happen only if the key is still as it was read. */
+export function asRead(entry: Entry | undefined): Pick<Write, 'expect' | 'was'> {
+  return { expect: entry?.revision ?? 0, was: entry?.value };
+}
+
+/** A write that changes something. */
+export type Change = Write & { value: string | null };
+
+/** The writes of a commit without those that only compare. */
+export function changesOf(writes: readonly Write[]): Change[] {
+  return writes.filter((write): write is Change => write.value !== undefined);
 }
 
 /** Who watches a prefix. */

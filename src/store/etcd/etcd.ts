@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Etcd3, EtcdLeaseInvalidError, type ITxnRequest, Range } from 'etcd3';
 import { messageOf, WeaveError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Entry, Store, Watcher, Write } from '../store.ts';
+import { changesOf, type Entry, type Store, type Watcher, type Write } from '../store.ts';
 import { EtcdLease, leaseSeconds } from './lease.ts';
 import { type CallOptions, type EtcdAccess, EtcdSession } from './session.ts';
 import { EtcdWatch } from './watch.ts';
@@ -107,20 +107,21 @@ export class EtcdStore implements Store {
       );
     }
     // Forgotten before it is sent: a session that puts leased keys back meanwhile must not revive what is deleted.
-    const restore = writes.map(({ key }) => this.#lease.forget(this.#root + key));
+    const changes = changesOf(writes);
+    const restore = changes.map(({ key }) => this.#lease.forget(this.#root + key));
     try {
       const { succeeded } = await this.#call((client, options) =>
         client.kv.txn(this.#transaction(writes), options),
       );
       if (succeeded) {
-        for (const { key, value, leased } of writes) {
+        for (const { key, value, leased } of changes) {
           if (leased && value !== null) this.#lease.remember(this.#root + key, value);
         }
       } else for (const undo of restore) undo();
       return succeeded;
     } catch (error) {
       // It may have been done, or may yet be: what a new lease puts back is what was wanted last.
-      for (const [i, { key, value, leased, expect }] of writes.entries()) {
+      for (const [i, { key, value, leased, expect }] of changes.entries()) {
         if (value === null) continue;
         if (leased && expect === undefined) this.#lease.remember(this.#root + key, value);
         else restore[i]?.();
@@ -246,15 +247,18 @@ export class EtcdStore implements Store {
 
   #transaction(writes: readonly Write[]): ITxnRequest {
     return {
-      compare: writes
-        .filter(({ expect }) => expect !== undefined)
-        .map(({ key, expect }) => ({
-          key: Buffer.from(this.#root + key),
-          target: 'Mod',
-          result: 'Equal',
-          mod_revision: expect,
-        })),
-      success: writes.map(({ key: bare, value, leased }) => {
+      compare: writes.flatMap(({ key: bare, expect, was }): NonNullable<ITxnRequest['compare']> => {
+        const key = Buffer.from(this.#root + bare);
+        return [
+          ...(expect === undefined
+            ? []
+            : [{ key, target: 'Mod' as const, result: 'Equal' as const, mod_revision: expect }]),
+          ...(was === undefined
+            ? []
+            : [{ key, target: 'Value' as const, result: 'Equal' as const, value: Buffer.from(was) }]),
+        ];
+      }),
+      success: changesOf(writes).map(({ key: bare, value, leased }) => {
         const key = Buffer.from(this.#root + bare);
         if (value === null) return { request_delete_range: { key } };
         return { request_put: { key, value: Buffer.from(value), ...(leased && { lease: this.#lease.id }) } };

@@ -109,7 +109,16 @@ test('a host that lost its name allocates no more, says so, keeps its addresses,
   const { claim, told } = await take(t, shared, { id: 'a', address: one });
   await register(shared, 'a', one);
   const { signal } = stop;
-  const blocks = await Blocks.start({ shared, local, peer: name, range, signal, logger: silent });
+  const blocks = await Blocks.start({
+    shared,
+    local,
+    peer: name,
+    machine: 'a',
+    range,
+    conditions: { update: () => {} },
+    signal,
+    logger: silent,
+  });
   const allocator = await Allocator.load({
     range,
     defaultSubnet: range,

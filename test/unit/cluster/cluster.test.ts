@@ -63,7 +63,12 @@ class Gapped {
   }
   get = (key: string) => this.store.get(key);
   list = (prefix: string) => this.store.list(prefix);
-  commit: Store['commit'] = (writes) => this.store.commit(writes);
+  refused = 0;
+  commit: Store['commit'] = async (writes) => {
+    const done = await this.store.commit(writes);
+    if (!done) this.refused++;
+    return done;
+  };
   close = () => this.store.close();
   watch: Store['watch'] = (prefix, watcher, signal) => {
     this.watchers.push({ prefix, watcher });
@@ -75,7 +80,9 @@ class Gapped {
   }
 }
 
-function makeCluster(t: TestContext, { grace = 60_000 } = {}) {
+type Named = { key: string; value: string } | undefined;
+
+function makeCluster(t: TestContext, { grace = 60_000, entry = undefined as Named } = {}) {
   const shared = new Gapped(LmdbStore.open(join(folder, String(count++))));
   const kernel = new Kernel();
   const names = new NameTable();
@@ -99,7 +106,7 @@ function makeCluster(t: TestContext, { grace = 60_000 } = {}) {
     self: { name: here, id: 'here', nickname: 'one', address: address(here) },
     linkOf: (container) => own.get(container),
     owners: () => [...own.keys()],
-    claim: { held: true, heard: () => {}, release: () => {}, onRegained: () => {} },
+    claim: { held: true, heard: () => {}, release: () => {}, onRegained: () => {}, ...(entry && { entry }) },
     blocks: { suspend: () => {} },
   });
   const put = (writes: Parameters<Store['commit']>[0]) => shared.commit(writes);
@@ -229,4 +236,20 @@ test('a start is one message to the others, an end is one, and nothing remains',
   await new Promise((resolve) => setTimeout(resolve, 50));
   await shared.commit([{ key: 'mark', value: '' }]);
   assert.equal((await shared.get('mark'))?.revision, before + 3);
+});
+
+test('nothing is written under a name that the store says is not this host', async (t) => {
+  const mine = aliveRecord.write(here, { id: 'here', run: 'r', address: address(here) });
+  const entry = { key: mine.key, value: mine.value as string };
+  const { put, shared, host, cluster, own } = makeCluster(t, { entry });
+  cluster.completed();
+  // A copy of this machine's disk was launched while etcd was away; the original has the name, and is registered.
+  await put([host(here), aliveRecord.write(here, { id: 'other', run: 'o', address: address(other) })]);
+  own.set(id('1'), linkOf('1', '10.32.0.1'));
+  cluster.changed(id('1'));
+  await until('it has tried', () => shared.refused > 1);
+  assert.equal((await shared.get(`host/${here}`))?.value, host(here).value);
+  assert.deepEqual(await shared.list('link/'), []);
+  await put([mine]);
+  await until('it is registered', async () => (await shared.list('link/')).length === 1);
 });

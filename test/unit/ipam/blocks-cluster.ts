@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { WeaveError } from '../../../src/lib/errors.ts';
-import type { Entry, Store, Watcher, Write } from '../../../src/store/store.ts';
+import { changesOf, type Entry, type Store, type Watcher, type Write } from '../../../src/store/store.ts';
 
 /** Numbers from 0 to n - 1, the same for the same seed. */
 export function randomOf(seed: number): (n: number) => number {
@@ -22,28 +22,68 @@ interface Watch {
   stale: boolean;
 }
 
+interface Row {
+  value: string;
+  revision: number;
+  /** goes when this view's lease ends */
+  lease?: View | undefined;
+}
+
+/** What a store held once. */
+export interface Snapshot {
+  rows: ReadonlyMap<string, Row>;
+  revision: number;
+}
+
 /** What a store holds, for the views that hosts have of it. */
 export class Rows {
-  readonly rows = new Map<string, { value: string; revision: number }>();
+  rows = new Map<string, Row>();
   readonly views = new Set<View>();
+  /** commits under way that were given up: they are done later, or fail */
+  late = 0;
   #revision = 0;
+
+  get snapshot(): Snapshot {
+    return { rows: new Map(this.rows), revision: this.#revision };
+  }
+
+  /** Grows with each change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Sets all back; every session ends, and revisions are counted on from there. */
+  restore({ rows, revision }: Snapshot): void {
+    this.rows = new Map(rows);
+    this.#revision = revision;
+    for (const view of this.views) view.reconnect();
+  }
+
+  /** A lease ends; its keys go. */
+  lapse(view: View): void {
+    const keys = [...this.rows].filter(([, { lease }]) => lease === view).map(([key]) => key);
+    if (keys.length > 0) this.apply(keys.map((key) => ({ key, value: null })));
+  }
 
   list(prefix: string): Entry[] {
     return [...this.rows]
       .filter(([key]) => key.startsWith(prefix))
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, row]) => ({ key, ...row }));
+      .map(([key, { value, revision }]) => ({ key, value, revision }));
   }
 
-  apply(writes: readonly Write[]): boolean {
-    const met = writes.every(
-      ({ key, expect }) => expect === undefined || (this.rows.get(key)?.revision ?? 0) === expect,
-    );
+  apply(writes: readonly Write[], by?: View): boolean {
+    const met = writes.every(({ key, expect, was }) => {
+      const row = this.rows.get(key);
+      return (
+        (expect === undefined || (row?.revision ?? 0) === expect) && (was === undefined || row?.value === was)
+      );
+    });
     if (!met) return false;
     const revision = ++this.#revision;
-    for (const { key, value } of writes) {
+    for (const { key, value, leased } of changesOf(writes)) {
       if (value === null) this.rows.delete(key);
-      else this.rows.set(key, { value, revision });
+      else this.rows.set(key, { value, revision, lease: leased ? by : undefined });
       for (const view of this.views) view.heard({ key, value, revision });
     }
     return true;
@@ -58,6 +98,8 @@ export class View implements Store {
   readonly #rows: Rows;
   readonly #random: (n: number) => number;
   readonly #watches = new Set<Watch>();
+  /** keys that live by this view's lease, as EtcdLease has them */
+  readonly #kept = new Map<string, string>();
   cut = false;
   /** Now and then a commit fails even so. */
   flaky = true;
@@ -73,7 +115,7 @@ export class View implements Store {
   get(key: string): Promise<Entry | undefined> {
     return this.#call(() => {
       const row = this.#rows.rows.get(key);
-      return row && { key, ...row };
+      return row && { key, value: row.value, revision: row.revision };
     });
   }
 
@@ -82,12 +124,24 @@ export class View implements Store {
   }
 
   async commit(writes: readonly Write[]): Promise<boolean> {
+    const changes = changesOf(writes);
+    for (const { key } of changes) this.#kept.delete(key);
     if (!this.cut && !(this.flaky && this.#random(8) === 0)) {
-      return this.#call(() => this.#rows.apply(writes));
+      const done = await this.#call(() => this.#rows.apply(writes, this));
+      for (const { key, value, leased } of changes) {
+        if (done && leased && value !== null) this.#kept.set(key, value);
+      }
+      return done;
     }
     const fate = this.#random(3);
-    if (fate === 0) this.#rows.apply(writes);
-    if (fate === 1) void this.#pause(60).then(() => this.#rows.apply(writes));
+    if (fate === 0) this.#rows.apply(writes, this);
+    if (fate === 1) {
+      this.#rows.late++;
+      void this.#pause(60).then(() => {
+        this.#rows.late--;
+        this.#rows.apply(writes, this);
+      });
+    }
     return this.#call(() => {
       throw new WeaveError('STORE_UNAVAILABLE', 'no answer');
     });
@@ -116,7 +170,23 @@ export class View implements Store {
 
   heal(): void {
     this.cut = false;
+    this.#putBack();
     for (const watch of this.#watches) void this.#pause(8).then(() => this.#tell(watch));
+  }
+
+  /** The session has ended, and another begins if this view is not cut. */
+  reconnect(): void {
+    for (const watch of this.#watches) watch.stale = true;
+    if (!this.cut) this.heal();
+  }
+
+  #putBack(): void {
+    for (const [key, value] of this.#kept) {
+      const row = this.#rows.rows.get(key);
+      if (row?.lease === this) continue;
+      if (row === undefined || row.value === value) this.#rows.apply([{ key, value, leased: true }], this);
+      else this.#kept.delete(key);
+    }
   }
 
   #tell(watch: Watch): void {

@@ -18,6 +18,7 @@ class Host {
   readonly #disk = new Rows();
   readonly #random: (n: number) => number;
   #stop = new AbortController();
+  #seen = { revision: 0, ips: [] as number[] };
   shared!: View;
   #local!: View;
   blocks!: Blocks;
@@ -43,6 +44,9 @@ class Host {
       shared: this.shared,
       local: this.#local,
       peer: this.name,
+      machine: this.name,
+      conditions: { update: () => {} },
+      quarantine: 20,
       range: this.#range,
       signal: this.#stop.signal,
       logger: silent,
@@ -79,10 +83,14 @@ class Host {
 
   /** The same, if it restarted now. */
   onDisk(): number[] {
-    return this.#disk
+    if (this.#seen.revision === this.#disk.revision) return this.#seen.ips;
+    const ips = this.#disk
       .list('block/')
       .flatMap(({ key, value }) => parseCell(keyCell(key) ?? 0, value))
+      .filter(({ peer }) => peer === this.name)
       .flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
+    this.#seen = { revision: this.#disk.revision, ips };
+    return ips;
   }
 
   held(): number[] {
@@ -112,7 +120,7 @@ const actions = [
 
 const runs = fc.record({
   seed: fc.nat(),
-  prefix: fc.constantFrom(28, 28, 27, 23),
+  prefix: fc.constantFrom(28, 28, 28, 27, 23, 27, 27, 27, 27, 28),
   steps: fc.array(
     fc.record({
       action: fc.constantFrom(...actions),
@@ -132,12 +140,12 @@ class Cluster {
   readonly hosts: Host[];
   #count = 0;
   #watched = true;
+  readonly #rows = new Rows();
 
   constructor(seed: number, prefix: number) {
     this.range = Cidr.parse(`10.32.0.0/${prefix}`);
     const random = randomOf(seed);
-    const rows = new Rows();
-    this.hosts = ['a', 'b', 'c'].map((name) => new Host(name, this.range, rows, random));
+    this.hosts = ['a', 'b', 'c'].map((name) => new Host(name, this.range, this.#rows, random));
   }
 
   check(): void {
@@ -215,19 +223,11 @@ class Cluster {
       host.shared.heal();
     }
     await Promise.all(this.hosts.flatMap((host) => host.pending));
+    // Commits that were given up may yet be done: only then is it known what is free.
+    while (this.#rows.late > 0) await turn();
     const { allocator } = this.hosts[0] as Host;
     const free = this.range.size - 2 - this.hosts.flatMap((host) => host.held()).length;
-    // Commits that were given up may still happen, and what they leave is corrected when blocks are maintained.
-    const end = Date.now() + 30_000;
-    for (let i = 0; i < free; ) {
-      try {
-        await allocator.allocate(`last${i}`, this.range);
-        i++;
-      } catch (error) {
-        if (!hasCode(error, 'IPAM_FULL') || Date.now() > end) throw error;
-        await delay(5);
-      }
-    }
+    for (let i = 0; i < free; i++) await allocator.allocate(`last${i}`, this.range);
     await assert.rejects(allocator.allocate('one more', this.range), (e) => hasCode(e, 'IPAM_FULL'));
   }
 }
@@ -243,6 +243,6 @@ test('no address is ever given twice, whatever fails; and in the end all can be 
       });
     }),
     // Timers take part, so a shorter failing run can hardly be found.
-    { numRuns: 100, endOnFailure: true, includeErrorInReport: true },
+    { numRuns: 50, endOnFailure: true, includeErrorInReport: true },
   );
 });

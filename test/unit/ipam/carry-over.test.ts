@@ -57,6 +57,8 @@ async function run(local: Store, shared: Store, peer: string) {
       shared,
       local,
       peer,
+      machine: peer,
+      conditions: { update: () => {} },
       range,
       askTimeout: 200,
       signal,

@@ -40,6 +40,12 @@ export function storeContract(kind: string, open: (name: string) => Promise<Stor
     assert.equal(await store.commit([{ key: 'k', value: '2', expect: revision }]), true);
     assert.equal(await store.commit([{ key: 'k', value: '3', expect: revision }]), false);
     assert.equal((await store.get('k'))?.value, '2');
+    const now = (await store.get('k')) as Entry;
+    const expected = { expect: now.revision, was: now.value };
+    const third = { key: 'third', value: '1' };
+    assert.equal(await store.commit([{ key: 'k', ...expected, was: '1' }, third]), false);
+    assert.equal(await store.commit([{ key: 'none', expect: 0 }, { key: 'k', ...expected }, third]), true);
+    assert.deepEqual([await store.get('k'), await store.get('none')], [now, undefined], 'only compared');
     assert.equal(await store.commit([{ key: 'k', value: null }]), true);
     assert.equal(await store.commit([{ key: 'k', value: 'new', expect: 0 }]), true);
     await store.close();
