@@ -55,6 +55,7 @@ if [ "${1:-}" = --test ] || [ "${1:-}" = --engines ]; then
   need groff groff-base
   need systemd-analyze systemd
   need nft nftables
+  need dbus-daemon dbus-daemon
   need bridge iproute2
   need setpriv util-linux
 fi
@@ -74,6 +75,8 @@ case ${1:-} in
 --engines) roots=(sid trixie sid-podman bookworm-bare trixie-bare) ;;
 esac
 [ ${#roots[@]} -eq 0 ] || say "setup: building Debian roots with engines for the tests, if missing: ${roots[*]}"
+[ ${#roots[@]} -eq 0 ] || sh scripts/resolver-root.sh >/dev/null ||
+  die 'could not get what the tests of names on the host need; is deb.debian.org reachable?'
 (for root in "${roots[@]}"; do sh scripts/debian-root.sh "$root" >/dev/null || exit 1; done) &
 building=$!
 

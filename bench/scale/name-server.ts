@@ -35,7 +35,9 @@ export async function nameServerRates(sizes: readonly number[]): Promise<{ names
         port,
         domain: 'weave.local.',
         ttl: 1,
+        self: 'here',
         names,
+        hosts: { find: () => [] },
         askers: { of: () => undefined },
         upstream,
       };

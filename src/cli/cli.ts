@@ -1,7 +1,8 @@
 import { codeOf, messageOf, WeaveError } from '../lib/errors.ts';
-import { type Command, type Context, usageOf } from './command.ts';
+import { type Command, type CommandContext, type Context, usageOf } from './command.ts';
 import { commands } from './commands.ts';
 import { parseArgs } from './parse.ts';
+import { Progress } from './progress.ts';
 import { didYouMean } from './suggest.ts';
 
 const commandNames = commands.map((command) => command.name);
@@ -11,17 +12,41 @@ const spelled: Readonly<Record<string, string>> = { '--help': 'help', '-h': 'hel
 /** Runs one command line (without node and script). @returns the exit code; never throws */
 export async function runCli(argv: readonly string[], context: Context): Promise<number> {
   const [first = '', ...rest] = argv;
+  const progress = new Progress(context.transient);
   try {
     if (first === '') throw new WeaveError('USAGE', 'name a command');
     const command = find(spelled[first] ?? first);
     if (command.anyArguments ? rest[0] === '--help' : rest.includes('--help'))
       context.out(await (await import('./help/help.ts')).commandHelp(command));
-    else await command.run(await parseArgs(command, rest), context, commands);
+    else await command.run(await parseArgs(command, rest), watched(context, progress), commands);
     return 0;
   } catch (error) {
+    progress.stop();
     complain(error, first, { json: rest.includes('--json'), context });
     return 1;
+  } finally {
+    progress.stop();
   }
+}
+
+/** What is printed takes the place of what is shown meanwhile. */
+function watched(context: Context, progress: Progress): CommandContext {
+  return {
+    ...context,
+    out: (line) => {
+      progress.hide();
+      context.out(line);
+    },
+    err: (line) => {
+      progress.hide();
+      context.err(line);
+    },
+    confirm: (question) => {
+      progress.stop();
+      return context.confirm(question).finally(() => progress.start());
+    },
+    doing: (what) => progress.doing(what),
+  };
 }
 
 function find(name: string): Command {

@@ -1,4 +1,5 @@
 import type { Args, Option } from '../config/option.ts';
+import { flag } from '../config/option.ts';
 import type { ControlClient } from '../control/client.ts';
 import { WeaveError } from '../lib/errors.ts';
 
@@ -12,9 +13,20 @@ export interface Context {
   err(line: string): void;
   /** Asks the person at the terminal; undefined without a terminal. */
   confirm(question: string): Promise<boolean | undefined>;
-  /** Which outputs a person looks at. */
-  terminal: { out: boolean; err: boolean };
+  /** Which outputs a person looks at, and how wide and colored the first may be. */
+  terminal: { out: boolean; err: boolean; columns: number; colors: boolean };
+  /** Shows a text on the terminal of standard error until the next, or any line, takes its place; empty: none. */
+  transient(text: string): void;
 }
+
+/** As commands have it. */
+export interface CommandContext extends Context {
+  /** What is done now, for a person who has waited for over a second; empty: nothing is to be shown. */
+  doing(what: string): void;
+}
+
+/** That all have whose result is data. */
+const common = { json: flag('Print JSON, in the form that docs/json.md has') } as const;
 
 /** A verb of the command line, as data. */
 export interface Command<O extends Record<string, Option> = Record<string, Option>> {
@@ -26,13 +38,15 @@ export interface Command<O extends Record<string, Option> = Record<string, Optio
   options?: O;
   /** Every argument is a word, even if it looks like a flag. */
   anyArguments?: true;
+  /** false: it prints text for another program, and takes no --json */
+  json?: false;
   /** Command lines, each with what it does. */
   examples: readonly (readonly [commandLine: string, effect: string])[];
   /**
    * Carries it out; whatever is thrown becomes a message and exit code 1.
    * @param commands all commands, for help and completions
    */
-  run(args: Args<O>, context: Context, commands: readonly Command[]): Promise<void>;
+  run(args: Args<O>, context: CommandContext, commands: readonly Command[]): Promise<void>;
 }
 
 /** `weavets attach [flags] [ADDR…] CONTAINER` */
@@ -42,9 +56,19 @@ export function usageOf(command: Command): string {
   return `weavets ${command.name}${flags}${operands}`;
 }
 
+/** A command as it is written: `run` has its options and those that all have. */
+interface Definition<O extends Record<string, Option>> extends Omit<Command, 'options' | 'run'> {
+  options?: O;
+  run: Command<O & typeof common>['run'];
+}
+
 /** Infers the options' types; the result is used without them. */
-export function command<const O extends Record<string, Option>>(definition: Command<O>): Command {
-  return definition as unknown as Command;
+export function command<const O extends Record<string, Option>>(definition: Definition<O>): Command {
+  const { options, json } = definition;
+  return {
+    ...definition,
+    options: json === false ? options : { ...options, ...common },
+  } as unknown as Command;
 }
 
 /** Refuses words that the command does not take. @throws WeaveError USAGE */

@@ -14,5 +14,14 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
   confirm,
-  terminal: { out: process.stdout.isTTY, err: process.stderr.isTTY },
+  terminal: {
+    out: process.stdout.isTTY,
+    err: process.stderr.isTTY,
+    columns: process.stdout.columns || 80,
+    colors: process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+  },
+  transient: (text) => {
+    // To the line's beginning, and what was there goes.
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  },
 });

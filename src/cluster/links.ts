@@ -201,14 +201,23 @@ export class Links {
     if (origin === this.#deps.self) return;
     this.#removeNames(entry);
     if (!this.#deps.isAlive(origin)) return;
-    for (const { hostname, address } of entry.value.names) {
+    const { names, wildcards = [], ports = [] } = entry.value;
+    for (const { hostname, address } of [...names, ...wildcards]) {
       this.#deps.names.add({ hostname, address, containerId, origin });
     }
+    this.#deps.names.setPorts(containerId, ports);
+  }
+
+  /** Addresses of what a host has under this name; none where its daemon does not run. */
+  addresses(host: string, container: string): readonly string[] {
+    if (!this.#deps.isAlive(host)) return [];
+    return this.#table.present(linkRecord.keyOf(new LinkKey(host, container)))?.value.ips ?? [];
   }
 
   #removeNames({ key }: LinkEntry): void {
     if (key.host === this.#deps.self) return;
     this.#deps.names.remove({ containerId: key.container, origin: key.host });
+    this.#deps.names.setPorts(key.container, []);
   }
 
   #report(programmed: Promise<void>): void {

@@ -146,6 +146,11 @@ export class Cluster {
     return this.#hosts.nicknames;
   }
 
+  /** Addresses of a container of another host, or of that host itself; none where its daemon does not run. */
+  addresses(host: string, container: string): readonly string[] {
+    return this.#links.addresses(host, container);
+  }
+
   /** Removes all of the store's records of a host: the others drop it. @throws WeaveError STORE_UNAVAILABLE */
   forget(name: string): Promise<void> {
     return forgetHost(this.#deps.shared, name);

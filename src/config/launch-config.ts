@@ -32,6 +32,8 @@ export function parseLaunch(args: Args<typeof launchOptions>, env: NodeJS.Proces
   const range = settings['ipalloc-range'];
   const etcd = parseEtcdLogin(settings, env.ETCDCTL_PASSWORD);
   checkHttpAddress(fields);
+  if (fields.hostsFile && !fields.expose)
+    throw new WeaveError('USAGE', '--hosts-file goes with --expose, which gives this host the names');
   new GoRegExp(fields.hostnameMatch, '--hostname-match');
   return {
     ...fields,

@@ -105,6 +105,16 @@ export const launchOptions = {
     field: 'dnsListenAddress',
     parse: ipOrIpPort,
   },
+  expose: {
+    kind: 'flag',
+    about: "Give this host an address and containers' names, as weavets expose does",
+    field: 'expose',
+  },
+  'hosts-file': {
+    kind: 'flag',
+    about: "With --expose: keep the names in this host's /etc/hosts",
+    field: 'hostsFile',
+  },
   'no-multicast-route': {
     kind: 'flag',
     about: 'Give containers no route to 224.0.0.0/4',

@@ -96,6 +96,7 @@ async function adoptExposed({ allocator, store }: AdoptDeps): Promise<void> {
     if (cidr.address === dnsLinkAddress) continue;
     await allocator.adopt(exposeOwner, cidr);
     const key = exposeRecord.keyOf(cidr);
-    if (!(await store.get(key))) await store.commit([exposeRecord.write(cidr, { masquerade: true })]);
+    if (!(await store.get(key)))
+      await store.commit([exposeRecord.write(cidr, { masquerade: true, hostsFile: false })]);
   }
 }

@@ -1,5 +1,6 @@
 import type { Asker, Askers } from '../dns/askers.ts';
 import type { Attachment, Attachments } from './attachments.ts';
+import { projectLabel } from './own-names.ts';
 import { forwardable } from './resolv-conf.ts';
 
 /** {@link ContainerAskers}' collaborators. */
@@ -40,7 +41,13 @@ export class ContainerAskers implements Askers {
     if (attachment === undefined) return undefined;
     const { cidrs, info } = attachment;
     const subnets = cidrs.map((cidr) => cidr.subnet);
-    return { subnets, servers: forwardable(info.dns, subnets, deps.isOurs) };
+    return {
+      subnets,
+      project: info.labels[projectLabel] ?? '',
+      get servers() {
+        return forwardable(info.dns, subnets, deps.isOurs);
+      },
+    };
   }
 
   #find(address: string, deps: ContainerAskersDeps): Attachment | undefined {

@@ -1,3 +1,4 @@
+import type { SystemNames } from '../dns/system/system-names.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
@@ -16,6 +17,17 @@ export const exposeOwner = 'weave:expose';
 interface Exposed {
   cidr: Cidr;
   masquerade: boolean;
+  hostsFile: boolean;
+}
+
+/** How the host takes part. */
+export interface ExposeOptions {
+  /** a name for the addresses */
+  fqdn: string | null;
+  /** NAT rules for the host's other networks */
+  masquerade: boolean;
+  /** names are kept in /etc/hosts, and not asked of a resolver */
+  hostsFile: boolean;
 }
 
 /** The host's own addresses on the network: on the bridge, in the firewall, and kept over restarts. */
@@ -25,6 +37,7 @@ export class Exposer {
   readonly #firewall: Firewall;
   readonly #ip: IpBatch;
   readonly #naming: Naming;
+  readonly #system: Pick<SystemNames, 'set'>;
   readonly #changed: (owner: string) => void;
   #exposed: Exposed[] = [];
 
@@ -35,6 +48,7 @@ export class Exposer {
     firewall: Firewall;
     ip: IpBatch;
     naming: Naming;
+    system: Pick<SystemNames, 'set'>;
     changed: (owner: string) => void;
   }) {
     this.#allocator = fields.allocator;
@@ -42,6 +56,7 @@ export class Exposer {
     this.#firewall = fields.firewall;
     this.#ip = fields.ip;
     this.#naming = fields.naming;
+    this.#system = fields.system;
     this.#changed = fields.changed;
   }
 
@@ -49,20 +64,21 @@ export class Exposer {
   async restore(logger: Logger): Promise<void> {
     const reader = new RecordReader(exposeRecord, logger);
     for (const { key: cidr, value } of reader.readAll(await this.#store.list(exposeRecord.prefix))) {
-      const { masquerade } = value;
-      this.#exposed.push({ cidr, masquerade });
+      const { masquerade, hostsFile } = value;
+      this.#exposed.push({ cidr, masquerade, hostsFile });
       await this.#ip.runOk([`addr replace ${cidr} broadcast + dev ${bridgeName}`]);
     }
     await this.#apply();
   }
 
   /** Gives the host these addresses, or one of the default subnet. Idempotent. */
-  async expose(requests: readonly string[], fqdn: string | null, masquerade: boolean): Promise<Cidr[]> {
+  async expose(requests: readonly string[], { fqdn, masquerade, hostsFile }: ExposeOptions): Promise<Cidr[]> {
     const cidrs: Cidr[] = [];
     for (const request of requests.length > 0 ? requests : ['net:default']) {
       const cidr = await this.#allocator.request(exposeOwner, parseRequest(request));
-      await this.#store.commit([exposeRecord.write(cidr, { masquerade })]);
-      this.#exposed = [...this.#exposed.filter((other) => !other.cidr.equals(cidr)), { cidr, masquerade }];
+      await this.#store.commit([exposeRecord.write(cidr, { masquerade, hostsFile })]);
+      const others = this.#exposed.filter((other) => !other.cidr.equals(cidr));
+      this.#exposed = [...others, { cidr, masquerade, hostsFile }];
       await this.#ip.runOk([`addr replace ${cidr} broadcast + dev ${bridgeName}`]);
       if (fqdn !== null) await this.#naming.add(exposeOwner, fqdn, [cidr.address]);
       cidrs.push(cidr);
@@ -107,5 +123,7 @@ export class Exposer {
       masquerade,
     }));
     await this.#firewall.set({ exposed });
+    const inFile = this.#exposed.some(({ hostsFile }) => hostsFile);
+    await this.#system.set(inFile ? 'hosts-file' : this.#exposed.length > 0 ? 'resolver' : 'none');
   }
 }

@@ -1,5 +1,5 @@
 import type { Askers } from '../dns/askers.ts';
-import type { Names } from '../dns/responder.ts';
+import type { ResponderDeps } from '../dns/responder.ts';
 import { DnsServer } from '../dns/server.ts';
 import { UpstreamDns } from '../dns/upstream.ts';
 import { messageOf } from '../lib/errors.ts';
@@ -15,11 +15,7 @@ import { dnsAddressRecord } from '../store/records/dns-address.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
 
-export interface NameServerOptions {
-  /** with the final dot */
-  domain: string;
-  /** seconds */
-  ttl: number;
+export interface NameServerOptions extends Pick<ResponderDeps, 'domain' | 'ttl' | 'self'> {
   /** `ip` or `ip:port`; null: the docker bridge's address, wherever that moves */
   listen: string | null;
   dockerBridge: string;
@@ -31,11 +27,10 @@ export interface NameServerOptions {
   isOutside: (address: string) => boolean;
 }
 
-export interface NameServerDeps {
+export interface NameServerDeps extends Pick<ResponderDeps, 'names' | 'hosts'> {
   ip: IpBatch;
   firewall: Pick<Firewall, 'set'>;
   store: Store;
-  names: Names;
   askers: Askers;
   conditions: Pick<Conditions, 'update'>;
   logger: Logger;
@@ -83,7 +78,7 @@ export class NameServer {
 
   /** @throws WeaveError DNS_PORT_BUSY, BAD_ADDRESS */
   static async start(options: NameServerOptions, deps: NameServerDeps): Promise<NameServer> {
-    const { ip, store, names, askers, logger } = deps;
+    const { ip, store, logger } = deps;
     const [given, asked = String(port53)] = options.listen?.split(':') ?? [];
     const port = Number(asked);
     const address = given ?? (await addressOf(options.dockerBridge)) ?? null;
@@ -97,8 +92,20 @@ export class NameServer {
     const { resolvConf } = options;
     const listening = () => [...own].map((each) => `${each}:${port}`);
     const upstream = new UpstreamDns({ resolvConf, own: listening, logger });
-    const { domain, ttl } = options;
-    const server = await DnsServer.listen({ addresses, port, domain, ttl, names, askers, upstream, logger });
+    const { domain, ttl, self } = options;
+    const { names, hosts, askers } = deps;
+    const server = await DnsServer.listen({
+      addresses,
+      port,
+      domain,
+      ttl,
+      self,
+      names,
+      hosts,
+      askers,
+      upstream,
+      logger,
+    });
     const started = new NameServer({ options, deps }, { upstream, server, port, address, former, own });
     await started.#moved(address);
     return started;
@@ -116,6 +123,11 @@ export class NameServer {
   /** True where containers may ask on our own bridge. */
   get isAtBridge(): boolean {
     return this.#link !== null;
+  }
+
+  /** Where this host itself asks: `IP` or `IP:PORT`, the same as long as we run. */
+  get ofHost(): string {
+    return this.#link ?? (this.#port === port53 ? this.ip : this.address);
   }
 
   /** The servers that a container is given, by its network. */

@@ -4,7 +4,7 @@ import { bootId } from '../lib/boot.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { type Cidr, type Ip, isIp } from '../model/address.ts';
-import { type Hostname, isHostname } from '../model/names.ts';
+import { type Hostname, isHostname, isWildcard } from '../model/names.ts';
 import { isContainer } from '../model/owner.ts';
 import { namesRecord } from '../store/records/names.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
@@ -101,7 +101,12 @@ export class Naming {
     const before = this.#named.get(id) ?? { ...nothing, pid };
     const addresses = cidrs.map(({ address }) => address);
     const fresh = addresses.filter((address) => !before.addresses.includes(address));
-    const hostnames = this.#parts.own.of(info).hostnames;
+    const called = this.#parts.own.of(info);
+    const hostnames = [
+      ...called.hostnames,
+      ...called.services.filter((each) => !called.hostnames.includes(each)),
+    ];
+    this.#parts.names.setPorts(id, info.ports);
     const unnamed = [...before.unnamed.filter((a) => addresses.includes(a)), ...(own ? [] : fresh)];
     this.#named.set(id, { ...before, addresses, own: hostnames, unnamed });
     for (const address of before.addresses) {
@@ -149,6 +154,7 @@ export class Naming {
     const edited = this.#named.get(owner)?.edited ?? false;
     this.#named.delete(owner);
     this.#removeName({ containerId: owner });
+    this.#parts.names.setPorts(owner, []);
     this.#parts.changed(owner);
     if (kept || edited) await this.#parts.store.commit([namesRecord.write(owner, null)]);
   }
@@ -203,7 +209,7 @@ export class Naming {
       ...named,
       boot: this.#boot,
       names: left.flatMap(({ hostname, address }) =>
-        isHostname(hostname) && isIp(address) ? [{ hostname, address }] : [],
+        (isHostname(hostname) || isWildcard(hostname)) && isIp(address) ? [{ hostname, address }] : [],
       ),
     };
     await store.commit([namesRecord.write(owner, gone ? null : kept)]);

@@ -1,7 +1,7 @@
 import type { NameTable } from '../dns/names.ts';
 import { type Cidr, isIp } from '../model/address.ts';
 import { isMac } from '../model/mac.ts';
-import { isHostname } from '../model/names.ts';
+import { isHostname, isWildcard } from '../model/names.ts';
 import type { Link } from '../store/records/link.ts';
 import { exposeOwner } from './exposer.ts';
 
@@ -35,13 +35,19 @@ export class OwnLinks {
     const ips = [...(attachment?.cidrs ?? []), ...exposed].map(({ address }) => address);
     const mac = attachment?.mac ?? (exposed.length > 0 ? bridgeMac : '');
     // A malformed part must not cost the container its link.
-    const own = names
-      .list({ containerId: id, origin: self })
-      .flatMap(({ hostname, address }) =>
-        isHostname(hostname) && isIp(address) ? [{ hostname, address }] : [],
-      );
-    if (mac === '' && own.length === 0) return undefined;
-    return { mac: isMac(mac) ? mac : null, ips, names: own };
+    const all = names.list({ containerId: id, origin: self });
+    const own = all.flatMap(({ hostname, address }) =>
+      isHostname(hostname) && isIp(address) ? [{ hostname, address }] : [],
+    );
+    const wildcards = all.flatMap(({ hostname, address }) =>
+      isWildcard(hostname) && isIp(address) ? [{ hostname, address }] : [],
+    );
+    if (mac === '' && all.length === 0) return undefined;
+    const link: Link = { mac: isMac(mac) ? mac : null, ips, names: own };
+    if (wildcards.length > 0) link.wildcards = wildcards;
+    const ports = names.ports(id);
+    if (ports.length > 0) link.ports = ports;
+    return link;
   }
 
   /** All owners with a link. */

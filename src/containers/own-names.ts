@@ -8,10 +8,17 @@ interface MadeHostnames {
   get(id: string): string | undefined;
 }
 
+/** Labels by which Compose says what a container is. */
+export const projectLabel = 'com.docker.compose.project';
+const serviceLabel = 'com.docker.compose.service';
+const oneOffLabel = 'com.docker.compose.oneoff';
+
 /** A container's names, and problems with them. */
 export interface Called {
   /** fully qualified, lower-case, with the final dot; that of its hostname first */
   hostnames: Hostname[];
+  /** that of its service, which all replicas have: `web.shop.weave.local.` */
+  services: Hostname[];
   /** the hostname that its processes should see instead of create's; undefined: create's */
   renamed: string | undefined;
   /** why its own name is not among these, for `ps --why` */
@@ -40,11 +47,18 @@ export class OwnNames {
     const renamed = present && present !== made ? present : undefined;
     // The host's own hostname does not belong to a container.
     const hostname = info.hostUts ? '' : made === undefined ? info.hostname : (present ?? '');
-    const called: Called = { hostnames: [], renamed, problems: [] };
+    const called: Called = { hostnames: [], services: this.#services(info.labels), renamed, problems: [] };
     // The engine shows its users the hostname without the domain that they gave beside it.
     const short = info.domainname ? hostname.slice(0, -info.domainname.length - 1) : '';
     for (const name of [hostname, short, info.name]) if (name !== '') this.#add(called, name);
     return called;
+  }
+
+  /** A container of `compose run` is no replica. */
+  #services(labels: Readonly<Record<string, string>>): Hostname[] {
+    const { [projectLabel]: project = '', [serviceLabel]: service = '', [oneOffLabel]: oneOff = '' } = labels;
+    const full = `${service}.${project}.${this.#domain}.`.toLowerCase();
+    return oneOff.toLowerCase() !== 'true' && isHostname(full) ? [full] : [];
   }
 
   #add({ hostnames, problems }: Called, name: string): void {

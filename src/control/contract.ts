@@ -4,11 +4,13 @@
  */
 import * as v from 'valibot';
 import { verdictStates } from '../model/verdict.ts';
-import type { Report } from '../report/report.ts';
+import { report } from '../report/report.ts';
 
 const texts = v.array(v.string());
 const nothing = v.object({});
 const addresses = v.object({ addresses: texts });
+/** Those of the host itself, and what to type for its programs to find names; null: they do. */
+const exposed = v.object({ addresses: texts, note: v.nullable(v.string()) });
 
 /** A container, or the host itself, as `ps` shows it. */
 const psEntry = v.object({
@@ -103,7 +105,7 @@ const tokenOutput = v.object({ token: v.string(), host: v.string(), expires: v.s
 /** Every operation: what it takes and what it gives. To add one, add a row, and its handler in daemon/operations.ts. */
 export const operations = {
   ping: { in: nothing, out: v.object({ pid: v.number(), version: v.string(), ready: v.boolean() }) },
-  report: { in: nothing, out: v.custom<Report>(() => true) },
+  report: { in: nothing, out: report },
   ps: { in: v.object({ containers: texts }), out: v.array(psEntry) },
   why: { in: nothing, out: v.array(whyEntry) },
   doctor: { in: nothing, out: v.array(verdict) },
@@ -112,8 +114,13 @@ export const operations = {
   attach: { in: attachInput, out: addresses },
   detach: { in: v.object({ container: v.string(), requests: texts }), out: addresses },
   expose: {
-    in: v.object({ requests: texts, fqdn: v.nullable(v.string()), masquerade: v.boolean() }),
-    out: addresses,
+    in: v.object({
+      requests: texts,
+      fqdn: v.nullable(v.string()),
+      masquerade: v.boolean(),
+      hostsFile: v.optional(v.boolean()),
+    }),
+    out: exposed,
   },
   hide: { in: v.object({ requests: texts }), out: addresses },
   dnsAdd: { in: nameInput, out: nothing },

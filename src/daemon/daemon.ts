@@ -20,14 +20,19 @@ const probePause = 60_000;
  * are undone in reverse. Containers keep running, and keep their network, when it ends.
  */
 export async function runParts(deps: DaemonDeps): Promise<void> {
-  const { logger, conditions, signal, onReady } = deps;
+  const { logger, conditions, signal, doing, onReady } = deps;
   const undo = new UndoStack();
   try {
+    doing('preparing this host');
     const host = await prepareHost(deps, undo);
+    doing(deps.config.store === 'lmdb' ? 'looking after addresses' : 'joining the other hosts');
     const joined = await joinCluster({ ...deps, host }, undo);
+    doing('starting the name server');
     const dns = await startDns({ ...deps, host }, undo);
+    doing('looking at containers');
     const containers = await startContainers({ ...deps, host, joined, dns }, undo);
     const checkup = new Checkup({ ...deps, host, joined, dns, containers });
+    doing('starting the proxy');
     const servers = await startServers({ ...deps, host, joined, dns, containers, checkup }, undo);
 
     const pathWatch = new PathWatch(conditions);
@@ -47,6 +52,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
           }),
         attachments: () => containers.attachments.sweep(),
         'name server': async () => dns.server?.follow(),
+        "host's own names": () => containers.system.keep(),
         paths: async () => {
           pathWatch.look(containers.peerStates());
           await containers.applyPathMtu();
@@ -76,6 +82,7 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
           void containers.reconciler.settled(id).then(() => containers.outcomes.failure(id));
       },
     };
+    doing('attaching the containers that run');
     await followEvents(host.engine, follower, { signal, conditions });
   } finally {
     for (const error of await undo.rollback())

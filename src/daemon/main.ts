@@ -10,18 +10,19 @@ import { paths } from '../model/paths.ts';
 import { runParts } from './daemon.ts';
 import { surviveFaults } from './faults.ts';
 import { notifyReady } from './notify.ts';
+import type { DaemonDeps } from './stages/daemon-deps.ts';
 
 /**
  * Runs the daemon in this process until SIGTERM, SIGINT or `stop`.
  * @param to where the log goes: standard error, of which systemd or a container's engine makes a log of its own, or a
  * file, which is rotated, and opened anew on SIGHUP
- * @param tellLauncher called once everything serves
+ * @param launcher told of the start
  * @throws WeaveError when a part can't start; what had started is closed again
  */
 export async function runDaemon(
   config: LaunchConfig,
   to: LogFile = new LogFile({ to: 2 }),
-  tellLauncher: () => void = () => {},
+  launcher: Pick<DaemonDeps, 'doing' | 'onReady'> = { doing: () => {}, onReady: () => {} },
 ): Promise<void> {
   // The tools that we run have no use for them.
   for (const variable of secretVariables) delete process.env[variable];
@@ -35,22 +36,23 @@ export async function runDaemon(
   process.on('SIGTERM', stop).on('SIGINT', stop);
   surviveFaults(logger, conditions);
   const onReady = () => {
-    tellLauncher();
+    launcher.onReady();
     void notifyReady(logger);
   };
-  await runParts({ config, logger, conditions, signal: ending.signal, stop, onReady });
+  const { doing } = launcher;
+  await runParts({ config, logger, conditions, signal: ending.signal, stop, doing, onReady });
   logger.info('stopped');
 }
 
 /** File descriptor on which `launch` writes what it was asked for. */
 const configFd = 0;
-/** File descriptor on which `launch` reads that the daemon is ready, or why it could not start: JSON on a line. */
+/** File descriptor on which `launch` reads what the daemon does, and that it is ready or why not: JSON, a line each. */
 const reportFd = 3;
 
-function tellLauncher(report: { ready: true } | { code: string; message: string }): void {
+function tellLauncher(report: { doing: string } | { ready: true } | { code: string; message: string }): void {
   try {
     writeSync(reportFd, `${JSON.stringify(report)}\n`);
-    closeSync(reportFd);
+    if (!('doing' in report)) closeSync(reportFd);
   } catch {
     // It may have gone; then nobody waits.
   }
@@ -61,7 +63,10 @@ async function main(): Promise<void> {
     const config = JSON.parse(readFileSync(configFd, 'utf8')) as LaunchConfig;
     const log = new LogFile({ to: paths.log });
     process.on('SIGHUP', () => log.reopen());
-    await runDaemon(config, log, () => tellLauncher({ ready: true }));
+    await runDaemon(config, log, {
+      doing: (doing) => tellLauncher({ doing }),
+      onReady: () => tellLauncher({ ready: true }),
+    });
     process.exit(0);
   } catch (error) {
     const code = codeOf(error);

@@ -7,7 +7,9 @@ import type { Naming } from '../containers/naming.ts';
 import type { Reconciler } from '../containers/reconciler.ts';
 import type { PsEntry, WhyEntry } from '../control/contract.ts';
 import type { OperationHandlers } from '../control/server.ts';
-import { type NameTable, qualify } from '../dns/names.ts';
+import type { Lookup } from '../dns/lookup.ts';
+import { qualify } from '../dns/names.ts';
+import type { SystemNames } from '../dns/system/system-names.ts';
 import type { EngineClient } from '../docker/client.ts';
 import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import type { Cidr } from '../model/address.ts';
@@ -27,8 +29,9 @@ export interface OperationsDeps {
   byHand: ByHand;
   attachments: Attachments;
   exposer: Exposer;
+  system: Pick<SystemNames, 'state'>;
   naming: Naming;
-  names: NameTable;
+  lookup: Lookup;
   engine: EngineClient;
   config: LaunchConfig;
   bridgeMac: string;
@@ -47,7 +50,7 @@ export interface OperationsDeps {
 
 /** One handler for each operation of the contract. */
 export function createOperations(parts: OperationsDeps): OperationHandlers {
-  const { reconciler, byHand, attachments, exposer, naming, names, engine, config } = parts;
+  const { reconciler, byHand, attachments, exposer, naming, lookup, engine, config } = parts;
   const addresses = (cidrs: readonly Cidr[]) => ({ addresses: cidrs.map(({ address }) => address) });
 
   async function containerId(name: string): Promise<string> {
@@ -145,8 +148,10 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
     attach: async ({ container, requests, dns = true, ...choice }) =>
       addresses(await byHand.attach(container, requests, { dns, ...choice })),
     detach: async ({ container, requests }) => addresses(await byHand.detach(container, requests)),
-    expose: async ({ requests, fqdn, masquerade }) =>
-      addresses(await exposer.expose(requests, fqdn, masquerade)),
+    expose: async ({ requests, fqdn, masquerade, hostsFile = false }) => {
+      const cidrs = await exposer.expose(requests, { fqdn, masquerade, hostsFile });
+      return { ...addresses(cidrs), note: parts.system.state.advice };
+    },
     hide: async ({ requests }) => addresses(await exposer.hide(requests)),
     dnsAdd: async (input) => {
       const { owner, ips, fqdn } = await named(input);
@@ -164,7 +169,10 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       await naming.remove(owner, input.fqdn ?? undefined, input.ips);
       return {};
     },
-    dnsLookup: async ({ name }) => ({ addresses: names.addresses(qualify(name, config.dnsDomain)) }),
+    dnsLookup: async ({ name }) => {
+      const found = lookup.find(qualify(name, config.dnsDomain));
+      return { addresses: [...new Set(found.map(({ address }) => address))] };
+    },
     dnsArgs: async () => {
       const address = parts.dnsIp();
       return { args: address === null ? [] : [`--dns=${address}`, `--dns-search=${config.dnsDomain}`] };

@@ -1,8 +1,9 @@
 import type { LaunchConfig } from '../config/config.ts';
 import type { NameTable } from '../dns/names.ts';
+import type { SystemNamesState } from '../dns/system/system-names.ts';
 import type { Allocator } from '../ipam/allocator.ts';
 import type { Part } from '../ipam/grid.ts';
-import { formatIp } from '../model/address.ts';
+import { type Cidr, formatIp } from '../model/address.ts';
 import type { Condition } from '../model/conditions.ts';
 import type { PathHealth } from '../model/path-health.ts';
 import { vxlanPort } from '../model/ports.ts';
@@ -20,6 +21,8 @@ export interface ReportDeps {
   upstream: readonly string[];
   dnsAddress: string | null;
   proxyAddresses: readonly string[];
+  /** how the host itself takes part */
+  host: { exposed: readonly Cidr[]; names: SystemNamesState };
   conditions: readonly Condition[];
   healed: readonly Condition[];
   /** whose the parts of the range are; null: all of it is this host's */
@@ -100,6 +103,11 @@ export function makeReport(sources: ReportDeps): Report {
           },
     Proxy: config.proxy ? { Addresses: [...sources.proxyAddresses] } : null,
     Paths: sources.states.flatMap(({ health }) => health ?? []),
+    Host: {
+      Exposed: sources.host.exposed.map(String),
+      NamesBy: sources.host.names.by,
+      Advice: sources.host.names.advice,
+    },
     Conditions: sources.conditions.map(toReported),
     Healed: sources.healed.map(toReported),
   };

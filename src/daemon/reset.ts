@@ -7,6 +7,7 @@ import { parseEngine } from '../config/launch-config.ts';
 import { engineTls } from '../config/tls-files.ts';
 import { removeHostsLines } from '../containers/hosts-files.ts';
 import { releaseShims } from '../containers/shims.ts';
+import { writeHostsBlock } from '../dns/system/hosts-file.ts';
 import { EngineClient } from '../docker/client.ts';
 import { Tuning } from '../doctor/tuning.ts';
 import { etcdFolder } from '../etcd/files.ts';
@@ -36,12 +37,13 @@ export interface ResetOptions {
  */
 export async function resetHost({ env }: ResetOptions): Promise<string[]> {
   const ip = new IpBatch();
-  const steps = [
+  const steps: (() => Promise<unknown>)[] = [
     () => withStore((store) => removeHostsLines(store, silent)),
     () => withStore((store) => leaveAsKept(store, env)),
     () => leaveEtcd(etcdFolder),
     () => withStore((store) => new Tuning({ store, logger: silent }).undo()),
     () => dropKept(etcdFolder),
+    () => writeHostsBlock('/etc/hosts', []),
     () => removeDatapath(),
     () => removeRule(ip),
     () => removeBridge(ip),

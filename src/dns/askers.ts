@@ -6,6 +6,8 @@ export interface Asker {
   subnets: readonly Cidr[];
   /** the servers that its user gave it, `--dns`; empty: the host's */
   servers: readonly string[];
+  /** of Compose, of which it is a part; empty: none */
+  project: string;
 }
 
 /** Finds the container that a query comes from. */

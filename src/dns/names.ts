@@ -1,4 +1,5 @@
 import { parseIp } from '../model/address.ts';
+import { isWildcard } from '../model/names.ts';
 
 /** One name of one container, its address, and the peer that published it. */
 export interface NameRecord {
@@ -36,6 +37,11 @@ export class NameTable {
     containerId: new Map(),
     origin: new Map(),
   };
+  /** names that lie below others than the domain, counted by those */
+  readonly #inner = new Map<string, number>();
+  readonly #ports = new Map<string, readonly string[]>();
+  readonly #listeners = new Set<() => void>();
+  #wildcards = 0;
 
   /** Number of records. */
   get size(): number {
@@ -54,6 +60,7 @@ export class NameTable {
       else if (bucket instanceof Set) bucket.add(kept);
       else index.set(kept[field], new Set([bucket, kept]));
     }
+    this.#count(kept.hostname, 1);
     return true;
   }
 
@@ -68,6 +75,7 @@ export class NameTable {
         if (bucket instanceof Set) bucket.delete(record);
         if (bucket === record || recordsOf(bucket).size === 0) index.delete(record[field]);
       }
+      this.#count(record.hostname, -1);
     }
     return matching.length;
   }
@@ -78,9 +86,16 @@ export class NameTable {
     for (const record of records) this.add({ ...record, origin });
   }
 
-  /** Distinct addresses of a name, given as {@link NameRecord.hostname} is; none if there is no such name. */
+  /** The records of a name, given as {@link NameRecord.hostname} is; none if there is no such name. */
+  records(hostname: string): readonly NameRecord[] {
+    const bucket = this.#indexes.hostname.get(hostname);
+    if (bucket === undefined) return [];
+    return bucket instanceof Set ? [...bucket] : [bucket];
+  }
+
+  /** Distinct addresses of a name. */
   addresses(hostname: string): string[] {
-    return distinct(recordsOf(this.#indexes.hostname.get(hostname)), 'address');
+    return distinct(this.records(hostname), 'address');
   }
 
   /** Distinct names of an address. */
@@ -88,11 +103,59 @@ export class NameTable {
     return distinct(recordsOf(this.#indexes.address.get(address)), 'hostname');
   }
 
+  /** The records of the wildcard that a name without records of its own falls under, as RFC 4592 has it. */
+  wildcard(hostname: string): readonly NameRecord[] {
+    if (this.#wildcards === 0) return [];
+    for (let parent = parentOf(hostname); parent !== ''; parent = parentOf(parent)) {
+      const found = this.records(`*.${parent}`);
+      // What lies between is a name by itself, whose names are its own.
+      if (found.length > 0 || this.#indexes.hostname.has(parent) || this.#inner.has(parent)) return found;
+    }
+    return [];
+  }
+
+  /** True if no name lies below another than the domain: then none is a service's. */
+  get isFlat(): boolean {
+    return this.#inner.size === 0;
+  }
+
+  /** True if there are names below this one. */
+  hasBelow(hostname: string): boolean {
+    return this.#inner.has(hostname);
+  }
+
+  /** TCP and UDP ports, `80/tcp`, that a container serves; empty: none are known. */
+  setPorts(containerId: string, ports: readonly string[]): void {
+    if (ports.length > 0) this.#ports.set(containerId, ports);
+    else this.#ports.delete(containerId);
+  }
+
+  ports(containerId: string): readonly string[] {
+    return this.#ports.get(containerId) ?? [];
+  }
+
+  /** Has the listener told of every change, until the signal. */
+  onChange(listener: () => void, signal: AbortSignal): void {
+    this.#listeners.add(listener);
+    signal.addEventListener('abort', () => this.#listeners.delete(listener), { once: true });
+  }
+
   /** All records, or those that match, by name, then address as a number. */
   list(filter: NameFilter = {}): NameRecord[] {
     return this.#matching(filter)
       .sort(compare)
       .map((record) => ({ ...record }));
+  }
+
+  #count(hostname: string, change: 1 | -1): void {
+    if (isWildcard(hostname)) this.#wildcards += change;
+    // Of most names only the domain is above, whose last labels all have in common.
+    for (let parent = parentOf(hostname); labelsOf(parent) > 2; parent = parentOf(parent)) {
+      const count = (this.#inner.get(parent) ?? 0) + change;
+      if (count > 0) this.#inner.set(parent, count);
+      else this.#inner.delete(parent);
+    }
+    for (const listener of this.#listeners) listener();
   }
 
   #matching(filter: NameFilter): NameRecord[] {
@@ -106,6 +169,18 @@ export class NameTable {
     }
     return [...candidates].filter((record) => given.every((field) => record[field] === filter[field]));
   }
+}
+
+/** `a.b.c.` -> `b.c.`; of a single label: `` */
+function parentOf(hostname: string): string {
+  const dot = hostname.indexOf('.');
+  return dot < 0 ? '' : hostname.slice(dot + 1);
+}
+
+function labelsOf(hostname: string): number {
+  let count = 0;
+  for (let at = hostname.indexOf('.'); at >= 0; at = hostname.indexOf('.', at + 1)) count++;
+  return count;
 }
 
 function recordsOf(bucket: Bucket | undefined): ReadonlySet<NameRecord> {

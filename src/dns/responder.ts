@@ -1,4 +1,10 @@
-import { isIp } from '../model/address.ts';
+import { isIp, parseIp } from '../model/address.ts';
+import { isWildcard } from '../model/names.ts';
+import type { Asker } from './askers.ts';
+import type { Found } from './host-names.ts';
+import { isSingleLabel, Lookup, type LookupDeps } from './lookup.ts';
+import type { NameTable } from './names.ts';
+import { servicePorts, splitService } from './services.ts';
 import {
   type Answer,
   addressRecord,
@@ -7,48 +13,57 @@ import {
   type Query,
   type Rcode,
   rcodes,
+  serviceRecord,
 } from './wire.ts';
 
-/** What the responder needs from the name table. */
-export interface Names {
-  /** distinct addresses of a lower-case name with the final dot */
-  addresses(hostname: string): string[];
-  /** distinct names of a dotted quad */
-  hostnames(address: string): string[];
-}
+/** What the responder asks of the table of names. */
+export type Names = LookupDeps['names'] & Pick<NameTable, 'addresses' | 'hostnames' | 'ports'>;
 
-/** True for an address in a subnet that the asker is in. */
-export type IsNear = (address: string) => boolean;
+/** Who asks; undefined: nobody that we know. Looked up only where it matters. */
+export type WhoAsks = () => Asker | undefined;
+
+/** What {@link Responder} answers from, and how. */
+export interface ResponderDeps extends LookupDeps {
+  names: Names;
+  /** seconds */
+  ttl: number;
+  /** name of this host */
+  self: string;
+}
 
 /** Decides what we answer ourselves, and what. */
 export class Responder {
   readonly #domain: string;
   readonly #ttl: number;
+  readonly #self: string;
   readonly #names: Names;
+  readonly #lookup: Lookup;
 
-  /** @param options.domain with the final dot @param options.ttl seconds */
-  constructor(options: { domain: string; ttl: number; names: Names }) {
-    this.#domain = options.domain.toLowerCase();
-    this.#ttl = options.ttl;
-    this.#names = options.names;
+  constructor(deps: ResponderDeps) {
+    this.#domain = deps.domain.toLowerCase();
+    this.#ttl = deps.ttl;
+    this.#self = deps.self;
+    this.#names = deps.names;
+    this.#lookup = new Lookup(deps);
   }
 
   /**
    * Our own answer to a query, at most `limit` bytes long; null if it is not ours to answer.
-   * @param isNear addresses that the asker can reach, which come first
+   * @param asker what it can reach comes first, and of that what is on this host
    */
-  answer(query: Query, limit: number, isNear: IsNear = () => false): Buffer | null {
+  answer(query: Query, limit: number, asker: WhoAsks = () => undefined): Buffer | null {
     const { name, type } = query;
     if (query.edns && query.edns.version !== 0) return this.#reply(query, limit, rcodes.BADVERS);
     if (query.class !== 'IN') return this.#reply(query, limit, rcodes.REFUSED);
-    const addresses = this.#names.addresses(isSingleLabel(name) ? name + this.#domain : name);
-    if (addresses.length > 0) {
-      return this.#addresses(query, limit, nearFirst(shuffle(addresses), isNear));
-    }
-    if (name === this.#domain) return this.#reply(query, limit, rcodes.NOERROR, []);
+    const found = this.#lookup.find(name, () => asker()?.project ?? '');
+    if (found.length > 0) return this.#found(query, limit, { found, asker });
+    const services = this.#services(query, asker);
+    if (services !== undefined) return this.#reply(query, limit, rcodes.NOERROR, services);
+    if (this.#lookup.isInner(name)) return this.#reply(query, limit, rcodes.NOERROR, []);
     if (name.endsWith(`.${this.#domain}`)) return this.#reply(query, limit, rcodes.NXDOMAIN, []);
     const address = reverseAddress(name);
-    const hostnames = address === null ? [] : this.#names.hostnames(address);
+    const hostnames =
+      address === null ? [] : this.#names.hostnames(address).filter((each) => !isWildcard(each));
     if (hostnames.length === 0) return null;
     const asked = type === 'PTR' || type === 'ANY';
     return this.#reply(query, limit, rcodes.NOERROR, asked ? hostnames.map(pointerRecord) : []);
@@ -58,11 +73,10 @@ export class Responder {
    * The answer to a name with dots that the world does not know: a container's, as `web.v1` is, whose asker has no
    * search domains. null: nor do we know it
    */
-  nested(query: Query, limit: number, isNear: IsNear = () => false): Buffer | null {
+  nested(query: Query, limit: number, asker: WhoAsks = () => undefined): Buffer | null {
     if (query.class !== 'IN' || isSingleLabel(query.name)) return null;
-    const addresses = this.#names.addresses(query.name + this.#domain);
-    if (addresses.length === 0) return null;
-    return this.#addresses(query, limit, nearFirst(shuffle(addresses), isNear));
+    const found = this.#lookup.find(query.name + this.#domain);
+    return found.length > 0 ? this.#found(query, limit, { found, asker }) : null;
   }
 
   /**
@@ -73,9 +87,51 @@ export class Responder {
     return this.#reply(query, limit, isSingleLabel(query.name) ? rcodes.NXDOMAIN : rcodes.SERVFAIL);
   }
 
-  #addresses(query: Query, limit: number, addresses: readonly string[]): Buffer {
-    const asked = query.type === 'A' || query.type === 'ANY';
-    return this.#reply(query, limit, rcodes.NOERROR, asked ? addresses.map(addressRecord) : []);
+  #found(query: Query, limit: number, { found, asker }: { found: readonly Found[]; asker: WhoAsks }): Buffer {
+    const { type, name } = query;
+    let answers: Answer[] = [];
+    if (type === 'A' || type === 'ANY') answers = this.#ordered(found, asker).map(addressRecord);
+    else if (type === 'SRV') answers = this.#targets(name, found);
+    return this.#reply(query, limit, rcodes.NOERROR, answers);
+  }
+
+  /** `_80._tcp.web.weave.local.`: what serves that port; undefined: nothing does, or it is no such name */
+  #services({ name, type }: Query, asker: WhoAsks): Answer[] | undefined {
+    const service = splitService(name);
+    if (service === undefined) return undefined;
+    const found = this.#lookup.find(service.owner, () => asker()?.project ?? '');
+    const targets = this.#targets(service.owner, found, service.port);
+    if (targets.length === 0) return undefined;
+    return type === 'SRV' || type === 'ANY' ? targets : [];
+  }
+
+  /** A record for each port of each container; of replicas each has a name of its own. */
+  #targets(name: string, found: readonly Found[], only?: string): Answer[] {
+    const full = isSingleLabel(name) ? name + this.#domain : name;
+    return found.flatMap(({ address, containerId }) => {
+      const ports = servicePorts(this.#names.ports(containerId), only);
+      if (ports.length === 0) return [];
+      const single = (each: string) => !isWildcard(each) && this.#names.addresses(each).length === 1;
+      const target = this.#names.hostnames(address).find(single) ?? full;
+      return ports.map((port) => serviceRecord(port, target));
+    });
+  }
+
+  /** In random order, but for what is nearer to the asker. */
+  #ordered(found: readonly Found[], asker: WhoAsks): string[] {
+    const [only, ...others] = found;
+    if (only === undefined) return [];
+    if (others.length === 0) return [only.address];
+    const subnets = asker()?.subnets ?? [];
+    const nearness = new Map<string, number>();
+    for (const { address, origin } of found) {
+      const ip = parseIp(address);
+      const near = subnets.some((subnet) => subnet.contains(ip)) ? 2 : 0;
+      const here = origin === this.#self ? 1 : 0;
+      nearness.set(address, Math.max(near + here, nearness.get(address) ?? 0));
+    }
+    // Sorting is stable.
+    return shuffle([...nearness.keys()]).sort((a, b) => (nearness.get(b) ?? 0) - (nearness.get(a) ?? 0));
   }
 
   /** @param answers given: we speak for the name */
@@ -85,23 +141,12 @@ export class Responder {
   }
 }
 
-/** `bbox1.`, but not the root. */
-function isSingleLabel(name: string): boolean {
-  return name.length > 1 && name.indexOf('.') === name.length - 1;
-}
-
 /** `4.3.2.1.in-addr.arpa.` -> `1.2.3.4`, else null. */
 function reverseAddress(name: string): string | null {
   const suffix = '.in-addr.arpa.';
   if (!name.endsWith(suffix)) return null;
   const address = name.slice(0, -suffix.length).split('.').reverse().join('.');
   return isIp(address) ? address : null;
-}
-
-function nearFirst(addresses: readonly string[], isNear: IsNear): readonly string[] {
-  if (addresses.length < 2) return addresses;
-  const near = addresses.filter(isNear);
-  return near.length === 0 ? addresses : [...near, ...addresses.filter((address) => !near.includes(address))];
 }
 
 /** In place, every order as likely (Fisher and Yates): clients that take the first spread over all. */

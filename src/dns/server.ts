@@ -4,10 +4,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
-import { parseIp } from '../model/address.ts';
 import type { Askers } from './askers.ts';
 import { frame, frames } from './frames.ts';
-import { type IsNear, type Names, Responder } from './responder.ts';
+import { Responder, type ResponderDeps, type WhoAsks } from './responder.ts';
 import { encodeRefusal, type Query, rcodeOf, rcodes, readQuery, udpLimit } from './wire.ts';
 
 export type Transport = 'udp' | 'tcp';
@@ -26,16 +25,11 @@ export interface Client {
   servers: readonly string[];
 }
 
-export interface DnsServerOptions {
+export interface DnsServerOptions extends ResponderDeps {
   /** IPv4 addresses of this host, usually the docker bridge's */
   addresses: readonly string[];
   /** 53; 0 lets the kernel choose */
   port: number;
-  /** with the final dot: `weave.local.` */
-  domain: string;
-  /** seconds that clients may keep an answer */
-  ttl: number;
-  names: Names;
   askers: Askers;
   upstream: Forwarder;
   logger: Logger;
@@ -179,24 +173,17 @@ export class DnsServer {
     if (query === null) return null;
     if (typeof query === 'number') return encodeRefusal(packet, query);
     const limit = transport === 'udp' ? udpLimit(query) : maxTcpSize;
-    const isNear = (of: string) => this.#isNear(address, of);
-    const own = this.#responder.answer(query, limit, isNear);
-    return own ?? this.#forward(query, { transport, limit, address, isNear });
+    const asker = () => this.#askers.of(address);
+    const own = this.#responder.answer(query, limit, asker);
+    return own ?? this.#forward(query, { transport, limit, address, asker });
   }
 
-  async #forward(query: Query, { transport, limit, address, isNear }: Received): Promise<Buffer> {
-    const servers = this.#askers.of(address)?.servers ?? [];
+  async #forward(query: Query, { transport, limit, address, asker }: Received): Promise<Buffer> {
+    const servers = asker()?.servers ?? [];
     const reply = await this.#upstream.forward(query.packet, transport, { address, servers });
     const isKnown = reply !== null && rcodeOf(reply) !== rcodes.NXDOMAIN;
     if (isKnown) return reply;
-    return this.#responder.nested(query, limit, isNear) ?? reply ?? this.#responder.unanswered(query, limit);
-  }
-
-  #isNear(asker: string, address: string): boolean {
-    const known = this.#askers.of(asker);
-    if (known === undefined) return false;
-    const ip = parseIp(address);
-    return known.subnets.some((subnet) => subnet.contains(ip));
+    return this.#responder.nested(query, limit, asker) ?? reply ?? this.#responder.unanswered(query, limit);
   }
 }
 
@@ -207,7 +194,7 @@ interface Received {
   limit: number;
   /** of the asker */
   address: string;
-  isNear: IsNear;
+  asker: WhoAsks;
 }
 
 /** Room for a burst: the kernel drops the rest, and the client waits for its timeout. */

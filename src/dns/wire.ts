@@ -93,8 +93,8 @@ export function endOfQuestion(packet: Buffer): number | null {
 
 /** A record of an answer: its owner is always the question's name. */
 export interface Answer {
-  /** 1: A, 12: PTR */
-  type: 1 | 12;
+  /** 1: A, 12: PTR, 33: SRV */
+  type: 1 | 12 | 33;
   data: Buffer;
 }
 
@@ -118,11 +118,22 @@ export function addressRecord(address: string): Answer {
 
 /** @param hostname with the final dot */
 export function pointerRecord(hostname: string): Answer {
+  return { type: 12, data: encodeName(hostname) };
+}
+
+/** All of the same priority and weight. @param target with the final dot */
+export function serviceRecord(port: number, target: string): Answer {
+  const head = Buffer.alloc(6);
+  head.writeUInt16BE(port, 4);
+  return { type: 33, data: Buffer.concat([head, encodeName(target)]) };
+}
+
+function encodeName(hostname: string): Buffer {
   const labels = hostname.split('.').map((label) => {
     const bytes = Buffer.from(label);
     return Buffer.from([bytes.length, ...bytes]);
   });
-  return { type: 12, data: Buffer.concat(labels) };
+  return Buffer.concat(labels);
 }
 
 /** A reply's content beside the question. */

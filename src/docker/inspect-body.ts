@@ -14,6 +14,7 @@ export interface InspectBody {
     Domainname?: string;
     Env: string[] | null;
     Labels: Record<string, string> | null;
+    ExposedPorts?: Record<string, unknown> | null;
   };
   HostConfig: {
     NetworkMode: string;
@@ -21,6 +22,8 @@ export interface InspectBody {
     AutoRemove?: boolean;
     UTSMode?: string;
     Dns?: string[] | null;
+    PortBindings?: Record<string, unknown> | null;
+    PublishAllPorts?: boolean;
   };
   Mounts?: { Source?: string; Destination: string }[];
 }
@@ -43,6 +46,7 @@ export function toContainerInfo(body: InspectBody): ContainerInfo {
     env: Config.Env ?? [],
     labels: Config.Labels ?? {},
     dns: HostConfig.Dns ?? [],
+    ports: publishedPorts(body),
     extraHosts: HostConfig.ExtraHosts ?? [],
     shim: findShim(mounts),
     args: body.Args ?? [],
@@ -51,4 +55,10 @@ export function toContainerInfo(body: InspectBody): ContainerInfo {
     ownHosts: mounts.some((mount) => mount.Destination === '/etc/hosts'),
     ownResolvConf: mounts.some((mount) => mount.Destination === '/etc/resolv.conf'),
   };
+}
+
+function publishedPorts({ Config, HostConfig }: InspectBody): string[] {
+  const all = HostConfig.PublishAllPorts ? Object.keys(Config.ExposedPorts ?? {}) : [];
+  const ports = new Set([...Object.keys(HostConfig.PortBindings ?? {}), ...all]);
+  return [...ports].filter((port) => /^\d{1,5}\/(tcp|udp)$/.test(port)).sort();
 }

@@ -23,6 +23,8 @@ export interface ContainerInfo {
   labels: Record<string, string>;
   /** HostConfig.Dns, ours among them */
   dns: string[];
+  /** those that its user published, of the container itself: `80/tcp` */
+  ports: string[];
   /** HostConfig.ExtraHosts: `name:ip` */
   extraHosts: string[];
   /** the shim's folder, where it is bound; undefined: created past the proxy, or not to be attached */

@@ -8,6 +8,7 @@ const packages: Readonly<Record<string, string>> = {
   iptables: 'iptables',
   'iptables-save': 'iptables',
   'iptables-restore': 'iptables',
+  resolvectl: 'systemd-resolved',
   'ovs-vsctl': 'openvswitch-switch',
   etcd: 'etcd-server',
   etcdctl: 'etcd-client',

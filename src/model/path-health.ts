@@ -20,8 +20,8 @@ export interface PathHealth {
   small: Beat;
   /** of the containers' MTU */
   full: Beat;
-  /** the largest packet that passes, bytes, where full size does not; undefined: full size passes, or nothing is known */
-  mtu: number | undefined;
+  /** the largest packet that passes, bytes, where full size does not; absent: full size passes, or nothing is known */
+  mtu?: number | undefined;
   /** whether the hosts hear each other outside the containers' network */
   underlay: 'up' | 'down' | 'unknown';
   /** true where there are too many hosts to ask each of them every time */

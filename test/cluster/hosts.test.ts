@@ -122,6 +122,49 @@ async function manyNeighbours(): Promise<() => Promise<void>> {
   return async () => void (await set(before));
 }
 
+test('services, wildcards, ports and names of hosts are known everywhere; what is on the own host comes first', async () => {
+  const service = ['com.docker.compose.project=shop', 'com.docker.compose.service=web'];
+  const labels = service.flatMap((label) => ['--label', label]);
+  const finds = (name: string, address: string) =>
+    until(`host1 has '${address}' for ${name}`, async () => {
+      return (await host(1).weavets('dns-lookup', name)).stdout.trim() === address;
+    });
+  const [here, there] = await Promise.all([
+    start(host(1), 'shop-web-1', ...labels, '-p', '80'),
+    start(host(2), 'shop-web-2', ...labels, '-p', '80'),
+  ]);
+  await host(2).weavets('dns-add', 'shop-web-2', '-h', '*.apps.weave.local');
+  await finds('any.apps.weave.local', there);
+  await finds('shop-web-2.host2.host.weave.local', there);
+  await finds('shop-web-2.host1.host.weave.local', '');
+  const exposed = (await host(2).weavets('expose')).stdout.trim();
+  await finds('host2.host.weave.local', exposed);
+  await host(2).weavets('hide');
+  await finds('host2.host.weave.local', '');
+  const dig = async (on: Host, ...question: string[]) => {
+    const server = (await on.weavets('docker-bridge-ip')).stdout.trim();
+    return (await on.runOk(['dig', `@${server}`, '+short', ...question])).trim().split('\n');
+  };
+  for (let i = 0; i < 10; i++) {
+    assert.deepEqual(await dig(host(1), 'web.shop.weave.local'), [here, there]);
+    assert.deepEqual(await dig(host(2), 'web.shop.weave.local'), [there, here]);
+  }
+  assert.deepEqual((await dig(host(1), '_http._tcp.web.shop.weave.local', 'SRV')).sort(), [
+    '0 0 80 shop-web-1.weave.local.',
+    '0 0 80 shop-web-2.weave.local.',
+  ]);
+  const all = JSON.parse((await host(1).weavets('ps', '--all', '--json')).stdout) as {
+    name: string;
+    host: string;
+  }[];
+  assert.deepEqual(
+    all.filter(({ name }) => name.startsWith('shop')).map((row) => `${row.host} ${row.name}`),
+    ['host1 shop-web-1', 'host2 shop-web-2'],
+  );
+  await Promise.all([host(1).docker('rm', '-f', 'shop-web-1'), host(2).docker('rm', '-f', 'shop-web-2')]);
+  await finds('any.apps.weave.local', '');
+});
+
 test('multicast crosses hosts', async () => {
   await hearsMulticast({ on: host(1), from: 'bbox1' }, { on: host(2), to: 'bbox2' });
 });
@@ -155,7 +198,10 @@ test("status shows the other hosts and etcd's members", async () => {
   assert.doesNotMatch(ipam, /unreachable/);
 
   const [first = '', ...others] = members;
-  const done = async (...args: string[]) => assert.equal((await host(1).weavets(...args)).code, 0);
+  const done = async (...args: string[]) => {
+    const { code, stdout } = await host(1).weavets(...args, '--json');
+    assert.deepEqual([code, stdout], [0, '{}\n']);
+  };
   const url = (member: string) => `etcd://${member}`;
   await done('forget', ...others.map(url));
   assert.deepEqual(await membersOf(host(1)), [first]);

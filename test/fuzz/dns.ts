@@ -42,6 +42,7 @@ export const queries = fc.oneof(
       question('bbox1.weave.local'),
       question('bbox1', 'AAAA', edns(1232)),
       question('1.0.32.10.in-addr.arpa', 'PTR', edns(4096)),
+      question('_80._tcp.bbox1.weave.local', 'SRV'),
     ),
   ),
 );
@@ -50,7 +51,14 @@ export const queries = fc.oneof(
 export function queryCheck(): (packet: Buffer) => void {
   const names = new NameTable();
   for (let i = 1; i < 100; i++) names.add(record('bbox1', `10.32.0.${i}`));
-  const responder = new Responder({ domain: 'weave.local.', ttl: 1, names });
+  names.setPorts('c1', ['80/tcp', '53/udp']);
+  const responder = new Responder({
+    domain: 'weave.local.',
+    ttl: 1,
+    self: 'here',
+    names,
+    hosts: { find: () => [] },
+  });
   return (packet) => {
     const query = readQuery(packet);
     if (query === null) return;

@@ -3,7 +3,7 @@ import { WeaveError } from '../../lib/errors.ts';
 import { isIp } from '../../model/address.ts';
 import { parseRequest } from '../../model/request.ts';
 import { command, lastIsContainer } from '../command.ts';
-import { printAddresses } from '../output.ts';
+import { printAddresses, toJson } from '../output.ts';
 
 export const attach = command({
   name: 'attach',
@@ -24,7 +24,7 @@ export const attach = command({
     const addHosts = args['add-host'] ?? [];
     addHosts.forEach(checkHost);
     before.forEach(parseRequest);
-    const { addresses } = await control.call('attach', {
+    const attached = await control.call('attach', {
       container,
       requests: before,
       // A line for /etc/hosts is asked for in order to be written.
@@ -33,7 +33,8 @@ export const attach = command({
       multicastRoute: !args['no-multicast-route'],
       dns: !args['without-dns'],
     });
-    printAddresses(addresses, out);
+    if (args.json) return out(toJson<'attach'>(attached));
+    printAddresses(attached.addresses, out);
   },
 });
 

@@ -8,6 +8,7 @@ export const completion = command({
   name: 'completion',
   operands: 'bash|zsh|fish',
   about: "Print the script that completes weavets' commands, flags and containers in a shell",
+  json: false,
   options: { install: flag('Write it to where the shell finds it, for all users') },
   examples: [
     ['eval "$(weavets completion bash)"', 'for this shell, or as a line in ~/.bashrc'],

@@ -1,6 +1,7 @@
 import { flag } from '../../config/option.ts';
 import { parseSomeTargets, parseTargets } from '../../config/peers.ts';
 import { command } from '../command.ts';
+import { toJson } from '../output.ts';
 
 export const connect = command({
   name: 'connect',
@@ -11,8 +12,9 @@ export const connect = command({
     ['weavets connect 192.168.1.2', 'one more peer'],
     ['weavets connect --replace 192.168.1.2 192.168.1.3', 'only these peers'],
   ],
-  async run({ words, replace = false }, { control }) {
+  async run({ words, replace = false, json }, { control, out }) {
     const peers = replace ? parseTargets(words) : parseSomeTargets(words);
     await control.call('connect', { peers, replace });
+    if (json) out(toJson<'connect'>({}));
   },
 });

@@ -1,6 +1,6 @@
 import { parseRequest } from '../../model/request.ts';
 import { command, lastIsContainer } from '../command.ts';
-import { printAddresses } from '../output.ts';
+import { printAddresses, toJson } from '../output.ts';
 
 export const detach = command({
   name: 'detach',
@@ -10,10 +10,11 @@ export const detach = command({
     ['weavets detach bbox1', 'the one of the default subnet; the last address takes the interface along'],
     ['weavets detach net:10.2.2.0/24 bbox1', 'those of this subnet'],
   ],
-  async run({ words }, { control, out }) {
+  async run({ words, json }, { control, out }) {
     const { before, container } = lastIsContainer(words);
     before.forEach(parseRequest);
-    const { addresses } = await control.call('detach', { container, requests: before });
-    printAddresses(addresses, out);
+    const detached = await control.call('detach', { container, requests: before });
+    if (json) return out(toJson<'detach'>(detached));
+    printAddresses(detached.addresses, out);
   },
 });

@@ -6,6 +6,7 @@ export const dnsArgs = command({
   about: 'Print the arguments that make `docker run` use our DNS; nothing when it is off',
   // Weave Net's scripts hand on what `docker run` will get.
   anyArguments: true,
+  json: false,
   examples: [['docker run $(weavets dns-args) busybox nslookup bbox1', 'names without the proxy']],
   async run(_args, { control, out }) {
     const { args } = await control.call('dnsArgs', {});

@@ -1,6 +1,7 @@
 import { text } from '../../config/option.ts';
 import { command } from '../command.ts';
 import { parseDnsOperands } from '../dns-operands.ts';
+import { toJson } from '../output.ts';
 
 export const dnsRemove = command({
   name: 'dns-remove',
@@ -11,7 +12,8 @@ export const dnsRemove = command({
     ['weavets dns-remove bbox1', 'all names of bbox1'],
     ['weavets dns-remove 10.2.1.27 -h printer.weave.local', 'what dns-add added'],
   ],
-  async run({ words, h }, { control }) {
+  async run({ words, h, json }, { control, out }) {
     await control.call('dnsRemove', parseDnsOperands(words, h));
+    if (json) out(toJson<'dns-remove'>({}));
   },
 });

@@ -1,7 +1,9 @@
 import { flag, text } from '../../config/option.ts';
+import type { Outputs } from '../../control/outputs.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { paths } from '../../model/paths.ts';
 import { command, noWords } from '../command.ts';
+import { toJson } from '../output.ts';
 import { proxyEndpoints } from '../shell/proxy-endpoint.ts';
 import { type Changes, type Shell, shells, statements } from '../shell/shell.ts';
 
@@ -24,16 +26,23 @@ export const env = command({
     ['weavets env --shell fish | source', 'the same for fish'],
     ['weavets env --shell powershell | Invoke-Expression', 'the same for PowerShell'],
   ],
-  async run({ words, restore, shell = 'bash' }, { env: variables, control, out, err, terminal }) {
+  async run({ words, restore, shell = 'bash', json }, { env: variables, control, out, err, terminal }) {
     noWords(words);
     if (!isShell(shell)) {
       throw new WeaveError('USAGE', `--shell: '${shell}' is not one of ${shells.join(', ')}`);
     }
     const changes = restore ? backward(variables) : forward(variables, await proxyEndpoints(control));
+    if (json) return out(toJson<'env'>(asData(changes)));
     out(statements[shell](changes));
     if (terminal.out) err(`# run: ${howTo[shell](restore ? 'weavets env --restore' : 'weavets env')}`);
   },
 });
+
+function asData(changes: Changes): Outputs['env'] {
+  const set = changes.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  const unset = changes.flatMap(([name, value]) => (value === undefined ? [name] : []));
+  return { set: Object.fromEntries(set), unset };
+}
 
 const howTo: Record<Shell, (commandLine: string) => string> = {
   bash: (line) => `eval $(${line})`,

@@ -7,6 +7,7 @@ export const help = command({
   name: 'help',
   operands: '[COMMAND|TOPIC]',
   about: 'Explain a command or a topic, or list them',
+  json: false,
   options: { man: flag('Print everything as a manual page') },
   examples: [
     ['weavets help addresses', 'how a container asks for an address'],

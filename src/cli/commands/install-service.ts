@@ -9,6 +9,7 @@ import { systemctl, systemdRuns } from '../service/systemd.ts';
 export const installService = command({
   name: 'install-service',
   about: 'Print the systemd units that start weavets with the machine, or install them',
+  json: false,
   options: {
     write: flag('Write them to /etc/systemd/system'),
     install: flag('Write them, enable them and start weavets'),

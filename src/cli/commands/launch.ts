@@ -4,6 +4,7 @@ import { WeaveError } from '../../lib/errors.ts';
 import { paths } from '../../model/paths.ts';
 import { command } from '../command.ts';
 import { warnOfConditions } from '../conditions.ts';
+import { toJson } from '../output.ts';
 import { daemonFile, importDaemon } from '../process/daemon.ts';
 import { refuseSecond } from '../process/running.ts';
 
@@ -38,13 +39,16 @@ export const launch = command({
       throw new WeaveError('USAGE', '-H fd:// is for systemd, with --foreground');
     }
     if (args.foreground) {
+      context.doing('');
       const { runDaemon } = await importDaemon();
       return runDaemon(config);
     }
     const { spawnDaemon } = await import('../process/spawn-daemon.ts');
-    if (context.terminal.err) context.err('starting weavets…');
-    const pid = await spawnDaemon(config, { file: daemonFile, log: paths.log, env: context.env });
-    await warnOfConditions(context);
-    context.out(String(pid));
+    context.doing('starting weavets');
+    const { env, doing } = context;
+    const pid = await spawnDaemon(config, { file: daemonFile, log: paths.log, env, doing });
+    const { Host } = await warnOfConditions(context);
+    if (args.expose && Host.Advice !== null) context.err(`note: ${Host.Advice}`);
+    context.out(args.json ? toJson<'launch'>({ pid }) : String(pid));
   },
 });

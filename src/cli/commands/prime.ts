@@ -1,11 +1,13 @@
 import { command, noWords } from '../command.ts';
+import { toJson } from '../output.ts';
 
 export const prime = command({
   name: 'prime',
   about: 'Wait until addresses can be allocated',
   examples: [['weavets launch && weavets prime', 'returns when containers can be started']],
-  async run({ words }, { control }) {
+  async run({ words, json }, { control, out }) {
     noWords(words);
     await control.call('prime', {});
+    if (json) out(toJson<'prime'>({}));
   },
 });

@@ -1,4 +1,5 @@
 import { text } from '../../config/option.ts';
+import { WeaveError } from '../../lib/errors.ts';
 import { command, noWords } from '../command.ts';
 
 export const report = command({
@@ -10,8 +11,9 @@ export const report = command({
     ["weavets report -f '{{range .Router.Peers}}{{.NickName}} {{end}}'", 'the hosts'],
     ["weavets report -f '{{json .IPAM}}'", 'a part of it as JSON'],
   ],
-  async run({ words, f: template }, { control, out }) {
+  async run({ words, f: template, json }, { control, out }) {
     noWords(words);
+    if (json && template !== undefined) throw new WeaveError('USAGE', 'choose --json or a template');
     // Parsed before the daemon is asked: a mistake in it should show even when nothing runs.
     const render =
       template === undefined

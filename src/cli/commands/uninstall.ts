@@ -3,6 +3,7 @@ import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { paths } from '../../model/paths.ts';
 import { command, noWords } from '../command.ts';
+import { toJson } from '../output.ts';
 import { resetAll } from '../process/reset-all.ts';
 import { completionFiles, environmentFile, uninstall as remove, unitFiles } from '../service/installed.ts';
 import { systemctl, systemdRuns } from '../service/systemd.ts';
@@ -12,7 +13,7 @@ export const uninstall = command({
   about: 'Reset, also remove units and completions, and print what was removed',
   options: { force: flag("Don't ask, and go on even if the daemon does not stop") },
   examples: [['weavets uninstall', 'nothing of weavets is left on this host but the program']],
-  async run({ words, force = false }, context) {
+  async run({ words, force = false, json }, context) {
     noWords(words);
     const question = 'Remove weavets from this host? Containers keep running, without this network.';
     const agreed = force || (await context.confirm(question));
@@ -34,6 +35,7 @@ export const uninstall = command({
       if (await remove(path)) removed.push(path);
     }
     if (units.length > 0 && systemdRuns()) await systemctl('daemon-reload');
+    if (json) return context.out(toJson<'uninstall'>({ removed }));
     for (const path of removed) context.out(`removed ${path}`);
     if (removed.length === 0) context.err('weavets was not installed');
   },

@@ -1,5 +1,5 @@
 import { hasCode, messageOf, WeaveError } from '../../lib/errors.ts';
-import type { Context } from '../command.ts';
+import type { CommandContext, Context } from '../command.ts';
 import { importReset } from './daemon.ts';
 import { runningPid } from './running.ts';
 import { stopDaemon } from './stop-daemon.ts';
@@ -12,17 +12,20 @@ const leavePatience = 40_000;
  * @param force go on even if it does not end
  * @throws WeaveError NOT_ROOT
  */
-export async function resetAll(context: Context, force: boolean): Promise<void> {
+export async function resetAll(context: CommandContext, force: boolean): Promise<void> {
   if (process.geteuid?.() !== 0) {
     throw new WeaveError('NOT_ROOT', 'this changes the network of the host; run it as root or with sudo');
   }
   try {
+    context.doing('leaving the other hosts');
     if ((await runningPid(context.control)) !== undefined) await leave(context);
+    context.doing('stopping weavets');
     await stopDaemon(context);
   } catch (error) {
     if (!force) throw error;
     context.err(`warning: ${messageOf(error)}`);
   }
+  context.doing('taking away the network');
   const { resetHost } = await importReset();
   for (const warning of await resetHost({ env: context.env })) context.err(`warning: ${warning}`);
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { LaunchConfig } from '../../config/config.ts';
 import { secretVariables } from '../../config/secrets.ts';
@@ -14,6 +15,8 @@ export interface SpawnOptions {
   /** where its output goes, appended */
   log: string;
   env: NodeJS.ProcessEnv;
+  /** told what the daemon does on its way */
+  doing?: (what: string) => void;
   /** longest wait for the daemon to be ready, ms; default two minutes */
   patience?: number;
 }
@@ -76,18 +79,16 @@ async function ended(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-async function ready(child: ChildProcess, { log, patience = 120_000 }: SpawnOptions): Promise<number> {
+async function ready(child: ChildProcess, { log, doing, patience = 120_000 }: SpawnOptions): Promise<number> {
   const failed = (reason: string, cause?: unknown) => new WeaveError('LAUNCH_FAILED', reason, { cause });
   let late: NodeJS.Timeout | undefined;
   await new Promise<void>((resolve, reject) => {
-    let said = '';
-    const reports = child.stdio[3] as Readable;
-    reports.setEncoding('utf8').on('data', (chunk: string) => {
-      said += chunk;
-      if (!said.endsWith('\n')) return;
-      const failure = parseReport(said);
-      if (failure === undefined) resolve();
-      else reject(failure);
+    const lines = createInterface({ input: child.stdio[3] as Readable });
+    lines.on('line', (line) => {
+      const said = JSON.parse(line) as DaemonReport;
+      if (said.doing !== undefined) doing?.(said.doing);
+      else if (said.ready) resolve();
+      else reject(new WeaveError(parseErrorCode(said.code) ?? 'LAUNCH_FAILED', `${said.message}`));
     });
     child.once('error', (cause) =>
       reject(failed(`cannot start ${process.execPath}: ${cause.message}`, cause)),
@@ -105,13 +106,10 @@ async function ready(child: ChildProcess, { log, patience = 120_000 }: SpawnOpti
   return child.pid as number;
 }
 
-/** The daemon's word, on a line: `{"ready": true}`, or else `{"code", "message"}`. @returns undefined: it is ready */
-function parseReport(line: string): WeaveError | undefined {
-  const { ready, code, message } = JSON.parse(line.trimEnd().split('\n').at(-1) ?? '') as {
-    ready?: boolean;
-    code?: string;
-    message?: string;
-  };
-  if (ready) return undefined;
-  return new WeaveError(parseErrorCode(code) ?? 'LAUNCH_FAILED', `${message}`);
+/** The daemon's word, on a line each: what it does, and at last that it is ready, or why not. */
+interface DaemonReport {
+  doing?: string;
+  ready?: boolean;
+  code?: string;
+  message?: string;
 }

@@ -12,6 +12,8 @@ export interface DaemonDeps {
   signal: AbortSignal;
   /** ends the daemon */
   stop: () => void;
+  /** told of each stage of the start, in words for people */
+  doing: (what: string) => void;
   /** called once everything serves, and running containers are attached */
   onReady: () => void;
 }

@@ -16,6 +16,7 @@ import { PathMtu } from '../../containers/path-mtu.ts';
 import { Reconciler } from '../../containers/reconciler.ts';
 import { ShimOutcomes } from '../../containers/shim-outcome.ts';
 import { StartWatch } from '../../containers/start-watch.ts';
+import { SystemNames } from '../../dns/system/system-names.ts';
 import { messageOf } from '../../lib/errors.ts';
 import { KeyedLock } from '../../lib/lock.ts';
 import type { UndoStack } from '../../lib/undo.ts';
@@ -23,6 +24,7 @@ import { version } from '../../lib/version.ts';
 import type { Ip } from '../../model/address.ts';
 import { paths } from '../../model/paths.ts';
 import { shimRoot } from '../../model/shim.ts';
+import { bridgeName } from '../../net/bridge.ts';
 import type { Datapath } from '../../net/overlay/datapath.ts';
 import { Veths } from '../../net/veth.ts';
 import { Metrics } from '../metrics.ts';
@@ -72,8 +74,15 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   const overrides = await Overrides.load(store, logger);
   const { damaged } = host;
   await adoptRunning({ engine, allocator, overrides, store, policy: config, damaged, logger });
-  const exposer = new Exposer({ allocator, store, firewall, ip, naming, changed });
+  const system = new SystemNames(
+    { link: bridgeName, domain: config.dnsDomain, self: peer },
+    { names, server: () => dns.server?.ofHost ?? null, conditions, logger },
+  );
+  undo.push(() => system.close());
+  const exposer = new Exposer({ allocator, store, firewall, ip, naming, system, changed });
   await exposer.restore(logger);
+  const { expose, hostsFile } = config;
+  if (expose) await exposer.expose([], { fqdn: null, masquerade: true, hostsFile });
 
   const metrics = new Metrics();
   const history = new History();
@@ -128,6 +137,13 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   const restore = () => restoreLinks({ attachments, veths, lock });
   const outcomes = new ShimOutcomes({ attachments, engine, created, logger });
 
+  dns.hosts.follow({
+    nicknames: () => [...(seat.cluster?.nicknames ?? []), [peer, config.nickname]],
+    addresses: (name) =>
+      name === peer
+        ? exposer.list().map(({ address }) => address)
+        : (seat.cluster?.addresses(name, exposeOwner) ?? []),
+  });
   // Last: it reads what the others here know.
   seat.announceBy((membership, datapath) => {
     pathMtu = new PathMtu({ attachments, exposed: () => exposer.list(), paths: datapath });
@@ -141,7 +157,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     seat.datapath?.state().filter(({ peer }) => seat.cluster?.isAlive(peer.name)) ?? [];
   const parts = { naming, made, created, outcomes, exposer, metrics, attachments, reconciler, byHand };
   const applyPathMtu = async () => pathMtu?.apply();
-  return { ...parts, history, applyPathMtu, peerStates, restoreLinks: restore };
+  return { ...parts, system, history, applyPathMtu, peerStates, restoreLinks: restore };
 }
 
 /** Registers this host with the others, and follows them. */

@@ -1,5 +1,6 @@
 import { ContainerAskers } from '../../containers/container-askers.ts';
 import { NameServer } from '../../containers/name-server.ts';
+import { HostNames } from '../../dns/host-names.ts';
 import { NameTable } from '../../dns/names.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { isOutside } from '../../net/host.ts';
@@ -9,6 +10,8 @@ import type { PreparedHost } from './prepare-host.ts';
 /** The names, and who answers for them. */
 export interface StartedDns {
   names: NameTable;
+  /** told of the hosts once those are there */
+  hosts: HostNames;
   /** told of the containers once those are there */
   askers: ContainerAskers;
   /** undefined: DNS is off */
@@ -22,10 +25,13 @@ export async function startDns(
 ): Promise<StartedDns> {
   const { config, ip, firewall, store } = host;
   const names = new NameTable();
+  const domain = config.dnsDomain;
+  const hosts = new HostNames({ names, domain });
   const askers = new ContainerAskers();
-  if (!config.dns) return { names, askers, server: undefined };
+  if (!config.dns) return { names, hosts, askers, server: undefined };
   const options = {
-    domain: config.dnsDomain,
+    domain,
+    self: host.peer,
     ttl: config.dnsTtl,
     listen: config.dnsListenAddress,
     dockerBridge: config.dockerBridge,
@@ -33,8 +39,8 @@ export async function startDns(
     mac: host.bridge.address,
     isOutside: (address: string) => isOutside(address, host.network, host.rules.outside),
   };
-  const deps = { ip, firewall, store, names, askers, conditions, logger };
+  const deps = { ip, firewall, store, names, hosts, askers, conditions, logger };
   const server = await NameServer.start(options, deps);
   undo.push(() => server.close());
-  return { names, askers, server };
+  return { names, hosts, askers, server };
 }

@@ -1,5 +1,6 @@
 import { ExecGate } from '../../containers/exec-gate.ts';
 import { ControlServer } from '../../control/server.ts';
+import { Lookup } from '../../dns/lookup.ts';
 import type { PageDeps } from '../../http/routes/page.ts';
 import { type ApiDeps, apiListener, startApiServer } from '../../http/routes/weave.ts';
 import { startStatusServer } from '../../http/status-server.ts';
@@ -47,8 +48,9 @@ export async function startServers(deps: Deps, undo: UndoStack) {
     byHand: containers.byHand,
     attachments,
     exposer,
+    system: containers.system,
     naming,
-    names,
+    lookup: new Lookup({ names, hosts: dns.hosts, domain: config.dnsDomain }),
     engine,
     config,
     report,
@@ -111,6 +113,7 @@ function reportSources(
     upstream: dns.server?.upstream.servers ?? [],
     dnsAddress: dns.server?.address ?? null,
     proxyAddresses,
+    host: { exposed: containers.exposer.list(), names: containers.system.state },
     conditions: conditions.list(),
     healed: conditions.listHealed(),
   };

@@ -19,7 +19,10 @@ export interface ApiDeps extends ReadDeps {
     remove(owner: string, fqdn: string | undefined, ips: readonly string[]): Promise<void>;
   };
   exposer: {
-    expose(requests: readonly string[], fqdn: string | null, masquerade: boolean): Promise<Cidr[]>;
+    expose(
+      requests: readonly string[],
+      options: { fqdn: string | null; masquerade: boolean; hostsFile: boolean },
+    ): Promise<Cidr[]>;
     hide(requests: readonly string[]): Promise<Cidr[]>;
   };
   /** `weave.local.` */
@@ -109,7 +112,8 @@ function nameRoutes({ names, containers }: ApiDeps): Routes {
 function exposeRoutes({ exposer }: ApiDeps): Routes {
   async function expose({ parameters }: RouteCall, requests: string[]) {
     const masquerade = parameters.get('masquerade') !== 'false';
-    return { text: (await exposer.expose(requests, parameters.get('fqdn'), masquerade)).join(' ') };
+    const options = { fqdn: parameters.get('fqdn'), masquerade, hostsFile: false };
+    return { text: (await exposer.expose(requests, options)).join(' ') };
   }
   async function hide(requests: string[]) {
     const hidden = await exposer.hide(requests);

@@ -6,5 +6,9 @@ import { RecordKind } from './record-kind.ts';
 export const exposeRecord = new RecordKind({
   prefix: 'expose/',
   key: cidr,
-  value: v.object({ masquerade: v.boolean() }),
+  value: v.object({
+    masquerade: v.boolean(),
+    /** names are kept in the host's /etc/hosts */
+    hostsFile: v.optional(v.boolean(), false),
+  }),
 });

@@ -2,13 +2,14 @@
 import * as v from 'valibot';
 import { Cidr, type Ip, isIp } from '../../model/address.ts';
 import { isMac, type Mac } from '../../model/mac.ts';
-import { type Hostname, isHostname } from '../../model/names.ts';
+import { type Hostname, isHostname, isWildcard, type Wildcard } from '../../model/names.ts';
 
 const text = (is: (value: string) => boolean) => (value: unknown) => typeof value === 'string' && is(value);
 
 export const mac = v.custom<Mac>(text(isMac), 'not a MAC');
 export const ip = v.custom<Ip>(text(isIp), 'not an IPv4 address');
 export const hostname = v.custom<Hostname>(text(isHostname), 'not a full domain name');
+export const wildcard = v.custom<Wildcard>(text(isWildcard), 'not a name that begins with *.');
 
 /** Text without control characters, such as a nickname. */
 export const word = v.pipe(

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { hostname, ip, mac, owner, peerName } from './fields.ts';
+import { hostname, ip, mac, owner, peerName, wildcard } from './fields.ts';
 import { RecordKind } from './record-kind.ts';
 
 const value = v.object({
@@ -7,6 +7,12 @@ const value = v.object({
   mac: v.nullable(mac),
   ips: v.pipe(v.array(ip), v.readonly()),
   names: v.pipe(v.array(v.object({ hostname, address: ip })), v.readonly()),
+  /** those that stand for all names below one; apart, as 0.1.0 would refuse them among the names */
+  wildcards: v.optional(v.pipe(v.array(v.object({ hostname: wildcard, address: ip })), v.readonly())),
+  /** that it serves: `80/tcp` */
+  ports: v.optional(
+    v.pipe(v.array(v.pipe(v.string(), v.regex(/^\d{1,5}\/(tcp|udp)$/, 'not a port'))), v.readonly()),
+  ),
 });
 
 /** What one container, or the host itself, is to the other hosts. */

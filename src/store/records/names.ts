@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { hostname, ip, owner } from './fields.ts';
+import { hostname, ip, owner, wildcard } from './fields.ts';
 import { RecordKind } from './record-kind.ts';
 
 /** `names/<owner>`: names that were changed by hand, of one run of a container. */
@@ -13,6 +13,6 @@ export const namesRecord = new RecordKind({
     addresses: v.pipe(v.array(ip), v.readonly()),
     own: v.optional(v.pipe(v.array(hostname), v.readonly()), []),
     unnamed: v.optional(v.pipe(v.array(ip), v.readonly()), []),
-    names: v.pipe(v.array(v.object({ hostname, address: ip })), v.readonly()),
+    names: v.pipe(v.array(v.object({ hostname: v.union([hostname, wildcard]), address: ip })), v.readonly()),
   }),
 });

@@ -20,6 +20,7 @@ async function asks(argv: string[], asked: unknown, answers: Answers, out: strin
 }
 
 const two = () => ({ addresses: ['10.2.1.1', '10.2.2.1'] });
+const exposed = () => ({ ...two(), note: null });
 const none = () => ({ addresses: [] });
 const nothing = () => ({});
 
@@ -75,14 +76,14 @@ test('attach and detach', async () => {
 test('expose and hide', async () => {
   await asks(
     ['expose'],
-    { expose: { requests: [], fqdn: null, masquerade: true } },
-    { expose: two },
+    { expose: { requests: [], fqdn: null, masquerade: true, hostsFile: false } },
+    { expose: exposed },
     '10.2.1.1 10.2.2.1\n',
   );
   await asks(
-    ['expose', '10.2.1.1/24', '-h', 'x.weave.local', '--without-masquerade'],
-    { expose: { requests: ['10.2.1.1/24'], fqdn: 'x.weave.local', masquerade: false } },
-    { expose: two },
+    ['expose', '10.2.1.1/24', '-h', 'x.weave.local', '--without-masquerade', '--hosts-file'],
+    { expose: { requests: ['10.2.1.1/24'], fqdn: 'x.weave.local', masquerade: false, hostsFile: true } },
+    { expose: exposed },
     '10.2.1.1 10.2.2.1\n',
   );
   await asks(['hide', 'net:default'], { hide: { requests: ['net:default'] } }, { hide: none }, '');

@@ -44,7 +44,8 @@ async function weavets(argv: string[], { control }: Pick<Context, 'control'>, en
     env,
     control,
     confirm: async () => undefined,
-    terminal: { out: false, err: false },
+    terminal: { out: false, err: false, columns: 80, colors: false },
+    transient: () => {},
     out: (line) => {
       outcome.out += `${line}\n`;
     },

@@ -30,7 +30,8 @@ export async function weavets(
       outcome.err += `${line}\n`;
     },
     confirm: async () => undefined,
-    terminal: { out: false, err: false },
+    terminal: { out: false, err: false, columns: 80, colors: false },
+    transient: () => {},
   });
   return { code, ...outcome };
 }
@@ -102,6 +103,7 @@ export const report: Report = {
   },
   Proxy: { Addresses: ['unix:///var/run/weave/weave.sock'] },
   Paths: [],
+  Host: { Exposed: [], NamesBy: null, Advice: null },
   Conditions: [],
   Healed: [],
 };

@@ -29,6 +29,8 @@ const defaults: LaunchConfig = {
   dnsDomain: 'weave.local.',
   dnsTtl: 1,
   dnsListenAddress: null,
+  expose: false,
+  hostsFile: false,
   multicastRoute: true,
   rewriteHosts: true,
   rewriteInspect: false,

@@ -25,7 +25,7 @@ test('a container is called by its hostname and by its name', () => {
     [{ hostname: '', name: 'n'.repeat(63) }, 'n'.repeat(63)],
   ] as const) {
     const wanted = hostnames.map((name) => `${name}.weave.local.`);
-    assert.deepEqual(of(fields), { hostnames: wanted, renamed: undefined, problems: [] });
+    assert.deepEqual(of(fields), { hostnames: wanted, services: [], renamed: undefined, problems: [] });
   }
 });
 
@@ -37,6 +37,15 @@ test('a hostname derived from the name follows it; one that was given stays', ()
   assert.equal(of({ hostname: 'old.weave.local', name: 'old' }).renamed, undefined);
   made.clear();
   assert.deepEqual(of({ hostname: 'old.weave.local' }).hostnames, ['old.weave.local.', 'web.weave.local.']);
+});
+
+test("a replica of a service has the service's name, and a one-off run of it has not", () => {
+  const label = (name: string) => `com.docker.compose.${name}`;
+  const labels = { [label('project')]: 'Shop', [label('service')]: 'web.v1' };
+  assert.deepEqual(of({ labels }).services, ['web.v1.shop.weave.local.']);
+  assert.deepEqual(of({ labels: { ...labels, [label('oneoff')]: 'True' } }).services, []);
+  assert.deepEqual(of({ labels: { [label('service')]: 'web' } }).services, []);
+  assert.deepEqual(of({ labels: { ...labels, [label('service')]: 'a b' } }).services, []);
 });
 
 test('reports a name that is impossible in DNS', () => {

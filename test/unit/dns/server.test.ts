@@ -168,7 +168,7 @@ test('returns addresses in random order, each first equally often', async () => 
 });
 
 test('reachable addresses come first, then the rest, each part in random order', async () => {
-  const askers = { of: () => ({ subnets: [Cidr.parse('10.2.1.0/24')], servers: [] }) };
+  const askers = { of: () => ({ subnets: [Cidr.parse('10.2.1.0/24')], servers: [], project: '' }) };
   await using running = await serve({ askers });
   for (const address of ['10.32.0.1', '10.32.0.2', '10.2.1.1', '10.2.1.2'])
     running.names.add(record('a', address));

@@ -254,7 +254,7 @@ test("a client's own servers are asked", async () => {
   await using own = await dnsmasq(2, '--host-record=www.example.com,192.0.2.2');
   await using conf = await resolvConf(host.address);
   using forwarder = upstream(conf.path);
-  const askers = { of: () => ({ subnets: [], servers: [own.address] }) };
+  const askers = { of: () => ({ subnets: [], project: '', servers: [own.address] }) };
   await using running = await serve({ upstream: forwarder, askers });
   assert.deepEqual(data(await ask(running.at, question('www.example.com'))), ['192.0.2.2']);
 });

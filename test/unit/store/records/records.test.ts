@@ -73,10 +73,10 @@ test('a record that is bad in a new way is reported again, and a repaired one co
 
 test('reads back what was written', () => {
   const cidr = Cidr.parse('10.2.1.1/24');
-  const { key, value } = exposeRecord.write(cidr, { masquerade: true });
+  const { key, value } = exposeRecord.write(cidr, { masquerade: true, hostsFile: false });
   const record = reading(exposeRecord).read(key, value);
   assert.ok(record?.key.equals(cidr));
-  assert.deepEqual(record?.value, { masquerade: true });
+  assert.deepEqual(record?.value, { masquerade: true, hostsFile: false });
 });
 
 test('record kinds refuse dangerous values', () => {
