@@ -5,6 +5,7 @@ import { duration } from '../../config/values.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { clusterText } from '../cluster-text.ts';
 import { type Context, command, noWords } from '../command.ts';
+import { toJson } from '../output.ts';
 import { importRestore } from '../process/daemon.ts';
 import { runningPid } from '../process/running.ts';
 import { stopDaemon } from '../process/stop-daemon.ts';
@@ -22,52 +23,59 @@ interface Given {
 }
 
 const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise<void>>> = {
-  init: async ({ words, voters }, { control, out, err }) => {
+  init: async ({ words, voters, json }, { control, out, err }) => {
     noWords(words);
     const made = await control.call('clusterInit', { voters: parseVoters(voters) });
+    if (json) return out(toJson<'cluster init'>(made));
     err('This host is the first of a cluster now. To add another, run there:');
     out(launchLine(made));
     err(lasts(made.expires));
   },
-  join: async ({ words }, { control }) => {
+  join: async ({ words, json }, { control, out }) => {
     const { token, host } = splitJoin(only(words, 'TOKEN@HOST'));
     await control.call('clusterJoin', { token, host });
+    if (json) out(toJson<'cluster join'>({}));
   },
-  token: async ({ words, ttl = '1h', revoke, 'revoke-all': all = false }, { control, out, err }) => {
+  token: async ({ words, ttl = '1h', revoke, 'revoke-all': all = false, json }, { control, out, err }) => {
     noWords(words);
     if (revoke !== undefined || all) {
       const token = revoke?.split('@')[0] ?? null;
       const { revoked } = await control.call('clusterRevoke', { token });
       if (revoked === 0 && !all) throw new WeaveError('USAGE', 'the cluster has no such token (any more)');
+      if (json) out(toJson<'cluster token --revoke'>({ revoked }));
       return;
     }
     const made = await control.call('clusterToken', { ttl: duration(ttl, '--ttl') });
+    if (json) return out(toJson<'cluster token'>(made));
     out(launchLine(made));
     err(lasts(made.expires));
   },
   status: async ({ words, json = false }, { control, out }) => {
     noWords(words);
     const status = await control.call('clusterStatus', {});
-    if (json) out(JSON.stringify(status, null, 4));
+    if (json) out(toJson<'cluster status'>(status));
     else clusterText(status).forEach(out);
   },
-  leave: async ({ words }, context) => {
+  leave: async ({ words, json }, context) => {
     noWords(words);
     await context.control.call('leave', {});
     await stopDaemon(context);
+    if (json) return context.out(toJson<'cluster leave'>({}));
     context.err('This host has left the cluster, and weavets has stopped; containers keep running.');
     context.err("'weavets launch' starts it alone, 'weavets launch --join TOKEN@HOST' in a cluster.");
   },
-  remove: async ({ words, force = false }, { control, out }) => {
-    const { lines } = await control.call('rmpeer', { peers: [only(words, 'HOST')], force });
-    lines.forEach(out);
+  remove: async ({ words, force = false, json }, { control, out }) => {
+    const taken = await control.call('rmpeer', { peers: [only(words, 'HOST')], force });
+    if (json) return out(toJson<'cluster remove'>(taken));
+    taken.lines.forEach(out);
   },
-  backup: async ({ words }, { control, err }) => {
+  backup: async ({ words, json }, { control, out, err }) => {
     const file = resolve(only(words, 'FILE'));
     const { bytes } = await control.call('clusterBackup', { file });
+    if (json) return out(toJson<'cluster backup'>({ bytes }));
     err(`${file}: ${bytes} bytes`);
   },
-  restore: async ({ words, force = false }, { control, err }) => {
+  restore: async ({ words, force = false, json }, { control, out, err }) => {
     const file = resolve(only(words, 'FILE'));
     if ((await runningPid(control)) !== undefined) {
       throw new WeaveError(
@@ -83,6 +91,7 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
     }
     const { restoreCluster } = await importRestore();
     await restoreCluster(file);
+    if (json) return out(toJson<'cluster restore'>({}));
     err("The cluster's etcd runs on this host, with what the file has; 'weavets launch' goes on with it.");
     err("On every other host: 'weavets reset', then 'weavets launch --join' with a new token.");
   },
@@ -98,7 +107,6 @@ export const cluster = command({
     revoke: text('`token`: make this one worthless'),
     'revoke-all': flag('`token`: make all of them worthless'),
     force: flag('`remove`: at once, even if the host was heard of just now; `restore`: over what there is'),
-    json: flag('`status`: as JSON'),
   },
   examples: [
     ['weavets cluster init', 'makes this host the first; prints what to type on the next'],
