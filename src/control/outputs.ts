@@ -37,6 +37,7 @@ export const outputs = {
   'ps --why': operations.why.out,
   'ps --all': v.array(psRow),
   report,
+  doctor: v.object({ healthy: v.boolean(), checks: operations.doctor.out }),
   attach: operations.attach.out,
   detach: operations.detach.out,
   expose: operations.expose.out,

@@ -144,7 +144,7 @@ export const report = v.object({
   }),
   /** what is wrong now, the oldest first */
   Conditions: v.array(condition),
-  /** what was wrong, and was set right by weavets */
+  /** what was wrong within the last hour, and has been put right */
   Healed: v.array(condition),
 });
 
@@ -164,6 +164,8 @@ export const health = v.object({
 
 /** See {@link report}. */
 export type Report = v.InferOutput<typeof report>;
+/** See {@link condition}. */
+export type ReportedCondition = v.InferOutput<typeof condition>;
 /** See {@link connection}. */
 export type Connection = v.InferOutput<typeof connection>;
 /** See {@link health}. */

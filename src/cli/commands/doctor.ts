@@ -1,15 +1,14 @@
-import { flag } from '../../config/option.ts';
 import { hasCode, WeaveError } from '../../lib/errors.ts';
 import { table } from '../../lib/table.ts';
 import type { Verdict } from '../../model/verdict.ts';
 import { type Context, command } from '../command.ts';
+import { toJson } from '../output.ts';
 import { importDoctor } from '../process/daemon.ts';
 
 export const doctor = command({
   name: 'doctor',
   operands: '[A B]',
   about: 'Check this host, or the way from one container or host to another and back',
-  options: { json: flag('Print JSON') },
   examples: [
     ['weavets doctor', 'each check: ok, healed, or what to do; exit code 1 if one failed'],
     ['weavets doctor web1 db1', 'names the first step from web1 to db1, or back, that fails'],
@@ -24,7 +23,7 @@ export const doctor = command({
         : await context.control.call('walk', { from, to });
     const bad = verdicts.filter(({ state }) => state === 'failed');
     const { out } = context;
-    if (json) out(JSON.stringify({ healthy: bad.length === 0, checks: verdicts }, null, 2));
+    if (json) out(toJson<'doctor'>({ healthy: bad.length === 0, checks: verdicts }));
     else table(verdicts.map(({ state, check, text }) => [mark[state], check, text])).forEach(out);
     if (bad.length === 0) return;
     const names = bad.map(({ check }) => check).join(', ');
