@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { type Door, JoinServer } from '../../../../src/etcd/join/server.ts';
 import { fingerprintOf, newSecret } from '../../../../src/etcd/join/token.ts';
 import { Tokens } from '../../../../src/etcd/join/tokens.ts';
 import { WeaveError } from '../../../../src/lib/errors.ts';
+import { runOk } from '../../../../src/lib/exec.ts';
 import { silent } from '../../../../src/lib/log.ts';
 import type { Ip } from '../../../../src/model/address.ts';
 import { LmdbStore } from '../../../../src/store/lmdb.ts';
@@ -152,10 +153,46 @@ test("a token is not shown to a host of another cluster, nor to one that only kn
   const evil = createAuthority('evil');
   const relay = await between(t, made.port, { certificate: certificateOf(evil) });
   await assert.rejects(ask(relay.port, byToken(made, secret)), refused(/somebody stands between/));
-  // An authority of the same name, and the right one's certificate sent along.
-  const double = certificateOf(createAuthority('c'.concat(String(count - 2))));
-  const poser = await between(t, made.port, { certificate: { ...double, ca: made.ca.cert } });
-  await assert.rejects(ask(poser.port, byToken(made, secret)), refused(/./));
+  // An authority of the same name, and the right one's certificate sent along, which the leaf does not tell from it.
+  const [, name = ''] = /^CN=(.+)$/.exec(new X509Certificate(made.ca.cert).subject) ?? [];
+  const at = (file: string) => join(folder, `forged.${file}`);
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  await runOk([
+    'openssl',
+    'req',
+    '-x509',
+    ...newKey,
+    '-keyout',
+    at('ca.key'),
+    '-out',
+    at('ca'),
+    '-subj',
+    `/CN=${name}`,
+  ]);
+  await runOk([
+    'openssl',
+    'req',
+    ...newKey,
+    '-keyout',
+    at('key'),
+    '-out',
+    at('request'),
+    '-subj',
+    '/CN=host1',
+  ]);
+  writeFileSync(at('ext'), 'extendedKeyUsage=serverAuth\nauthorityKeyIdentifier=none\n');
+  const issuer = ['-CA', at('ca'), '-CAkey', at('ca.key'), '-CAcreateserial', '-extfile', at('ext')];
+  await runOk(['openssl', 'x509', '-req', '-in', at('request'), ...issuer, '-out', at('cert')]);
+  const forged = {
+    cert: readFileSync(at('cert'), 'utf8'),
+    key: readFileSync(at('key'), 'utf8'),
+    ca: made.ca.cert,
+  };
+  const poser = await between(t, made.port, { certificate: forged });
+  await assert.rejects(
+    ask(poser.port, byToken(made, secret)),
+    refused(/shows a certificate that its cluster did not make/),
+  );
   assert.deepEqual([...relay.heard, ...poser.heard, ...made.admitted, ...other.admitted], []);
 });
 
