@@ -16,6 +16,7 @@ export function hostDepsOf(parts: CheckupDeps, lock: KeyedLock): (network: HostN
   const { engine, ip, store, firewall, bridge } = host;
   const { seat } = joined;
   const { attachments, exposer } = containers;
+  const triedOffload = new Set<string>();
   const tuning = new Tuning({ store, logger });
   const streaks = { links: new Streak(), overlay: new Streak(), rules: new Streak() };
   const repair = async (network: HostNetwork) => {
@@ -45,6 +46,7 @@ export function hostDepsOf(parts: CheckupDeps, lock: KeyedLock): (network: HostN
       engine,
       network,
       tuning,
+      triedOffload,
       links: { repair, streak: streaks.links },
       overlay: datapath && { repair: () => datapath.repair(), streak: streaks.overlay },
       rules: { keep: () => firewall.keep(), streak: streaks.rules },
@@ -66,7 +68,8 @@ function toPeer({ peer, state, text, health }: PeerState): Peer {
   const { nickname, address } = peer;
   const silent = state === 'failed';
   const narrow = silent || text === '' ? undefined : { text, met: health?.mtu !== undefined };
-  return { nickname, address, silent, narrow };
+  const blocked = silent && health?.underlay === 'up';
+  return { nickname, address, silent, blocked, narrow };
 }
 
 /** Containers that were told of our name server, and have a name. */

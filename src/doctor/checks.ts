@@ -10,6 +10,7 @@ import { forwarding } from './checks/forwarding.ts';
 import { type LinksDeps, links, overlay } from './checks/links.ts';
 import { type Asker, names } from './checks/names.ts';
 import { type NeighboursDeps, neighbours } from './checks/neighbours.ts';
+import { type OffloadDeps, offload } from './checks/offload.ts';
 import { range } from './checks/range.ts';
 import { rules } from './checks/rules.ts';
 import { settings } from './checks/settings.ts';
@@ -30,6 +31,7 @@ export type HostDeps = LaunchDeps &
   CarriedDeps &
   ClusterDeps &
   NeighboursDeps &
+  OffloadDeps &
   UnderlayDeps & { askers(): readonly Asker[]; rules: { keep(): Promise<boolean>; streak: Streak } };
 
 /** Those that need no daemon. */
@@ -48,6 +50,7 @@ export const checks: readonly Check<HostDeps>[] = [
   outgoing,
   incoming,
   reversePath,
+  offload,
   store,
   clock,
   peers,

@@ -9,6 +9,7 @@ const packages: Readonly<Record<string, string>> = {
   'iptables-save': 'iptables',
   'iptables-restore': 'iptables',
   resolvectl: 'systemd-resolved',
+  ethtool: 'ethtool',
   'ovs-vsctl': 'openvswitch-switch',
   etcd: 'etcd-server',
   etcdctl: 'etcd-client',

@@ -152,6 +152,37 @@ test('a policy of the host that lets nothing out: what goes to other hosts goes'
   );
 });
 
+test('checksums are made here where frames do not pass with those that are left to the card', async () => {
+  const leaves = async () => /^tx-checksumming: on/m.test(await one.runOk(['ethtool', '-k', 'vxlan-6784']));
+  let broken = true;
+  /** As long as host1 leaves checksums to it, none of its frames arrive. */
+  const card = async () => {
+    while (broken) {
+      const there = (await two.run(['nft', 'list', 'table', 'inet', 'mine'])).code === 0;
+      const wrong = await leaves();
+      if (wrong !== there) await two.shell(wrong ? drop('input', 'udp dport 6784') : noChain);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  };
+  const breaking = card();
+  try {
+    await until(
+      'doctor says so',
+      async () => {
+        const { checks } = await doctor(one);
+        return checks.some(({ check, state }) => check === 'offload' && state === 'healed');
+      },
+      120_000,
+    );
+    assert.equal(await leaves(), false);
+    await reaches(one, 'web', b);
+  } finally {
+    broken = false;
+    await breaking;
+    await two.shell(noChain);
+  }
+});
+
 test('rp_filter is loosened where the way back is another, and reset puts it back', async () => {
   const filter = async () => (await one.runOk(['cat', '/proc/sys/net/ipv4/conf/eth0/rp_filter'])).trim();
   await one.shell(`sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1

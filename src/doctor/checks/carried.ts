@@ -10,6 +10,8 @@ export interface Peer {
   address: string;
   /** its daemon runs, and nothing passes between us and it */
   silent: boolean;
+  /** the same, though the daemons hear each other outside the network */
+  blocked: boolean;
   /** what is the matter with packets of full size; undefined: they pass, or it is not known */
   narrow: { text: string; met: boolean } | undefined;
 }

@@ -1,0 +1,43 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { leaveChecksums, leavesChecksums } from '../../net/overlay/offload.ts';
+import { type Check, healed, ok, skipped } from '../check.ts';
+import type { CarriedDeps } from './carried.ts';
+
+/** What {@link offload} looks at. */
+export interface OffloadDeps extends Pick<CarriedDeps, 'peers'> {
+  /** hosts for which it was tried, and did not help: addresses */
+  triedOffload: Set<string>;
+}
+
+/** ms in which frames that are let through again are noticed */
+const patience = 30_000;
+const pause = 500;
+
+export const offload: Check<OffloadDeps> = {
+  name: 'offload',
+  about:
+    'Where another host is heard outside the network, and nothing passes inside: it is tried whether frames pass with their checksums made here, and not left to the card.',
+  heals: "They are made here (ethtool's tx off, for the link to the other hosts) where that helps.",
+  code: 'CHECKSUMS_BROKEN',
+  when: 'probe',
+  async run({ peers, triedOffload }) {
+    const leaves = await leavesChecksums();
+    if (leaves === undefined) return skipped('there is no link to other hosts, or ethtool is not installed');
+    const text =
+      'frames to other hosts did not pass with checksums left to the card, or to what carries them; they are made here now, which takes some time of the processor';
+    if (!leaves) return healed(text);
+    const blocked = peers().filter((peer) => peer.blocked);
+    for (const address of triedOffload)
+      if (!blocked.some((peer) => peer.address === address)) triedOffload.delete(address);
+    const fresh = blocked.filter(({ address }) => !triedOffload.has(address)).map(({ address }) => address);
+    if (fresh.length === 0) return ok('checksums of frames are not what stops them');
+    await leaveChecksums(false);
+    for (let waited = 0; waited < patience; waited += pause) {
+      await delay(pause);
+      if (peers().some((peer) => fresh.includes(peer.address) && !peer.silent)) return healed(text);
+    }
+    await leaveChecksums(true);
+    for (const address of fresh) triedOffload.add(address);
+    return ok('checksums of frames are not what stops them');
+  },
+};
