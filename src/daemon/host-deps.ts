@@ -64,11 +64,15 @@ export function hostDepsOf(parts: CheckupDeps, lock: KeyedLock): (network: HostN
   };
 }
 
+/** ms for which nothing must pass inside, while the hosts hear each other outside, so that it is no passing trouble */
+const settled = 15_000;
+
 function toPeer({ peer, state, text, health }: PeerState): Peer {
   const { nickname, address } = peer;
   const silent = state === 'failed';
   const narrow = silent || text === '' ? undefined : { text, met: health?.mtu !== undefined };
-  const blocked = silent && health?.underlay === 'up';
+  const lasts = health !== undefined && Date.now() - health.small.since > settled;
+  const blocked = silent && lasts && health.underlay === 'up';
   return { nickname, address, silent, blocked, narrow };
 }
 
