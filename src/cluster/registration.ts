@@ -42,7 +42,7 @@ export interface ClusterDeps {
 /** Who is told of what the other hosts do, once all that they have was heard. */
 export interface ClusterFollower extends Pick<LinksDeps, 'linkChanged'> {
   /** a host's daemon came or went */
-  aliveChanged(host: string): void;
+  aliveChanged(host: string, isAlive: boolean): void;
 }
 
 /**
@@ -80,7 +80,7 @@ export class Cluster {
       changed: () => this.#peersChanged(),
       aliveChanged: (host) => {
         this.#links.aliveChanged(host);
-        if (this.#links.heard) this.#follower?.aliveChanged(host);
+        if (this.#links.heard) this.#follower?.aliveChanged(host, this.#hosts.isAlive(host));
       },
       ownHeard: () => {
         deps.claim.heard();

@@ -256,7 +256,7 @@ export const launchOptions = {
   'status-addr': {
     kind: 'text',
     alias: 'metrics-addr',
-    about: 'IP:PORT of the read-only status and metrics; off: none',
+    about: 'IP:PORT of the read-only page, status and metrics; off: none',
     default: '127.0.0.1:6782',
     field: 'statusAddress',
     parse: ipPortOrOff,

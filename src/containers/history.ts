@@ -11,7 +11,7 @@ export type Happening = Pick<EventView, 'subject' | 'text'> & Partial<Pick<Event
 export class History {
   readonly #latest: EventView[] = [];
   /** by subject; the one that nothing has happened to for longest is first */
-  readonly #subjects = new Map<string, { name: string; events: EventView[] }>();
+  readonly #subjects = new Map<string, readonly EventView[]>();
   #number = 0;
   #told: (event: EventView) => void = () => {};
 
@@ -20,21 +20,28 @@ export class History {
     this.#told = told;
   }
 
-  /** @param happening without a name, it is called as before */
-  add({ subject, text, name, level = 'info' }: Happening): void {
-    const before = this.#subjects.get(subject);
-    const known = name || before?.name || '';
-    const event = { number: ++this.#number, at: Date.now(), level, text, subject, name: known };
-    const events = [...(before?.events ?? []), event].slice(-limits.each);
+  /** @param happening without a name, its subject is called as before */
+  add(happening: Happening): void {
+    const event = this.mention(happening);
+    const { subject } = event;
+    const events = [...(this.#subjects.get(subject) ?? []), event].slice(-limits.each);
+    // Deleted first: what is set anew comes last.
     this.#subjects.delete(subject);
-    this.#subjects.set(subject, { name: known, events });
+    this.#subjects.set(subject, events);
     for (const [oldest] of this.#subjects) {
       if (this.#subjects.size <= limits.containers) break;
       this.#subjects.delete(oldest);
     }
+  }
+
+  /** As {@link add}, but kept among the latest only: other hosts' containers must not push out this one's. */
+  mention({ subject, text, name, level = 'info' }: Happening): EventView {
+    const known = name || this.of(subject).at(-1)?.name || '';
+    const event = { number: ++this.#number, at: Date.now(), level, text, subject, name: known };
     this.#latest.push(event);
     if (this.#latest.length > limits.latest) this.#latest.shift();
     this.#told(event);
+    return event;
   }
 
   /** What the engine tells of a container. */
@@ -50,7 +57,7 @@ export class History {
 
   /** Of one container or host, the oldest first. */
   of(subject: string): readonly EventView[] {
-    return this.#subjects.get(subject)?.events ?? [];
+    return this.#subjects.get(subject) ?? this.#latest.filter((event) => event.subject === subject);
   }
 
   /** Of all, the oldest first. */

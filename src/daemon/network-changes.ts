@@ -79,10 +79,9 @@ export class NetworkChanges {
   follower(nicknameOf: (host: string) => string): ClusterFollower {
     const { history, viewer } = this.#deps;
     return {
-      aliveChanged: (host) => {
-        const alive = viewer.hosts().some(({ name, alive }) => name === host && alive);
-        const level = alive ? 'info' : 'warning';
-        history.add({ subject: host, name: nicknameOf(host), level, text: alive ? 'is up' : 'is gone' });
+      aliveChanged: (host, isAlive) => {
+        const [level, text] = isAlive ? (['info', 'is up'] as const) : (['warning', 'is gone'] as const);
+        history.add({ subject: host, name: nicknameOf(host), level, text });
       },
       linkChanged: (key, link) => {
         const view = link && viewer.remote(key, link);
@@ -90,7 +89,7 @@ export class NetworkChanges {
         const on = `on ${nicknameOf(key.host)}`;
         const text = view ? `${on}: ${view.addresses.join(', ')}` : `${on}: gone`;
         if (this.#watched) this.#remote.set(key.container, view ?? null);
-        history.add({ subject: key.container, name: view?.name, text });
+        history.mention({ subject: key.container, name: view?.name, text });
       },
     };
   }

@@ -44,3 +44,17 @@ test('however much happens, what is kept has its bounds; what happened last stay
   assert.deepEqual(texts(history.latest().slice(-1)), ['x']);
   assert.equal(history.latest().at(-1)?.number, 100 + 1_999 + 1 + 1_999 + 1);
 });
+
+test('what other hosts have pushes out nothing of this one, and is remembered for a while', () => {
+  const history = new History();
+  history.add({ subject: 'own', name: 'web', text: 'started' });
+  for (let other = 0; other < 3_000; other++)
+    history.mention({ subject: `far${other}`, name: 'far', text: 'on node2' });
+  history.mention({ subject: 'far2999', text: 'gone' });
+  assert.deepEqual(texts(history.of('own')), ['started']);
+  assert.deepEqual(
+    history.of('far2999').map(({ name, text }) => `${name}: ${text}`),
+    ['far: on node2', 'far: gone'],
+  );
+  assert.deepEqual(history.of('far0'), []);
+});

@@ -20,6 +20,7 @@ function make(t: TestContext) {
     hosts: [host('one')],
     containers: new Map([[id('a'), container('a', 'web')]]),
     looks: 0,
+    settled: Promise.resolve(),
     told: [] as NetworkChange[],
     clients: { size: 1, publish: (_: string, data: unknown) => void parts.told.push(data as NetworkChange) },
     history: new History(),
@@ -37,7 +38,7 @@ function make(t: TestContext) {
     remote: ({ container: which }: LinkKey) => parts.containers.get(which),
   } as unknown as NetworkViewer;
   const { history, conditions, clients } = parts;
-  const settled = () => Promise.resolve();
+  const settled = () => parts.settled;
   const changes = new NetworkChanges({ viewer, history, conditions, settled, clients, logger: silent });
   t.after(() => changes.close());
   return { changes, parts };
@@ -64,6 +65,19 @@ test('what happens to a container is told with what it is then, each change with
     numbers.map((_, index) => index + 1),
   );
   assert.equal((await changes.view()).sequence, numbers.length);
+});
+
+test('a container is shown as it is once what its event began has ended, however long that takes', async (t) => {
+  const { changes, parts } = make(t);
+  let settle = () => {};
+  parts.settled = new Promise((resolve) => {
+    settle = resolve;
+  });
+  changes.noticed({ action: 'rename', id: id('a'), name: 'shop', oldName: 'web' });
+  await until('it is told as it is yet', () => containersTold(parts.told).length === 1);
+  parts.containers.set(id('a'), container('a', 'shop'));
+  settle();
+  await until('it is told', () => containersTold(parts.told).some(({ name }) => name === 'shop'));
 });
 
 test('what happens within a moment is told together', async (t) => {
@@ -140,7 +154,7 @@ test('what other hosts have is told as it comes and goes', async (t) => {
   await until('it is told', () => containersTold(parts.told).some(({ name }) => name === 'far'));
   follower.linkChanged(key, undefined);
   await until('it is told', () => parts.told.some((each) => each.containersGone?.includes(id('b'))));
-  follower.aliveChanged('two');
+  follower.aliveChanged('two', false);
   await until('it is told', () =>
     parts.told.some((each) => each.events?.some(({ text }) => text === 'is gone')),
   );
