@@ -79,11 +79,11 @@ function namesOf(hostname: string, domain: string): string[] {
   return short === '' || short === hostname ? [hostname] : [hostname, short];
 }
 
-/** The engine's line for the container: its hostname and, if that has a dot, its first label. */
+/** The engine's line for the container: its hostname and, if that has a dot, its first label; Podman adds the name. */
 function isEngines(line: string, hostname: string): boolean {
   const [label] = hostname.split('.');
-  const names = label === hostname ? hostname : `${hostname} ${label}`;
-  return line.replace(/\n$/, '').endsWith(`\t${names}`);
+  const names = label === hostname ? [hostname, `${hostname} ${hostname}`] : [`${hostname} ${label}`];
+  return names.some((own) => line.replace(/\n$/, '').endsWith(`\t${own}`));
 }
 
 function namesIn(line: string): string[] {

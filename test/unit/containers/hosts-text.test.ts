@@ -65,3 +65,9 @@ test('entries requested by hand are ours, and come before our own names', () => 
   const { lines } = editHosts(engines, [], { ...wish, addHosts: ['db:10.2.1.9', 'c1=1.1.1.1'] });
   assert.deepEqual(lines, ['10.2.1.9\tdb', '1.1.1.1\tc1', '10.32.0.1\tc1.weave.local']);
 });
+
+test('on a user-defined network, the line that Podman writes for the container is known as the engine’s', () => {
+  const podman = '127.0.0.1\tlocalhost\n10.89.0.2\tc1 c1\n';
+  const { text } = editHosts(podman, [], { ...wish, hostname: 'c1' });
+  assert.equal(text, `127.0.0.1\tlocalhost\n${line}\n10.89.0.2\tc1 c1\n`);
+});
