@@ -6,6 +6,7 @@ import { runOk } from '../lib/exec.ts';
 import { memberClientPort } from '../model/ports.ts';
 import { type CertificateAndKey, clusterIdOf } from './authority.ts';
 import { type ClusterFile, readClusterFile, writeClusterFile } from './cluster-file.ts';
+import { membersWrite } from './coordinator.ts';
 import { begun, type CreateOptions } from './create.ts';
 import { ensureCertificates, etcdFiles, readAuthority } from './files.ts';
 import { EtcdMember, peerUrl, putDataAside } from './member-process.ts';
@@ -50,7 +51,10 @@ export async function restore(file: string, options: CreateOptions): Promise<Clu
   const begin = { cluster: { [name]: address }, state: 'existing' as const, token };
   await EtcdMember.start({ folder, name, address, begin });
   const endpoints = [`${address}:${memberClientPort}`];
-  await begun({ folder, address, members: new Members({ endpoints, ca }) });
+  const members = new Members({ endpoints, ca });
+  await begun({ folder, address, members });
+  // What the file has of them is no more.
+  await members.put(membersWrite(await members.list()));
   const cluster = { id, endpoints };
   await writeClusterFile(folder, cluster);
   return cluster;

@@ -6,7 +6,7 @@ import { aliveRecord } from '../store/records/alive.ts';
 import { etcdHostRecord, etcdMembersRecord, etcdVotersRecord } from '../store/records/etcd.ts';
 import { hostRecord } from '../store/records/host.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, Write } from '../store/store.ts';
 import type { Member, MemberList, Members } from './members.ts';
 import { takeSnapshot } from './snapshots.ts';
 import { type Candidate, nextStep, type SeenMember, type Step } from './voters.ts';
@@ -76,15 +76,9 @@ export class Coordinator {
     logger.info({ ...step }, texts[step.do]);
   }
 
-  async #publish({ clusterId, members }: MemberList): Promise<void> {
+  async #publish(list: MemberList): Promise<void> {
     const { shared } = this.#deps;
-    const list = members.map(({ id, name, address, learner }) => ({
-      id,
-      name,
-      address: address as Ip,
-      learner,
-    }));
-    const write = etcdMembersRecord.write('members', { clusterId, members: list });
+    const write = membersWrite(list);
     const before = await shared.get(write.key);
     if (before?.value !== write.value) await shared.commit([write]);
   }
@@ -157,6 +151,17 @@ export class Coordinator {
       learnerPatience,
     };
   }
+}
+
+/** What tells all hosts who the members are. */
+export function membersWrite({ clusterId, members }: MemberList): Write {
+  const list = members.map(({ id, name, address, learner }) => ({
+    id,
+    name,
+    address: address as Ip,
+    learner,
+  }));
+  return etcdMembersRecord.write('members', { clusterId, members: list });
 }
 
 const fullText =

@@ -32,6 +32,8 @@ export interface MemberList {
 
 /** How one member does. */
 export interface MemberStatus {
+  /** see {@link MemberList} */
+  clusterId: string;
   version: string;
   leader: boolean;
   learner: boolean;
@@ -89,6 +91,7 @@ export class Members {
       return await this.#at(endpointOf(address), callTimeout, async (client, options) => {
         const status = await client.maintenance.status(options);
         return {
+          clusterId: status.header.cluster_id,
           version: status.version,
           leader: status.header.member_id === status.leader,
           learner: status.isLearner,
@@ -101,6 +104,12 @@ export class Members {
     } catch {
       return undefined;
     }
+  }
+
+  /** Writes one of weavets' keys. @throws WeaveError STORE_UNAVAILABLE */
+  async put({ key, value }: { key: string; value: string | null }): Promise<void> {
+    const text = { key: Buffer.from(`/weavets/${key}`), value: Buffer.from(value ?? '') };
+    await this.#any((client, options) => client.kv.put(text, options));
   }
 
   /** Takes a host in, without a vote. Its member is to be started then. @throws WeaveError ETCD_FAILED */

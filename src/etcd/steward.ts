@@ -36,6 +36,8 @@ export interface StewardDeps {
 
 /** ms between looks; where a change is under way, and else */
 const pauses = { busy: 500, idle: 3_000 };
+/** ms between looks at whether another host was restored from a backup */
+const heedPause = 10_000;
 /** ms between looks at what changes by the day */
 const tendPause = 600_000;
 
@@ -49,6 +51,7 @@ export class Steward {
   #members: readonly Member[] = [];
   /** revision of the list of members that was heard last */
   #heard = 0;
+  #heeded = 0;
   #tended = 0;
   #version: string | null | undefined;
   #wake = () => {};
@@ -126,6 +129,7 @@ export class Steward {
     const members = await this.#reach();
     // First, as nothing else may be there before it.
     await own.follow(this.#members, members);
+    if (await this.#heedRestore(members)) return true;
     await this.#register();
     if (Date.now() - this.#tended > tendPause) {
       if (await own.keepCertificates()) await this.#deps.renewed();
@@ -180,6 +184,31 @@ export class Steward {
     const file = await readClusterFile(folder);
     if (file === undefined) throw new Error('this host is in no managed cluster');
     return new Members({ endpoints: file.endpoints, ca });
+  }
+
+  /**
+   * A member of this cluster that is one of another now was restored from a backup while the rest was away. That one is
+   * the cluster to be in, for its hosts have gone on with it.
+   * @returns true when this host goes there
+   */
+  async #heedRestore(members: Members): Promise<boolean> {
+    const { own, self, logger } = this.#deps;
+    const clusterId = parsed(etcdMembersRecord, this.#entries.get(membersKey))?.clusterId;
+    if (!this.#members.some(({ address }) => address === self.address)) return false;
+    if (clusterId === undefined || Date.now() - this.#heeded < heedPause) return false;
+    this.#heeded = Date.now();
+    for (const member of this.#members) {
+      const status = await members.status(member.address);
+      if (member.address === self.address || status === undefined || status.clusterId === clusterId) continue;
+      logger.warn(
+        { address: member.address },
+        'etcd was restored from a backup on another host; going there',
+      );
+      await own.leave();
+      await this.#adopt([{ ...member, learner: false }]);
+      return true;
+    }
+    return false;
   }
 
   /** None of the voters that were known answers: this host's own member may have become one meanwhile. */
