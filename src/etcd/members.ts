@@ -6,6 +6,7 @@ import { EtcdRoleExistsError, EtcdUserExistsError, Range } from 'etcd3';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { memberClientPort } from '../model/ports.ts';
 import { type CallOptions, EtcdSession } from '../store/etcd/session.ts';
+import type { Write } from '../store/store.ts';
 import { type CertificateAndKey, commonNames, issue } from './authority.ts';
 import { peerUrl } from './member-process.ts';
 
@@ -107,7 +108,7 @@ export class Members {
   }
 
   /** Writes one of weavets' keys. @throws WeaveError STORE_UNAVAILABLE */
-  async put({ key, value }: { key: string; value: string | null }): Promise<void> {
+  async put({ key, value }: Pick<Write, 'key' | 'value'>): Promise<void> {
     const text = { key: Buffer.from(`/weavets/${key}`), value: Buffer.from(value ?? '') };
     await this.#any((client, options) => client.kv.put(text, options));
   }
