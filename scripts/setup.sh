@@ -68,6 +68,18 @@ if [ ${#packages[@]} -gt 0 ]; then
     die "apt-get could not install ${packages[*]}"
 fi
 
+if [ "${1:-}" = --test ] && [ ! -x /var/tmp/weavets-lab/promtool ]; then
+  # Of the package, only its tool: the server would be started with the rest.
+  say 'setup: fetching promtool'
+  fetched=$(mktemp -d)
+  fetch() { apt-get download -qq prometheus 2>/dev/null; }
+  (cd "$fetched" && { fetch || { apt-get update -qq && fetch; }; } && dpkg-deb -x prometheus_*.deb .) ||
+    die 'could not fetch Prometheus; is deb.debian.org reachable?'
+  mkdir -p /var/tmp/weavets-lab
+  mv "$fetched/usr/bin/promtool" /var/tmp/weavets-lab/promtool
+  rm -rf "$fetched"
+fi
+
 # This takes minutes the first time; npm's packages and the build run meanwhile.
 roots=()
 case ${1:-} in
