@@ -63,6 +63,11 @@ test('what is wrong stands beside what to do', () => {
   );
 });
 
+test('a host that is not reached is not well, though nothing else is wrong', () => {
+  const Peers = [...report.Router.Peers, ...report.Router.Peers];
+  assert.match(show({ ...report, Router: { ...report.Router, Peers } }), /: not all is well\n/);
+});
+
 test('not ready, and an engine that does not tell', () => {
   const text = show({ ...report, Ready: false, DNS: null, IPAM: null }, { others: null });
   assert.match(text, /: not all is well\n\n {2}!! {2}start /);
