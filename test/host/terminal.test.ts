@@ -102,12 +102,16 @@ test('ps on a terminal is a table; --watch shows each change', async () => {
 
 test('launch, stop and reset tell what they do when they take long, on a terminal only', async () => {
   await json('stop', 'stop');
-  // An etcd that never answers: what is waited for is told.
-  const slow = await host.shell(
-    `script -qec 'timeout -s INT 4 ${weavets} launch --store etcd://10.250.0.77:2379' /dev/null`,
-    { env: { TERM: 'xterm' } },
-  );
-  assert.ok(slow.stdout.includes('\r\x1b[Kjoining the other hosts… '), slow.stdout);
+  // An etcd that never answers: what is waited for is shown.
+  const command = `${weavets} launch --store etcd://10.250.0.77:2379`;
+  const slow = host.spawn(['script', '-qec', command, '/dev/null'], { TERM: 'xterm' });
+  let said = '';
+  slow.stdout?.setEncoding('utf8').on('data', (text) => {
+    said += text;
+  });
+  await until('it says what it waits for', () => said.includes('\r\x1b[Kjoining the other hosts… '));
+  slow.stdin?.write('\x03');
+  await once(slow, 'exit');
   await json('launch', 'launch');
   await json('reset', 'reset');
 });
