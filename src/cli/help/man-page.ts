@@ -6,6 +6,8 @@ import { type Block, readTopic, topics } from './topics.ts';
 export async function manPage(commands: readonly Command[]): Promise<string> {
   const lines = [
     '.TH WEAVETS 1',
+    // A line that is not filled is not stretched: the usage of a command can be searched for.
+    '.ad l',
     '.SH NAME',
     'weavets \\- an address and a name on one network for every container',
     '.SH SYNOPSIS',
