@@ -128,7 +128,7 @@ test('a range that overlaps a route of the host', async () => {
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /10\.32\.0\.0\/12 overlaps the host's route 10\.40\.0\.0\/16 dev eth0.*--ipalloc-range/,
+    /the host's route 10\.40\.0\.0\/16 dev eth0 overlaps the address range 10\.32\.0\.0\/12.*--ipalloc-range/,
   );
   await host.launch('--ipalloc-range', '10.40.0.0/16');
   await host.runOk(['ip', 'route', 'del', '10.40.0.0/16', 'dev', 'eth0']);
