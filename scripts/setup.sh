@@ -74,7 +74,7 @@ if [ "${1:-}" = --test ] && [ ! -x /var/tmp/weavets-lab/promtool ]; then
   fetched=$(mktemp -d)
   fetch() { apt-get download -qq prometheus 2>/dev/null; }
   (cd "$fetched" && { fetch || { apt-get update -qq && fetch; }; } && dpkg-deb -x prometheus_*.deb .) ||
-    die 'could not fetch Prometheus; is deb.debian.org reachable?'
+    die "could not fetch Prometheus; can this machine reach Debian's package archive?"
   mkdir -p /var/tmp/weavets-lab
   mv "$fetched/usr/bin/promtool" /var/tmp/weavets-lab/promtool
   rm -rf "$fetched"
@@ -88,7 +88,7 @@ case ${1:-} in
 esac
 [ ${#roots[@]} -eq 0 ] || say "setup: building Debian roots with engines for the tests, if missing: ${roots[*]}"
 [ ${#roots[@]} -eq 0 ] || sh scripts/resolver-root.sh >/dev/null ||
-  die 'could not get what the tests of names on the host need; is deb.debian.org reachable?'
+  die "could not get what the tests of names on the host need; can this machine reach Debian's package archive?"
 (for root in "${roots[@]}"; do sh scripts/debian-root.sh "$root" >/dev/null || exit 1; done) &
 building=$!
 
@@ -98,4 +98,4 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 fi
 say 'setup: building'
 npm run --silent build >&2
-wait "$building" || die "could not build a Debian root for the tests; is deb.debian.org reachable?"
+wait "$building" || die "could not build a Debian root for the tests; can this machine reach Debian's package archive?"

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { NameClaim } from '../../src/cluster/claim.ts';
 import { Cluster } from '../../src/cluster/registration.ts';
 import { NameTable } from '../../src/dns/names.ts';
-import { Allocator } from '../../src/ipam/allocator.ts';
+import type { Allocator } from '../../src/ipam/allocator.ts';
 import { Blocks } from '../../src/ipam/blocks.ts';
 import { eachOf } from '../../src/lib/lock.ts';
 import { silent } from '../../src/lib/log.ts';
@@ -16,7 +16,9 @@ import { macOf } from '../../src/net/veth.ts';
 import { EtcdStore } from '../../src/store/etcd/etcd.ts';
 import type { Link } from '../../src/store/records/link.ts';
 import type { Entry, Store, Watcher, Write } from '../../src/store/store.ts';
-import { addressOf, hex, noDatapath, peerOf, range } from './made-up.ts';
+import { loadAllocator } from '../../test/support/ipam.ts';
+import { noDatapath } from '../../test/support/no-datapath.ts';
+import { addressOf, hex, peerOf, range } from './made-up.ts';
 import { MemoryStore } from './memory-store.ts';
 import { now, serve } from './worker.ts';
 
@@ -108,13 +110,7 @@ class SimulatedHost {
       logger: silent,
       startTimeout: 600_000,
     });
-    const allocator = await Allocator.load({
-      range,
-      defaultSubnet: range,
-      store: local,
-      space: blocks,
-      logger: silent,
-    });
+    const allocator = await loadAllocator({ range, store: local, space: blocks });
     blocks.attach(allocator);
     const claim = await NameClaim.take({
       shared,

@@ -1,6 +1,5 @@
 /** What simulated hosts and containers are called. */
 import type { NameClaim } from '../../src/cluster/claim.ts';
-import type { ClusterDeps } from '../../src/cluster/registration.ts';
 import { Cidr, formatIp } from '../../src/model/address.ts';
 
 export const range = Cidr.parse('10.32.0.0/12');
@@ -23,14 +22,4 @@ export const claimed: Pick<NameClaim, 'held' | 'heard' | 'release' | 'onRegained
   heard: () => {},
   release: () => {},
   onRegained: () => {},
-};
-
-/** In place of the kernel, which the simulated hosts share and which is measured by itself. */
-export const noDatapath: ClusterDeps['datapath'] = {
-  vni: 6784,
-  publicKey: null,
-  setPeers: async () => {},
-  resetRemote: async () => {},
-  putRemote: async () => {},
-  deleteRemote: async () => {},
 };

@@ -4,7 +4,8 @@ import { Cluster } from '../../src/cluster/registration.ts';
 import { NameTable } from '../../src/dns/names.ts';
 import { silent } from '../../src/lib/log.ts';
 import { EtcdStore } from '../../src/store/etcd/etcd.ts';
-import { addressOf, claimed, noDatapath, peerOf } from './made-up.ts';
+import { noDatapath } from '../../test/support/no-datapath.ts';
+import { addressOf, claimed, peerOf } from './made-up.ts';
 import { memory, now, serve } from './worker.ts';
 
 /** ms from a start to when it was known here. */

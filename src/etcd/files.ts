@@ -2,6 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { messageOf, WeaveError } from '../lib/errors.ts';
 import { paths } from '../model/paths.ts';
 import { type CertificateAndKey, type CertificateKind, issue, renewalDue } from './authority.ts';
 
@@ -22,6 +24,7 @@ export function etcdFiles(folder: string) {
     log: at('etcd.log'),
     snapshots: at('snapshots'),
     cluster: at('cluster.json'),
+    network: at('network.json'),
     ca: { cert: at('ca.crt'), key: at('ca.key') },
     member: { cert: at('member.crt'), key: at('member.key') },
     client: { cert: at('client.crt'), key: at('client.key') },
@@ -40,6 +43,36 @@ export async function writePrivate(path: string, text: string): Promise<void> {
   }
   await rename(`${path}.new`, path);
 }
+
+/**
+ * Reads a file of JSON that the host keeps.
+ * @param advice what to do about one that makes no sense
+ * @returns undefined: there is none @throws WeaveError STATE_CORRUPT
+ */
+export async function readJson<S extends v.GenericSchema>(
+  path: string,
+  schema: S,
+  advice: string,
+): Promise<v.InferOutput<S> | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return v.parse(schema, JSON.parse(text));
+  } catch (cause) {
+    throw new WeaveError('STATE_CORRUPT', `${path} makes no sense (${messageOf(cause)}); ${advice}`, {
+      cause,
+    });
+  }
+}
+
+/** Writes what {@link readJson} reads, with {@link writePrivate}. */
+export const writeJson = (path: string, value: object) =>
+  writePrivate(path, `${JSON.stringify(value, null, 2)}\n`);
 
 async function readPair(files: { cert: string; key: string }): Promise<CertificateAndKey | undefined> {
   if (!existsSync(files.cert) || !existsSync(files.key)) return undefined;

@@ -1,6 +1,6 @@
 import type { HostView } from '../report/network.ts';
 import type { PageInput } from './app.tsx';
-import { carrierText, count, HostName, hostState, millisecondsOf } from './parts.tsx';
+import { CountedHeading, carrierText, HostName, hostState, millisecondsOf } from './parts.tsx';
 import { type Column, Table } from './table.tsx';
 
 const stateWords: Record<ReturnType<typeof hostState>, string> = {
@@ -51,14 +51,7 @@ export function HostsPage({ network, search }: PageInput) {
   ];
   return (
     <>
-      <div class="head">
-        <h1 tabIndex={-1}>Hosts</h1>
-        <p class="quiet" role="status">
-          {found.length === hosts.length
-            ? count(hosts.length, 'host')
-            : `${found.length} of ${count(hosts.length, 'host')}`}
-        </p>
-      </div>
+      <CountedHeading title="Hosts" noun="host" found={found.length} all={hosts.length} />
       <Table
         label="Hosts"
         columns={columns}

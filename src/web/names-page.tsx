@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { ContainerView, HostView, NameView } from '../report/network.ts';
 import type { PageInput } from './app.tsx';
 import type { Network } from './network.ts';
-import { ContainerName, count, HostName } from './parts.tsx';
+import { ContainerName, CountedHeading, HostName } from './parts.tsx';
 import { type Column, Table } from './table.tsx';
 
 interface Row extends NameView {
@@ -34,14 +34,7 @@ export function NamesPage({ network, search }: PageInput) {
   ];
   return (
     <>
-      <div class="head">
-        <h1 tabIndex={-1}>Names</h1>
-        <p class="quiet" role="status">
-          {found.length === rows.length
-            ? count(rows.length, 'name')
-            : `${found.length} of ${count(rows.length, 'name')}`}
-        </p>
-      </div>
+      <CountedHeading title="Names" noun="name" found={found.length} all={rows.length} />
       <Table
         label="Names"
         columns={columns}

@@ -74,3 +74,25 @@ export const bare = (address: string) => address.replace(/\/\d+$/, '');
 /** `1 container`, `3 containers`. */
 export const count = (number: number, noun: string) =>
   `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
+
+/** A page's heading, and how many of all the search has found. */
+export function CountedHeading({
+  title,
+  noun,
+  found,
+  all,
+}: {
+  title: string;
+  noun: string;
+  found: number;
+  all: number;
+}) {
+  return (
+    <div class="head">
+      <h1 tabIndex={-1}>{title}</h1>
+      <p class="quiet" role="status">
+        {found === all ? count(all, noun) : `${found} of ${count(all, noun)}`}
+      </p>
+    </div>
+  );
+}

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { NameClaim } from '../../src/cluster/claim.ts';
 import { Cluster } from '../../src/cluster/registration.ts';
 import { NameTable } from '../../src/dns/names.ts';
-import { Allocator } from '../../src/ipam/allocator.ts';
+import type { Allocator } from '../../src/ipam/allocator.ts';
 import { Blocks } from '../../src/ipam/blocks.ts';
 import { keyCell, parseCell } from '../../src/ipam/grid.ts';
 import { hasCode } from '../../src/lib/errors.ts';
@@ -11,6 +11,8 @@ import { silent } from '../../src/lib/log.ts';
 import type { Cidr, Ip } from '../../src/model/address.ts';
 import { macOf } from '../../src/net/veth.ts';
 import type { Link } from '../../src/store/records/link.ts';
+import { loadAllocator } from '../support/ipam.ts';
+import { noDatapath } from '../support/no-datapath.ts';
 import { Rows, View } from '../unit/ipam/blocks-cluster.ts';
 
 /** ms; everything that takes seconds in earnest takes these. */
@@ -106,8 +108,7 @@ export class Machine {
       askTimeout: 500,
       quarantine: 10 * moment,
     });
-    const fields = { range, defaultSubnet: range, store: this.#local, space: blocks, logger: silent };
-    const allocator = await Allocator.load(fields);
+    const allocator = await loadAllocator({ range, store: this.#local, space: blocks });
     if (signal.aborted) return;
     blocks.attach(allocator);
     daemon.blocks = blocks;
@@ -186,15 +187,6 @@ export class Machine {
 }
 
 const addressOf = (ip: number) => [24, 16, 8, 0].map((bits) => (ip >>> bits) & 255).join('.') as Ip;
-
-const noDatapath = {
-  vni: 6784,
-  publicKey: null,
-  setPeers: async () => {},
-  resetRemote: async () => {},
-  putRemote: async () => {},
-  deleteRemote: async () => {},
-};
 
 /** Waits until it is so. @throws after a minute */
 export async function eventually(what: string, probe: () => boolean): Promise<void> {

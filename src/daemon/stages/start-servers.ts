@@ -21,9 +21,6 @@ import { showNetwork } from './show-network.ts';
 import type { StartedContainers } from './start-containers.ts';
 import type { StartedDns } from './start-dns.ts';
 
-/** The servers, and how the daemon reports that it is ready. */
-export type StartedServers = Awaited<ReturnType<typeof startServers>>;
-
 interface Deps extends Pick<DaemonDeps, 'logger' | 'conditions' | 'signal' | 'stop'> {
   host: PreparedHost;
   joined: JoinedCluster;

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { NameClaim } from '../../../src/cluster/claim.ts';
-import { Allocator } from '../../../src/ipam/allocator.ts';
 import { Blocks } from '../../../src/ipam/blocks.ts';
 import { hasCode, WeaveError } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
@@ -12,6 +11,7 @@ import { Cidr, type Ip } from '../../../src/model/address.ts';
 import { LmdbStore } from '../../../src/store/lmdb.ts';
 import { aliveRecord } from '../../../src/store/records/alive.ts';
 import { hostRecord } from '../../../src/store/records/host.ts';
+import { loadAllocator } from '../../support/ipam.ts';
 import { until } from '../../support/until.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weavets-claim-'));
@@ -119,13 +119,7 @@ test('a host that lost its name allocates no more, says so, keeps its addresses,
     signal,
     logger: silent,
   });
-  const allocator = await Allocator.load({
-    range,
-    defaultSubnet: range,
-    store: local,
-    space: blocks,
-    logger: silent,
-  });
+  const allocator = await loadAllocator({ range, store: local, space: blocks });
   blocks.attach(allocator);
   const gave = await allocator.allocate('c1', range);
 

@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { Allocator } from '../../../src/ipam/allocator.ts';
 import { wholeSpace } from '../../../src/ipam/space.ts';
 import { hasCode } from '../../../src/lib/errors.ts';
-import { silent } from '../../../src/lib/log.ts';
 import { Cidr } from '../../../src/model/address.ts';
 import { LmdbStore } from '../../../src/store/lmdb.ts';
+import { loadAllocator } from '../../support/ipam.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weavets-ipam-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -18,13 +17,7 @@ let count = 0;
 async function fresh(range = '10.32.0.0/12', path = join(folder, String(count++))) {
   const store = LmdbStore.open(path);
   const cidr = Cidr.parse(range);
-  const allocator = await Allocator.load({
-    range: cidr,
-    defaultSubnet: cidr,
-    store,
-    space: wholeSpace,
-    logger: silent,
-  });
+  const allocator = await loadAllocator({ range: cidr, store, space: wholeSpace });
   return { allocator, store, path };
 }
 

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { Allocator } from '../../../src/ipam/allocator.ts';
+import type { Allocator } from '../../../src/ipam/allocator.ts';
 import { Blocks } from '../../../src/ipam/blocks.ts';
 import { keyCell, parseCell } from '../../../src/ipam/grid.ts';
 import { hasCode } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
 import { Cidr, formatIp } from '../../../src/model/address.ts';
+import { loadAllocator } from '../../support/ipam.ts';
 import { Rows, randomOf, View } from './blocks-cluster.ts';
 
 /** A host that can crash and come back with its disk. */
@@ -54,13 +55,7 @@ class Host {
       startTimeout: 20,
     });
     this.blocks = await starting;
-    this.allocator = await Allocator.load({
-      range: this.#range,
-      defaultSubnet: this.#range,
-      store: this.#local,
-      space: this.blocks,
-      logger: silent,
-    });
+    this.allocator = await loadAllocator({ range: this.#range, store: this.#local, space: this.blocks });
     this.blocks.attach(this.allocator);
     this.owners = this.allocator.owners();
   }

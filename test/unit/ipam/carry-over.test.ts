@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Allocator } from '../../../src/ipam/allocator.ts';
 import { Blocks } from '../../../src/ipam/blocks.ts';
 import { carryOver } from '../../../src/ipam/carry-over.ts';
 import { wholeSpace } from '../../../src/ipam/space.ts';
@@ -13,6 +12,7 @@ import { silent } from '../../../src/lib/log.ts';
 import { Cidr } from '../../../src/model/address.ts';
 import { LmdbStore } from '../../../src/store/lmdb.ts';
 import type { Store } from '../../../src/store/store.ts';
+import { loadAllocator } from '../../support/ipam.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weavets-carry-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -43,13 +43,7 @@ function failing(store: Store, commits: number): Store {
 async function run(local: Store, shared: Store, peer: string) {
   const ending = new AbortController();
   const space = new SwitchedSpace(wholeSpace);
-  const allocator = await Allocator.load({
-    range,
-    defaultSubnet: range,
-    store: local,
-    space,
-    logger: silent,
-  });
+  const allocator = await loadAllocator({ range, store: local, space });
   const enter = async () => {
     space.pause();
     const { signal } = ending;
@@ -72,13 +66,7 @@ async function run(local: Store, shared: Store, peer: string) {
 
 async function give(local: Store, owners: number): Promise<string[]> {
   const space = wholeSpace;
-  const allocator = await Allocator.load({
-    range,
-    defaultSubnet: range,
-    store: local,
-    space,
-    logger: silent,
-  });
+  const allocator = await loadAllocator({ range, store: local, space });
   const given: string[] = [];
   for (let i = 0; i < owners; i++) given.push(String(await allocator.allocate(`container${i}`, range)));
   // And some that were named, in blocks of their own.
@@ -134,13 +122,7 @@ test("an address that two hosts have given out is told; one that the other's blo
   await first.enter();
   // In the block of the first, where nothing has it.
   const space = wholeSpace;
-  const before = await Allocator.load({
-    range,
-    defaultSubnet: range,
-    store: secondLocal,
-    space,
-    logger: silent,
-  });
+  const before = await loadAllocator({ range, store: secondLocal, space });
   await before.claim('mine', Cidr.parse('10.32.0.9/16'));
   const second = await run(secondLocal, shared, peerOf(there));
   await second.enter();
