@@ -4,14 +4,14 @@ import { verdictStates } from '../../src/model/verdict.ts';
 
 const intro = `# Doctor
 
-\`weavets doctor\` checks this host, and prints a line for each check: \`ok\`, \`healed\` (it was wrong within the last hour, and
-has been put right), \`FAILED\` with what to do, or \`-\` where there is nothing to look at. The exit code is 1 if one
-failed. Each is found by what it does, not by the name of the program that does it. The same checks run by themselves:
-before the daemon starts, every five seconds, or every minute; then what they find is a [condition](conditions.md), which
-\`weavets status\`, the log and the metric \`weave_conditions\` have. What is changed on the host to heal something is put
-back by \`weavets reset\`. Where no daemon runs, those of launch are all there are.
+\`weavets doctor\` checks this host, and prints a line for each check: \`ok\`, \`healed\` (it was wrong within the last hour,
+and has been repaired), \`FAILED\` with what to do, or \`-\` if there is nothing to check. The exit code is 1 if one failed.
+Checks look at effects, not at which program causes them. They also run by themselves: before the daemon starts, every
+five seconds, or every minute. What they find is then a [condition](conditions.md), shown by \`weavets status\`, the log and
+the metric \`weave_conditions\`. Whatever was changed on the host as a repair, \`weavets reset\` restores. Without a daemon,
+only the checks of launch run.
 
-| check | what is looked at, and how | what is done by itself | code | when |
+| check | what must be true, and how it is checked | what is repaired | code | when |
 |---|---|---|---|---|
 `;
 
@@ -20,18 +20,18 @@ const whens = { launch: 'before launch', look: 'every 5 s', probe: 'every minute
 const walking = `
 ## The way from A to B
 
-\`weavets doctor A B\` walks from one container or host to another, and back, and stops at the first step that fails. One of
-both must be on this host; of the other host it knows what that has told all of them. Each step is taken for A, then for B.
+\`weavets doctor A B\` walks from one container or host to the other and back, and stops at the first step that fails. One
+of them must be on this host; about another host it knows only what that publishes. Each step is taken for A, then for B.
 
-| step | what must be so |
+| step | what must be true |
 |---|---|
 `;
 
 const json = `
 ## For scripts
 
-\`--json\` prints \`{"healthy", "checks": [{"check", "state", "text", "code"}]}\`, after the schema in
-[doctor.schema.json](doctor.schema.json). \`code\` is that of a [condition](conditions.md) or an [error](errors.md), or null.
+\`--json\` prints \`{"healthy", "checks": [{"check", "state", "text", "code"}]}\`; the schema is
+[doctor.schema.json](doctor.schema.json). \`code\` is a [condition](conditions.md), an [error](errors.md), or null.
 `;
 
 /** docs/doctor.md */

@@ -5,7 +5,7 @@ import { table } from '../lib/table.ts';
 export function clusterText(status: ClusterStatus): string[] {
   const { id, hosts, encrypted, open, lastBackup, certificatesEnd } = status;
   const facts: [string, string][] = [
-    ['Cluster', id ?? "with an etcd of the users' own"],
+    ['Cluster', id ?? "with your own etcd"],
     ['Range', status.range ?? 'none'],
     ['Domain', status.domain],
     ['Encryption', encrypted ? 'enabled' : 'disabled'],

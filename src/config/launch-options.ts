@@ -174,7 +174,7 @@ export const launchOptions = {
   },
   password: {
     kind: 'text',
-    about: 'Encrypt the traffic between hosts, and let in those that have the same',
+    about: 'Encrypt traffic between hosts, and let in those with the same password',
     env: 'WEAVE_PASSWORD',
     secret: true,
   },
@@ -185,13 +185,13 @@ export const launchOptions = {
   },
   join: {
     kind: 'text',
-    about: "Join a cluster: TOKEN@HOST, as 'weavets cluster token' prints it there",
+    about: "Join a cluster: TOKEN@HOST, as printed there by 'weavets cluster token'",
     env: 'WEAVE_JOIN',
     secret: true,
   },
   'join-file': {
     kind: 'file',
-    about: 'The same, from the only line of a file, or of standard input: -',
+    about: 'The same, from a file with one line; - is standard input',
     env: 'WEAVE_JOIN_FILE',
   },
   open: {
@@ -256,7 +256,7 @@ export const launchOptions = {
   'status-addr': {
     kind: 'text',
     alias: 'metrics-addr',
-    about: 'IP:PORT of the read-only page, status and metrics; off: none',
+    about: 'IP:PORT of the read-only page, status and metrics; off for none',
     default: '127.0.0.1:6782',
     field: 'statusAddress',
     parse: ipPortOrOff,

@@ -59,7 +59,7 @@ const noContainer = skipped('that is a host');
 export const steps: readonly Step[] = [
   {
     name: 'name',
-    about: 'The name of the other end stands for its address.',
+    about: 'The name of the other end resolves to its address.',
     async run(_, { container }, { addresses }) {
       if (container?.hostname === undefined) return skipped('it has no name');
       const { hostname, ips } = container;
@@ -70,7 +70,7 @@ export const steps: readonly Step[] = [
   },
   {
     name: 'ethwe',
-    about: 'The container has its interface, up, with its addresses.',
+    about: 'The container has its interface, up and with its addresses.',
     async run(end) {
       const { container } = end;
       if (container === undefined) return noContainer;
@@ -86,7 +86,7 @@ export const steps: readonly Step[] = [
   },
   {
     name: 'veth',
-    about: 'The other end of that interface is there on the host, up.',
+    about: 'The other end of that interface is on the host, and up.',
     async run(end) {
       if (end.container === undefined) return noContainer;
       const { process, name } = end.container;
@@ -103,7 +103,7 @@ export const steps: readonly Step[] = [
   },
   {
     name: 'bridge',
-    about: 'The bridge is up, and that link is one of its ports.',
+    about: 'The bridge is up, and that link is a port of it.',
     async run(end) {
       if (!end.host.here) return elsewhere(end);
       const bridge = await findLink(bridgeName);
@@ -123,7 +123,7 @@ export const steps: readonly Step[] = [
   },
   {
     name: 'server',
-    about: 'The name server that the container was told of answers it, with the address of the other end.',
+    about: "The container's name server answers with the address of the other end.",
     async run(from, { container: to }) {
       if (from.container?.process === undefined || to?.hostname === undefined)
         return skipped('no container of this host asks there');
@@ -140,12 +140,12 @@ export const steps: readonly Step[] = [
   },
   {
     name: 'rules',
-    about: 'The firewall rules of this host let frames through.',
+    about: "This host's firewall rules let frames through.",
     run: async (end, _, { rules }) => (end.host.here ? rules() : elsewhere(end)),
   },
   {
     name: 'entry',
-    about: "The kernel's entry for a container of another host leads to that host.",
+    about: "The kernel's forwarding entry for the other host's container points to that host.",
     async run(from, { host, container }) {
       if (!from.host.here || host.here || container === undefined) return skipped('it takes none');
       const found = await destinationOf(container.mac);
@@ -157,7 +157,7 @@ export const steps: readonly Step[] = [
   },
   {
     name: 'peer',
-    about: 'The daemon of the other host runs.',
+    about: "The other host's daemon is running.",
     async run(_, { host }) {
       if (host.here || host.alive) return ok(`weavets runs on ${host.nickname}`);
       return failed(
@@ -179,7 +179,7 @@ export const steps: readonly Step[] = [
 /** Last, when each part is well: all of it, there and back. */
 export const answer: Step = {
   name: 'answer',
-  about: 'A byte is sent from one end to the other, and the answer to it comes back.',
+  about: 'A byte sent from one end to the other is answered.',
   async run(from, to) {
     const [address] = to.container?.ips ?? [];
     if (from.container?.process === undefined || to.container === undefined || address === undefined)

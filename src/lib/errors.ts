@@ -156,7 +156,7 @@ export const errors = {
   },
   ETCD_FAILED: {
     status: 503,
-    means: 'The etcd that weavets runs on this host does not start, or refused to change its members.',
+    means: 'The etcd that weavets runs on this host did not start, or refused to change its members.',
     todo: 'The message has its output; `/var/lib/weave/etcd/etcd.log` tells more.',
   },
   CLUSTER_MISMATCH: {
@@ -167,18 +167,18 @@ export const errors = {
   JOIN_REFUSED: {
     status: 403,
     means:
-      'The host that was asked does not let this one into its cluster, or could not show that it is the one that was meant.',
-    todo: 'The message says which. `weavets cluster token` on a host of the cluster prints a token that is good.',
+      'The host that was asked does not let this one into its cluster, or could not prove that it is the right one.',
+    todo: 'The message says which. `weavets cluster token` on a host of the cluster prints a valid token.',
   },
   JOIN_UNREACHABLE: {
     status: 503,
-    means: 'The host that was to let this one into its cluster does not answer.',
+    means: 'The host whose cluster this one is to join does not answer.',
     todo: 'Launch weavets there, with `--password` or `cluster init`; open its TCP port 6783 to this host.',
   },
   UNHEALTHY: {
     status: 503,
-    means: 'A check of `weavets doctor` failed; the table that it prints says which, and what to do.',
-    todo: 'Do what it says, and run it again.',
+    means: 'A check of `weavets doctor` failed; its output says which, and what to do.',
+    todo: 'Do that, and run it again.',
   },
   INTERNAL: {
     status: 500,

@@ -27,7 +27,7 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
     noWords(words);
     const made = await control.call('clusterInit', { voters: parseVoters(voters) });
     if (json) return out(toJson<'cluster init'>(made));
-    err('This host is the first of a cluster now. To add another, run there:');
+    err('This host is now the first of a cluster. To add another, run there:');
     out(launchLine(made));
     err(lasts(made.expires));
   },
@@ -41,7 +41,7 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
     if (revoke !== undefined || all) {
       const token = revoke?.split('@')[0] ?? null;
       const { revoked } = await control.call('clusterRevoke', { token });
-      if (revoked === 0 && !all) throw new WeaveError('USAGE', 'the cluster has no such token (any more)');
+      if (revoked === 0 && !all) throw new WeaveError('USAGE', 'the cluster has no such token, or it has expired');
       if (json) out(toJson<'cluster token --revoke'>({ revoked }));
       return;
     }
@@ -80,40 +80,40 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
     if ((await runningPid(control)) !== undefined) {
       throw new WeaveError(
         'USAGE',
-        'a cluster is restored while weavets is stopped on all of its hosts: weavets stop',
+        'stop weavets on all hosts of the cluster before restoring it: weavets stop',
       );
     }
     if (!force) {
       throw new WeaveError(
         'USAGE',
-        "what the cluster's etcd has is replaced by the file's, and its members on other hosts must not run; say --force if that is meant",
+        "this replaces everything in the cluster's etcd, whose members on other hosts must not be running; --force if you mean it",
       );
     }
     const { restoreCluster } = await importRestore();
     await restoreCluster(file);
     if (json) return out(toJson<'cluster restore'>({}));
-    err("The cluster's etcd runs on this host, with what the file has; 'weavets launch' goes on with it.");
-    err("On every other host: 'weavets reset', then 'weavets launch --join' with a new token.");
+    err("The cluster's etcd now runs on this host, with the contents of the file; next: 'weavets launch'.");
+    err("Former members find it by themselves; where one does not: 'weavets reset', then 'weavets launch --join' with a new token.");
   },
 };
 
 export const cluster = command({
   name: 'cluster',
   operands: 'init|join|token|status|leave|remove|backup|restore [TOKEN@HOST|HOST|FILE]',
-  about: 'Make hosts one network, with an etcd that weavets runs itself',
+  about: 'Join hosts into one network, with an etcd that weavets runs',
   options: {
-    ttl: text('How long the token of `token` lasts: 30m, 1h, 2d', '1h'),
-    voters: text('Hosts of which a majority keeps the cluster, for `init`: 3 or 5', '3'),
-    revoke: text('`token`: make this one worthless'),
-    'revoke-all': flag('`token`: make all of them worthless'),
-    force: flag('`remove`: at once, even if the host was heard of just now; `restore`: over what there is'),
+    ttl: text('`token`: how long it lasts: 30m, 1h, 2d', '1h'),
+    voters: text('`init`: how many hosts vote, 3 or 5; a majority must be up', '3'),
+    revoke: text('`token`: end this token'),
+    'revoke-all': flag('`token`: end all tokens'),
+    force: flag('`remove`: even if the host was up a moment ago; `restore`: replace what is there'),
   },
   examples: [
-    ['weavets cluster init', 'makes this host the first; prints what to type on the next'],
-    ['weavets cluster token --ttl 10m', 'another such line, good for ten minutes'],
-    ['weavets cluster join WVTS-1-…@10.0.0.1', 'takes a host that runs into the cluster'],
-    ['weavets cluster status', 'hosts, and how their etcd does'],
-    ['weavets cluster remove host3', 'of a host that is gone for good'],
+    ['weavets cluster init', 'makes this host the first, and prints what to type on the next'],
+    ['weavets cluster token --ttl 10m', 'prints another such line, valid for ten minutes'],
+    ['weavets cluster join WVTS-1-…@10.0.0.1', 'joins the cluster without a restart'],
+    ['weavets cluster status', 'the hosts, and the state of their etcd'],
+    ['weavets cluster remove host3', 'removes a host that is gone for good'],
   ],
   async run({ words, ...given }, context) {
     const [verb = '', ...rest] = words;
@@ -130,7 +130,7 @@ const launchLine = ({ token, host }: { token: string; host: string }) =>
   `weavets launch --join ${token}@${host}`;
 
 const lasts = (expires: string) =>
-  `The token is good until ${expires}; 'weavets cluster token' prints another, and '--revoke TOKEN' ends one.`;
+  `The token is valid until ${expires}; 'weavets cluster token' prints another, '--revoke TOKEN' ends one.`;
 
 function parseVoters(text: string | undefined): 3 | 5 | undefined {
   if (text === undefined) return undefined;
@@ -143,5 +143,5 @@ function only(words: readonly string[], what: string): string {
   const [word, ...more] = words;
   noWords(more);
   if (word !== undefined) return word;
-  throw new WeaveError('USAGE', `name it: ${what}`);
+  throw new WeaveError('USAGE', `missing: ${what}`);
 }

@@ -31,7 +31,7 @@ const silentPeers = ({ peers }: CarriedDeps) => peers().filter(({ silent }) => s
 
 export const outgoing: Check<CarriedDeps> = {
   name: 'outgoing',
-  about: "A byte is sent to other hosts: this host's firewall lets it out.",
+  about: "This host's firewall lets out a byte sent to other hosts.",
   code: 'OUTPUT_BLOCKED',
   when: 'probe',
   async run({ peers }) {
@@ -46,8 +46,7 @@ export const outgoing: Check<CarriedDeps> = {
 
 export const incoming: Check<CarriedDeps> = {
   name: 'incoming',
-  about:
-    'Where another host is up, and nothing is heard of it: no chain of this host may drop what comes in from it.',
+  about: 'If another host is up but not heard: no chain on this host drops what it sends.',
   code: 'INPUT_BLOCKED',
   when: 'probe',
   async run(deps) {
@@ -66,7 +65,7 @@ const filterOf = (link: string) => `net/ipv4/conf/${link}/rp_filter`;
 export const reversePath: Check<CarriedDeps> = {
   name: 'reverse-path',
   about:
-    'Where another host is up, and nothing is heard of it: it comes in by the link by which this host goes to it, or rp_filter does not mind.',
+    'If another host is up but not heard: it comes in by the link that leads to it, or rp_filter accepts other links.',
   heals: "The link's rp_filter is set to 2 (loose).",
   code: 'REVERSE_PATH',
   when: 'probe',

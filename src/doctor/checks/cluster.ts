@@ -20,7 +20,7 @@ const apart = 5_000;
 
 export const store: Check<ClusterDeps> = {
   name: 'store',
-  about: 'The store that the hosts share answers.',
+  about: "The hosts' shared store answers.",
   code: 'STORE_UNAVAILABLE',
   when: 'asked',
   async run({ store }) {
@@ -32,13 +32,13 @@ export const store: Check<ClusterDeps> = {
 
 export const clock: Check<ClusterDeps> = {
   name: 'clock',
-  about: "This host's clock is that of the members of the store, to within five seconds.",
+  about: "This host's clock is within five seconds of those of the store's members.",
   code: 'CLOCK_APART',
   when: 'probe',
   async run({ store }) {
     if (store === undefined) return skipped('this host is alone');
     const clocks = await store.clocks();
-    if (clocks.length === 0) return skipped('no member of the store tells the time');
+    if (clocks.length === 0) return skipped('no member of the store reports its time');
     const other = clocks.find(({ ahead }) => Math.abs(ahead) > apart);
     if (other === undefined) return ok('the clock is that of the store');
     const seconds = Math.round(Math.abs(other.ahead) / 1000);
@@ -50,7 +50,7 @@ export const clock: Check<ClusterDeps> = {
 
 export const peers: Check<ClusterDeps> = {
   name: 'peers',
-  about: 'Every other host whose daemon runs is heard, and hears this one.',
+  about: 'This host and every other host with a running daemon hear each other.',
   code: 'PATH_BLOCKED',
   when: 'asked',
   async run({ peers }) {
@@ -67,8 +67,8 @@ export const peers: Check<ClusterDeps> = {
 
 export const fullSize: Check<ClusterDeps> = {
   name: 'full-size',
-  about: "Packets of the containers' full MTU pass to every other host, not only small ones.",
-  heals: 'Containers here are made to send smaller ones there, as large as pass.',
+  about: "Packets of the containers' full MTU reach every other host, not only small ones.",
+  heals: 'Containers here send smaller ones there, as large as get through.',
   code: 'PATH_NARROW',
   when: 'asked',
   async run({ peers }) {

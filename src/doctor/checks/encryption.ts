@@ -12,7 +12,7 @@ const trial = 'weave-wg-try';
 export const encryption: Check<{ config: Pick<LaunchConfig, 'password' | 'store'> }> = {
   name: 'encryption',
   about:
-    "Where hosts are to encrypt, this one can: by the kernel's WireGuard, or by wireguard-go and its tunnels.",
+    "If traffic is to be encrypted, this host can do it: with the kernel's WireGuard, or wireguard-go and its tunnels.",
   code: 'TOOL_MISSING',
   when: 'launch',
   async run({ config }) {

@@ -4,7 +4,7 @@ import { type Check, failed, ok, skipped } from '../check.ts';
 export const forwarding: Check<unknown> = {
   name: 'forwarding',
   about:
-    "A frame is sent over the bridge as from one container to another: the host's firewall, of which br_netfilter asks for each frame, lets it through.",
+    "The host's firewall, which br_netfilter consults for each frame, lets a test frame through, sent over the bridge as if between containers.",
   code: 'FORWARD_BLOCKED',
   when: 'probe',
   async run() {

@@ -19,8 +19,8 @@ const leaveAlone = `have it leave weave, vethwe* and vxlan-6784 alone (NetworkMa
 export const links: Check<LinksDeps> = {
   name: 'links',
   about:
-    "The bridge is there, and up, with its MAC, MTU and addresses; every attached container's link is one of its ports. What changes them may be a network manager.",
-  heals: 'All of it is brought back.',
+    "The bridge exists and is up, with its MAC, MTU and addresses; every attached container's link is one of its ports. Network managers sometimes change them.",
+  heals: 'Everything is restored.',
   code: 'LINKS_CHANGED',
   when: 'look',
   async run({ network, links: { repair, streak } }) {
@@ -38,8 +38,8 @@ export const links: Check<LinksDeps> = {
 export const overlay: Check<LinksDeps> = {
   name: 'overlay',
   about:
-    'The link to the other hosts is there, up, and a port of the bridge; its forwarding entries are set.',
-  heals: 'All of it is brought back.',
+    'The link to the other hosts exists, is up and a port of the bridge; its forwarding entries are set.',
+  heals: 'Everything is restored.',
   code: 'OVERLAY_CHANGED',
   when: 'look',
   async run({ overlay: link }) {

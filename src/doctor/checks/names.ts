@@ -18,8 +18,7 @@ const tries = 3;
 
 export const names: Check<{ askers(): readonly Asker[] }> = {
   name: 'names',
-  about:
-    "A container's own name is asked for from its network namespace: the name server is reached, and answers.",
+  about: "The name server answers a query for a container's own name, sent from its network namespace.",
   code: 'NAMES_BLOCKED',
   when: 'probe',
   async run({ askers }) {

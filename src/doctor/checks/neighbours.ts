@@ -18,8 +18,8 @@ const threshold = (number: 2 | 3) => `net/ipv4/neigh/default/gc_thresh${number}`
 
 export const neighbours: Check<NeighboursDeps> = {
   name: 'neighbours',
-  about: "The kernel's table of neighbours, one for all containers of the machine, is not half full.",
-  heals: 'It is made four times as large.',
+  about: "The kernel's neighbour table, shared by all containers of the machine, is less than half full.",
+  heals: 'It is enlarged fourfold.',
   code: 'NEIGHBOURS_FULL',
   when: 'probe',
   async run({ tuning, neighbourTable }) {

@@ -16,8 +16,8 @@ const pause = 500;
 export const offload: Check<OffloadDeps> = {
   name: 'offload',
   about:
-    'Where another host is heard outside the network, and nothing passes inside: it is tried whether frames pass with their checksums made here, and not left to the card.',
-  heals: "They are made here (ethtool's tx off, for the link to the other hosts) where that helps.",
+    "If another host is heard outside the network but nothing passes inside: computing checksums here, rather than on the card, makes no difference.",
+  heals: "If that helps, they are computed here (ethtool's `tx off` on the link to the other hosts).",
   code: 'CHECKSUMS_BROKEN',
   when: 'probe',
   async run({ peers, triedOffload }) {

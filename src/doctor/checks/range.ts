@@ -11,8 +11,7 @@ export interface RangeDeps {
 
 export const range: Check<RangeDeps> = {
   name: 'range',
-  about:
-    'No route of the host, of a Docker network perhaps, overlaps the address range, whether it was there at launch or was made later.',
+  about: "No route of the host, such as a Docker network's, overlaps the address range, at launch or later.",
   code: 'RANGE_OVERLAPS',
   when: 'look',
   async run({ config, network }) {

@@ -3,8 +3,8 @@ import type { Streak } from '../streak.ts';
 
 export const rules: Check<{ rules: { keep(): Promise<boolean>; streak: Streak } }> = {
   name: 'rules',
-  about: "weavets' firewall rules are there, before those of others.",
-  heals: 'They are put back.',
+  about: "weavets' firewall rules are in place, before all others.",
+  heals: 'They are restored.',
   code: 'FIREWALL_CONTESTED',
   when: 'look',
   async run({ rules: { keep, streak } }) {

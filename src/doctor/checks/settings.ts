@@ -6,8 +6,8 @@ import { type Check, healed, ok } from '../check.ts';
 /** The engine mounts /proc/sys read-only in containers, this daemon's too, and the settings of a link are there. */
 export const settings: Check<unknown> = {
   name: 'settings',
-  about: "The kernel's settings, below `/proc/sys`, can be written.",
-  heals: 'It is mounted anew, for this daemon alone.',
+  about: "The kernel's settings below `/proc/sys` can be written.",
+  heals: '`/proc/sys` is remounted writable, for this daemon only.',
   code: 'TOOL_FAILED',
   when: 'launch',
   async run() {

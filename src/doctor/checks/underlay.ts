@@ -19,9 +19,9 @@ export interface UnderlayDeps {
 
 export const underlay: Check<UnderlayDeps> = {
   name: 'underlay',
-  about: "The host's address towards the others, and its MTU, are those that the network was made for.",
+  about: "The host's address towards the others, and its MTU, are those the network was set up for.",
   heals:
-    'Another address is followed, unless `--host` gave it: the link is changed, and the other hosts are told.',
+    'A new address is followed, unless `--host` set it: the link is changed, and the other hosts are told.',
   code: 'UNDERLAY_CHANGED',
   when: 'look',
   async run({ config, network, underlay: { current, clustered, move } }) {
