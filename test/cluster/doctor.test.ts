@@ -95,7 +95,7 @@ for (const fault of faults) {
   });
 }
 
-test('the way between containers of two hosts: the first step that fails is named', async () => {
+test('the path between containers of two hosts: the first step that fails is named', async () => {
   await one.shell(noChain);
   const last = async (on: Host, from: string, to: string) => (await doctor(on, from, to)).checks.at(-1);
   const fails = async (on: Host, [from, to]: [string, string], step: string, text: RegExp) => {
@@ -141,7 +141,7 @@ test('the way between containers of two hosts: the first step that fails is name
   await works(one, 'web', 'db');
 });
 
-test('a policy of the host that lets nothing out: what goes to other hosts goes', async () => {
+test('a host policy that lets nothing out: traffic to other hosts still passes', async () => {
   await one.shell(
     'iptables -A OUTPUT -p tcp -j ACCEPT; iptables -A OUTPUT -o lo -j ACCEPT; iptables -P OUTPUT DROP',
   );
@@ -152,7 +152,7 @@ test('a policy of the host that lets nothing out: what goes to other hosts goes'
   );
 });
 
-test('checksums are made here where frames do not pass with those that are left to the card', async () => {
+test("checksums are computed here where frames don't pass with those of the card", async () => {
   const leaves = async () => /^tx-checksumming: on/m.test(await one.runOk(['ethtool', '-k', 'vxlan-6784']));
   let broken = true;
   /** As long as host1 leaves checksums to it, none of its frames arrive. */
@@ -183,7 +183,7 @@ test('checksums are made here where frames do not pass with those that are left 
   }
 });
 
-test('rp_filter is loosened where the way back is another, and reset puts it back', async () => {
+test('rp_filter is loosened where the way back differs, and reset restores it', async () => {
   const filter = async () => (await one.runOk(['cat', '/proc/sys/net/ipv4/conf/eth0/rp_filter'])).trim();
   await one.shell(`sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1
     ip link add alt0 type veth peer name alt1; ip link set alt0 up; ip link set alt1 up

@@ -122,7 +122,7 @@ async function manyNeighbours(): Promise<() => Promise<void>> {
   return async () => void (await set(before));
 }
 
-test('services, wildcards, ports and names of hosts are known everywhere; what is on the own host comes first', async () => {
+test("services, wildcards, ports and names of hosts are known everywhere; the asker's own host comes first", async () => {
   const service = ['com.docker.compose.project=shop', 'com.docker.compose.service=web'];
   const labels = service.flatMap((label) => ['--label', label]);
   const finds = (name: string, address: string) =>

@@ -77,7 +77,7 @@ test('a host with containers becomes a cluster, and nothing that runs notices', 
   await refused(host(1), ['cluster', 'init'], /part of a cluster already/);
 });
 
-test('whoever has no good token is refused in words, and runs nothing', async () => {
+test('a host without a valid token is refused with the reason, and runs nothing', async () => {
   await refused(
     host(2),
     ['launch', '10.250.0.1'],
@@ -106,7 +106,7 @@ test('whoever has no good token is refused in words, and runs nothing', async ()
   await refused(host(2), ['launch', '--join', short], /revoked/);
 });
 
-test('with the line that was printed two more hosts are part of it', async () => {
+test('with the printed line two more hosts join', async () => {
   for (const number of [2, 3]) {
     const began = performance.now();
     await host(number).shell(`echo '${token}@10.250.0.1' > /root/token`);
@@ -129,7 +129,7 @@ test('with the line that was printed two more hosts are part of it', async () =>
   await weavets(host(1), 'cluster', 'token', '--revoke-all');
 });
 
-test('a daemon that is launched anew is part of it, without flags', async () => {
+test('a daemon that is launched again is part of the cluster, without flags', async () => {
   await crash(host(2));
   await launch(host(2));
   await weavets(host(1), 'stop');
@@ -156,7 +156,7 @@ test('a host leaves, and its addresses are free', async () => {
   assert.ok(Number(await host(1).runOk(['stat', '-c', '%s', '/root/backup'])) > 1000);
 });
 
-test('of two hosts either may go: the other starts, names and reaches what it has', async () => {
+test('either of two hosts may go: the other starts, names and reaches its containers', async () => {
   await until('one votes, one learns', async () => {
     const now = (await roles(host(1))).toSorted().join();
     return now === 'learner,voter';
@@ -181,7 +181,7 @@ test('of two hosts either may go: the other starts, names and reaches what it ha
   await known([host(1), host(2)], 'other', other);
 });
 
-test('hosts with one password find each other in whatever order they are launched', async () => {
+test('hosts with one password find each other, whatever order they are launched in', async () => {
   for (const number of [1, 2, 3]) {
     await reset(host(number));
     const names = (await host(number).docker('ps', '-aq')).split('\n').filter((id) => id !== '');
@@ -211,7 +211,7 @@ test('hosts with one password find each other in whatever order they are launche
   assert.equal((await statusOf(host(3))).encrypted, true);
 });
 
-test('one that is alone becomes a cluster when the first host asks', async () => {
+test('a host that is alone becomes a cluster when the first other asks', async () => {
   await reset(host(2));
   await reset(host(3));
   await host(2).docker('rm', '-f', 'c2');

@@ -66,7 +66,7 @@ const narrow = (bytes: number) =>
     `add rule ip narrow in udp dport 6784 ip length > ${bytes} drop`,
   ]);
 
-test('a way that lets only small packets through is found, shown, and used as it is', async (t) => {
+test('a path that passes only small packets is found, shown, and used within its limit', async (t) => {
   await start(host1(), 'one');
   const two = await start(host2(), 'two');
   await known(hosts, 'two', two);
@@ -113,7 +113,7 @@ test('a way that lets only small packets through is found, shown, and used as it
   assert.ok(await pingsLarge(host1(), 'one', two));
 });
 
-test('VXLAN that is blocked is told from a host that is away, and from one whose daemon has ended', async () => {
+test('blocked VXLAN is told from a host that is away, and from one whose daemon has ended', async () => {
   await narrow(0);
   await until('it is a condition', async () => (await conditions(host1())).includes('PATH_BLOCKED'));
   assert.match(await connections(host1()), /failed +vxlan .* its daemon answers, but nothing passes inside/);

@@ -87,7 +87,7 @@ test('each voter’s etcd and daemon killed in turn: the others start containers
   }
 });
 
-test('all three at once, as in a power cut: all is there again', async () => {
+test('all three at once, as in a power cut: everything comes back', async () => {
   for (const on of lab.hosts) {
     await killEtcd(on);
     await crash(on);
@@ -101,7 +101,7 @@ test('all three at once, as in a power cut: all is there again', async () => {
   await reaches(host(3), 'three', 'later-host1');
 });
 
-test('etcd outlives its daemon, and a reset leaves nothing of it', async () => {
+test('etcd outlives its daemon, and reset removes all of it', async () => {
   const pid = await etcdPid(host(3));
   assert.equal((await host(3).weavets('stop')).code, 0);
   await host(3).runOk(['kill', '-0', pid]);
@@ -116,7 +116,7 @@ test('etcd outlives its daemon, and a reset leaves nothing of it', async () => {
   await known(others(3), 'after', await run(host(1), 'after'));
 });
 
-test('of two hosts either may be lost: the other starts containers, which find and reach each other', async () => {
+test('either of two hosts may be lost: the other starts containers, which find and reach each other', async () => {
   for (const number of [1, 2]) {
     await killEtcd(host(number));
     await crash(host(number));

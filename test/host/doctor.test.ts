@@ -154,7 +154,7 @@ const faults: Fault[] = [
   },
 ];
 
-test('all is well on a host that is', async () => {
+test('a healthy host passes every check', async () => {
   const { checks } = await doctor(host);
   assert.deepEqual(
     checks.filter(({ state }) => state === 'failed' || state === 'healed'),
@@ -189,14 +189,14 @@ for (const fault of faults) {
   });
 }
 
-test('what was put right is shown, and is no warning', async () => {
+test('a repair is shown, but is not a warning', async () => {
   const { stdout } = await host.weavets('status');
   assert.match(stdout, /^ {9}Healed: put right on this host: /m);
   assert.doesNotMatch(stdout, /Warning/);
   assert.match(await host.runOk(['curl', '-sf', 'http://127.0.0.1:6782/metrics']), /^weave_healed [1-9]/m);
 });
 
-test('the way between two containers: the first step that fails is named', async () => {
+test('the path between two containers: the first step that fails is named', async () => {
   const inside = async (container: string, ...argv: string[]) =>
     host.runOk([
       'nsenter',
@@ -238,7 +238,7 @@ test('the way between two containers: the first step that fails is named', async
   assert.deepEqual([code, /no container or host is called nobody/.test(stderr)], [1, true], stderr);
 });
 
-test('without a daemon: what launch needs is checked, and that it does not run', async () => {
+test('without a daemon: what launch needs is checked, and the daemon is reported as not running', async () => {
   await host.weavets('stop');
   const { checks } = await doctor(host);
   assert.deepEqual(

@@ -47,7 +47,7 @@ test('weavets expose gives the host the names, by systemd-resolved', async () =>
   await isUnknown('nobody.weave.local');
 });
 
-test('the names are back when systemd-resolved is started anew, and when weavets is', async () => {
+test('the names are back after a restart of systemd-resolved, and of weavets', async () => {
   await resolver.stopResolved();
   await resolver.startResolved();
   assert.doesNotMatch(await domains(), /weave\.local/);
@@ -61,7 +61,7 @@ test('the names are back when systemd-resolved is started anew, and when weavets
   await isUnknown('web.weave.local');
 });
 
-test('where there is no systemd-resolved, it is told what to type', async () => {
+test('without systemd-resolved, expose says what to type', async () => {
   await resolver.stopResolved();
   await host.shell("echo 'nameserver 10.250.0.254' > /etc/resolv.conf");
   const { stdout } = await run('expose', '--json');
@@ -77,7 +77,7 @@ test('where there is no systemd-resolved, it is told what to type', async () => 
   await run('hide');
 });
 
-test('with --hosts-file names are in /etc/hosts, as they change, and all else stays to the byte', async () => {
+test('with --hosts-file names are kept in /etc/hosts, and everything else stays byte for byte', async () => {
   const original = `${await hostsFile()}192.0.2.1 mine # no end`;
   await host.shell('cat > /etc/hosts', { input: original });
   await run('expose', '--hosts-file');

@@ -172,7 +172,7 @@ async function ctl(address: string, pair: { ca: string; cert: string; key: strin
 
 const soon = ['--command-timeout', '2s'];
 
-test('the first host: its etcd lets in who shows its certificate, to weavets’ keys, and nobody else', async () => {
+test('the first host: its etcd admits only clients with its certificate, and only to weavets’ keys', async () => {
   const one = daemon(1);
   const { options } = one;
   const file = await createCluster(options);
@@ -205,7 +205,7 @@ test('the first host: its etcd lets in who shows its certificate, to weavets’ 
   for (const path of [ca.key, client.key, member.key]) assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-test('peers of etcd show certificates of members: a client has none', async () => {
+test("etcd's peers need certificates of members, which clients don't have", async () => {
   const [one] = daemons as [Daemon];
   const { ca, client, member } = etcdFiles(one.folder);
   const talks = (files: { cert: string; key: string }) =>
@@ -271,7 +271,7 @@ test('a voter whose host is lost is replaced by another host', async () => {
   assert.equal((await four.shared.get('x'))?.value, three.name);
 });
 
-test('the daemon that changes the members is followed by another', async () => {
+test('another daemon takes over changing the members', async () => {
   const [one, two, , four] = daemons as [Daemon, Daemon, Daemon, Daemon];
   const key = etcdStewardRecord.keyOf('steward');
   const lead = async () =>
@@ -288,7 +288,7 @@ test('the daemon that changes the members is followed by another', async () => {
   });
 });
 
-test('certificates are renewed under way: the next connection has the new one', async () => {
+test('certificates are renewed while running: the next connection uses the new one', async () => {
   const one = daemons.find(({ steward }) => steward !== undefined) as Daemon;
   const ca = await readAuthority(one.folder);
   assert.ok(ca);
@@ -311,7 +311,7 @@ test('certificates are renewed under way: the next connection has the new one', 
   assert.ok(readFileSync(member.cert, 'utf8').includes('CERTIFICATE'));
 });
 
-test('a backup can be restored where the cluster is lost, and it grows again', async () => {
+test('a backup restores a lost cluster, and it grows again', async () => {
   const one = daemon(5);
   const { options } = one;
   await createCluster(options);
@@ -339,7 +339,7 @@ test('a backup can be restored where the cluster is lost, and it grows again', a
   assert.equal((await six.shared.get('kept'))?.value, 'yes');
 });
 
-test('hosts that were away while another was restored from a backup are part of what it has become', async () => {
+test('hosts that were away while another was restored from a backup join its cluster', async () => {
   const [one, two, three] = [13, 11, 12].map((number) => daemon(number)) as [Daemon, Daemon, Daemon];
   await createCluster(one.options);
   await one.start();
@@ -366,7 +366,7 @@ test('hosts that were away while another was restored from a backup are part of 
     );
 });
 
-test('a host that has another address takes its member along', async () => {
+test('a host with a new address keeps its member', async () => {
   const six = daemons.find(({ name }) => name.endsWith(':06')) as Daemon;
   await six.stop();
   const moved = daemon(6, 7);

@@ -103,7 +103,7 @@ test('a container reaches only the name server; another host not even that', asy
   }
 });
 
-test('etcd of weavets: members reach its members, others of the underlay its clients, containers neither', async () => {
+test('managed etcd: members reach the peer port, other hosts the client port, containers neither', async () => {
   const inner = (await one.host.runOk(['cat', '/run/inner.pid'])).trim();
   const container = ['nsenter', `--net=/proc/${inner}/ns/net`];
   const ports = [memberClientPort, memberPeerPort];

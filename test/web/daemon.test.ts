@@ -29,7 +29,7 @@ const rowOf = (page: Page, name: string) =>
 const run = (name: string, ...options: string[]) =>
   host.proxied('run', '-d', '--name', name, ...options, 'busybox', 'sleep', '100000');
 
-test('a container that starts, is renamed, stops and goes is shown as it is, without a click', async () => {
+test('a container that starts, is renamed, stops and goes is shown live', async () => {
   const { page } = watched;
   await page.getByText('There are no containers yet.').waitFor();
   await run('web');
@@ -62,7 +62,7 @@ test('a container that starts, is renamed, stops and goes is shown as it is, wit
   await page.getByText('There are no containers yet.').waitFor();
 });
 
-test('why one was not started, and why others are not attached, is said on the first page and on theirs', async () => {
+test('why one was not started, and others are not attached, is on the first page and on theirs', async () => {
   const { page } = watched;
   await run('holder');
   const taken = (await host.weavets('ps', 'holder')).stdout.trim().split(' ').at(-1) ?? '';
@@ -95,7 +95,7 @@ test('why one was not started, and why others are not attached, is said on the f
   await rowOf(page, 'past').getByText("it was detached by 'weavets detach'").waitFor();
 });
 
-test('what a container asks for in the form of a program is shown as text', async () => {
+test("markup in a container's request is shown as text", async () => {
   const { page } = watched;
   const program = '<img/src=x/onerror=document.title="taken">';
   await host.docker(
@@ -110,7 +110,7 @@ test('what a container asks for in the form of a program is shown as text', asyn
   await page.goBack();
 });
 
-test('a page whose daemon goes says so, and is there again with the next daemon', async () => {
+test('a page whose daemon goes says so, and recovers with the next daemon', async () => {
   const { page } = watched;
   await host.weavets('stop');
   await page.getByText('not connected: the daemon does not answer').waitFor();
@@ -120,7 +120,7 @@ test('a page whose daemon goes says so, and is there again with the next daemon'
   await rowOf(page, 'again').getByText('attached', { exact: true }).waitFor();
 });
 
-test('nothing came from elsewhere, and the browser had nothing to complain of', () => {
+test('nothing is loaded from elsewhere, and the browser reports no errors', () => {
   const { loaded, complaints } = watched;
   assert.ok(loaded.length > 4);
   assert.deepEqual(

@@ -18,7 +18,7 @@ const large = { hosts: 100, containers: 5_000 };
 const rows = (page: Page) => page.getByRole('table', { name: 'Containers' }).locator('tbody tr:not(.gap)');
 const elements = (page: Page) => page.evaluate('document.querySelectorAll("*").length') as Promise<number>;
 
-test('of 100 hosts and 5,000 containers only what can be seen is made; all of it is found', async () => {
+test('of 100 hosts and 5,000 containers only the visible rows are rendered; all are found', async () => {
   await using server = await PageServer.start(() => madeUpNetwork(large));
   const { page } = await browser.open(server.url);
   await page.getByRole('heading', { name: '100 hosts, 5,000 containers' }).waitFor();
@@ -46,7 +46,7 @@ test('of 100 hosts and 5,000 containers only what can be seen is made; all of it
   await until('all are there again', async () => (await rows(page).count()) > 5);
 });
 
-test('a table is walked by the arrow keys, sorted by its heads, and Enter leads to a container', async () => {
+test('a table is navigated by arrow keys, sorted by its headings, and Enter opens a container', async () => {
   await using server = await PageServer.start(() => madeUpNetwork(large));
   const { page } = await browser.open(server.url);
   await rows(page).first().getByRole('link').first().focus();
@@ -65,7 +65,7 @@ test('a table is walked by the arrow keys, sorted by its heads, and Enter leads 
   assert.match((await rows(page).first().innerText()) ?? '', /10\.32\.19\.136/);
 });
 
-test('a host that goes, a way that breaks and a condition are shown as they come, and go again', async () => {
+test('a lost host, a broken path and a condition appear, and disappear again', async () => {
   const network = madeUpNetwork({ hosts: 3, containers: 9 });
   await using server = await PageServer.start(() => network);
   const { page } = await browser.open(server.url);
@@ -103,7 +103,7 @@ test('a host that goes, a way that breaks and a condition are shown as they come
   await page.getByRole('heading', { name: '2 hosts, 6 containers' }).waitFor();
 });
 
-test('names in the form of a program are shown as text, wherever they stand', async () => {
+test('markup in names is shown as text everywhere', async () => {
   const program = '<img src=x onerror="window.taken=1"><script>window.taken=1</script>';
   const network: NetworkView = madeUpNetwork({ hosts: 2, containers: 4 });
   const [container, other] = network.containers;
@@ -137,7 +137,7 @@ test('names in the form of a program are shown as text, wherever they stand', as
   assert.deepEqual(complaints, []);
 });
 
-test('light or dark, text stands out from what it is on', async () => {
+test('light or dark, text contrasts with its background', async () => {
   const network = madeUpNetwork({ hosts: 3, containers: 30 });
   Object.assign(network.containers[3] ?? {}, {
     state: 'unattached',
@@ -156,7 +156,7 @@ test('light or dark, text stands out from what it is on', async () => {
   assert.notEqual(papers[0], papers[1]);
 });
 
-test('a page that is one too many says so, and follows once there is room', async () => {
+test('one page too many says so, and connects once there is room', async () => {
   const clients = new EventClients({ clients: 1 });
   await using server = await PageServer.start(() => madeUpNetwork({ hosts: 1, containers: 1 }), { clients });
   const first = await browser.open(server.url);

@@ -7,7 +7,7 @@ import { Cidr, formatIp, type Ip } from '../../../src/model/address.ts';
 const cidrs = [Cidr.parse('10.32.0.1/12'), Cidr.parse('10.2.1.1/24')];
 const container = { link: 'ethwe', cidrs, multicast: true };
 
-test('each address behind a narrow path has a route, from the address of its own subnet; multicast has the least', () => {
+test('each address behind a narrow path has a route, from the address of its own subnet; multicast gets the smallest MTU', () => {
   const narrow = new Map([
     ['10.32.0.9' as Ip, 1000],
     ['10.2.1.9' as Ip, 650],
@@ -29,7 +29,7 @@ test('each address behind a narrow path has a route, from the address of its own
   assert.equal(routesFor(container, new Map()).size, 0);
 });
 
-test('of too many addresses a container has two routes for each of its subnets', () => {
+test('beyond too many addresses a container has two routes for each of its subnets', () => {
   const narrow = new Map(Array.from({ length: 513 }, (_, i) => [formatIp(0x0a_20_01_00 + i), 650 + (i % 2)]));
   assert.deepEqual(
     [...routesFor({ ...container, multicast: false }, narrow)].map(([prefix, { mtu }]) => [prefix, mtu]),

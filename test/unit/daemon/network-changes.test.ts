@@ -46,7 +46,7 @@ function make(t: TestContext) {
 
 const containersTold = (told: readonly NetworkChange[]) => told.flatMap(({ containers = [] }) => containers);
 
-test('what happens to a container is told with what it is then, each change with a higher number', async (t) => {
+test("an event comes with the container's state, each change with a higher number", async (t) => {
   const { changes, parts } = make(t);
   changes.noticed({ action: 'start', id: id('a'), name: 'web' });
   await until('it is told', () => containersTold(parts.told).some(({ name }) => name === 'web'));
@@ -67,7 +67,7 @@ test('what happens to a container is told with what it is then, each change with
   assert.equal((await changes.view()).sequence, numbers.length);
 });
 
-test('a container is shown as it is once what its event began has ended, however long that takes', async (t) => {
+test('a container is shown once the work its event began has ended, however long that takes', async (t) => {
   const { changes, parts } = make(t);
   let settle = () => {};
   parts.settled = new Promise((resolve) => {
@@ -80,7 +80,7 @@ test('a container is shown as it is once what its event began has ended, however
   await until('it is told', () => containersTold(parts.told).some(({ name }) => name === 'shop'));
 });
 
-test('what happens within a moment is told together', async (t) => {
+test('changes within a moment are sent together', async (t) => {
   const { changes, parts } = make(t);
   const began = performance.now();
   for (let round = 0; round < 100; round++) {
@@ -94,7 +94,7 @@ test('what happens within a moment is told together', async (t) => {
   assert.ok(parts.told.length <= moments, `${parts.told.length} times in ${moments} moments`);
 });
 
-test('while nobody follows nothing is looked at, and what happened is in what is read later', async (t) => {
+test('without followers nothing is computed, and a later read has what happened', async (t) => {
   const { changes, parts } = make(t);
   parts.clients.size = 0;
   changes.noticed({ action: 'start', id: id('a'), name: 'web' });
@@ -109,7 +109,7 @@ test('while nobody follows nothing is looked at, and what happened is in what is
   );
 });
 
-test('of hosts and conditions is told what differs; all of it to one that begins', async (t) => {
+test('of hosts and conditions only differences are sent; a new follower gets everything', async (t) => {
   const { changes, parts } = make(t);
   changes.begin();
   await until('all is told', () => parts.told.length === 1);
@@ -145,7 +145,7 @@ test('of hosts and conditions is told what differs; all of it to one that begins
   );
 });
 
-test('what other hosts have is told as it comes and goes', async (t) => {
+test("other hosts' containers are reported as they come and go", async (t) => {
   const { changes, parts } = make(t);
   const follower = changes.follower((name) => `node ${name}`);
   const key = new LinkKey('two', id('b'));

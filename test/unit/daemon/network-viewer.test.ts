@@ -97,7 +97,7 @@ function make(change: Partial<NetworkViewerDeps> = {}): NetworkViewer {
   });
 }
 
-test('each container is told of with its addresses and names, or with why it has none', async () => {
+test('each container is listed with its addresses and names, or why it has none', async () => {
   const told = (await make().containers()).map(({ name, state, addresses, names, reason }) =>
     [name, state, addresses.join(), names.map(({ name: each }) => each).join(), reason].join(' | '),
   );
@@ -110,7 +110,7 @@ test('each container is told of with its addresses and names, or with why it has
   ]);
 });
 
-test('while the engine is away what is attached is told of all the same', async () => {
+test('while the engine is away attached containers are still listed', async () => {
   const away = async () => {
     throw new WeaveError('ENGINE_UNREACHABLE', 'cannot reach the engine');
   };
@@ -121,7 +121,7 @@ test('while the engine is away what is attached is told of all the same', async 
   );
 });
 
-test('hosts are told of with their own addresses and names, and the way there; this one first', () => {
+test('hosts are listed with their own addresses and names, and the path there; this one first', () => {
   const [own, other, ...rest] = make().hosts();
   assert.deepEqual(rest, []);
   assert.deepEqual(own, {

@@ -14,7 +14,7 @@ const host = (name: string, state: PeerState['state'], text: string): PeerState 
   mtu: undefined,
 });
 
-test('a path that fails, or is narrow, is one condition of its host, until it is well', () => {
+test('a failing or narrow path is one condition per host, until it recovers', () => {
   const conditions = new Conditions({ logger: silent });
   const watch = new PathWatch(conditions);
   const found = (...states: PeerState[]) => {

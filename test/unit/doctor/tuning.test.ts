@@ -32,7 +32,7 @@ function table(entries: number): string {
   return path;
 }
 
-test('a table of neighbours that is half full is made larger, once; reset puts back what it was', async () => {
+test('a half-full neighbour table is enlarged, once; reset restores its size', async () => {
   put(join(root, limit(2)), '512\n');
   put(join(root, limit(3)), '1024\n');
   const look = (entries: number) => neighbours.run({ tuning, neighbourTable: table(entries) });
@@ -51,7 +51,7 @@ test('a table of neighbours that is half full is made larger, once; reset puts b
   assert.deepEqual([now(limit(2)), now(limit(3))], ['512', '1024']);
 });
 
-test('what another has changed since stays as it is', async () => {
+test('settings changed by others since are left alone', async () => {
   await tuning.set(limit(3), '2048');
   put(join(root, limit(3)), '9999\n');
   assert.deepEqual(await tuning.list(), []);
@@ -59,7 +59,7 @@ test('what another has changed since stays as it is', async () => {
   assert.equal(now(limit(3)), '9999');
 });
 
-test('where the kernel does not show it, nothing is said of its health', async () => {
+test("without the kernel's figures nothing is reported as healed or wrong", async () => {
   const { state } = await neighbours.run({ tuning, neighbourTable: join(folder, 'none') });
   assert.equal(state, 'skipped');
 });

@@ -23,7 +23,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-test('openssl finds the certificates sound, for what they are for', async () => {
+test('openssl accepts the certificates for their purpose', async () => {
   const root = file('ca.crt', ca.cert);
   const member = issue({ ca, kind: 'member', name: 'one', addresses: ['10.0.0.1', '10.0.0.2'] });
   const client = issue({ ca, kind: 'client', name: 'one' });
@@ -48,7 +48,7 @@ test('openssl finds the certificates sound, for what they are for', async () => 
   assert.ok(new X509Certificate(member.cert).checkPrivateKey(createPrivateKey(member.key)));
 });
 
-test('another authority, though of the same name, has not signed it', () => {
+test('an authority of the same name does not verify it', () => {
   const { cert } = issue({ ca, kind: 'member', name: 'one' });
   const other = createAuthority('0123456789ab');
   const signed = (by: string) => new X509Certificate(cert).verify(new X509Certificate(by).publicKey);
@@ -67,7 +67,7 @@ test('certificates begin before now, and an authority lasts beyond 2049 where it
   assert.ok(Math.abs(Date.parse(far.validTo) - Date.now() - 10_000 * day) < 3_600_000);
 });
 
-test('a renewal is due after two thirds of the time, and for what is no certificate', () => {
+test('renewal is due after two thirds of the lifetime, and for anything that is no certificate', () => {
   const { cert } = issue({ ca, kind: 'client', name: 'one' });
   const after = (days: number) => new Date(Date.now() + days * day);
   assert.equal(renewalDue(cert, after(59)), false);
@@ -75,7 +75,7 @@ test('a renewal is due after two thirds of the time, and for what is no certific
   assert.equal(renewalDue('', after(0)), true);
 });
 
-test('certificates of a host are made once, and anew when due, or for another address; the key stays', async () => {
+test("a host's certificates are made once, and again when due or for a new address; the key stays", async () => {
   const at = join(folder, 'host');
   const { member } = etcdFiles(at);
   const text = (path: string) => readFileSync(path, 'utf8');

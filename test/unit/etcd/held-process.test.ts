@@ -9,7 +9,7 @@ import { HeldProcess } from '../../../src/etcd/held-process.ts';
 import { memberArgv } from '../../../src/etcd/member-process.ts';
 import { unitCommand } from '../../../src/etcd/member-unit.ts';
 
-test('a process is found again by its file, and nothing else is taken for it', async () => {
+test('a process is found again by its file, and no other is mistaken for it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'weavets-held-'));
   const path = join(folder, 'pid');
   const child = spawn('sleep', ['1000']);
@@ -41,7 +41,7 @@ test('a process is found again by its file, and nothing else is taken for it', a
   }
 });
 
-test('systemd runs it as a unit of its own, which may write to its folder and nowhere else', () => {
+test('systemd runs it as its own unit, which can write only to its folder', () => {
   const argv = unitCommand({ argv: ['etcd', '--name', 'x'], env: { A: 'b' }, folder: '/f', log: '/f/log' });
   assert.equal(argv[0], 'systemd-run');
   assert.deepEqual(argv.slice(argv.indexOf('--') + 1), ['etcd', '--name', 'x']);

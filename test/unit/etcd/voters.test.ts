@@ -25,7 +25,7 @@ function step(hosts: readonly Candidate[], members: readonly SeenMember[], wante
   return next ? `${next.do} ${next.address}` : 'nothing';
 }
 
-test('one host votes alone, the second learns, with the third there are three', () => {
+test('one host votes alone, the second is a learner, with the third there are three voters', () => {
   const [one, two, three] = [host(1), host(2), host(3)];
   assert.equal(step([one], [voter(1)]), 'nothing');
   assert.equal(step([one, two], [voter(1)]), 'add 10.0.0.2');
@@ -36,11 +36,11 @@ test('one host votes alone, the second learns, with the third there are three', 
   assert.equal(step([one, two, three, host(4)], [voter(1), voter(2), voter(3)]), 'nothing');
 });
 
-test('the way to three is gone back when the third is gone', () => {
+test('the step to three voters is undone when the third host is gone', () => {
   assert.equal(step([host(1), host(2), host(3, false)], [voter(1), voter(2)]), 'remove 10.0.0.2');
 });
 
-test('a voter that is gone for long, or whose host has left, makes way for another', () => {
+test('a voter that is away for long, or whose host has left, is replaced', () => {
   const hosts = [1, 2, 3, 4].map((number) => host(number));
   assert.equal(step(hosts, [voter(1), voter(2), voter(3, patience)]), 'nothing');
   assert.equal(step(hosts, [voter(1), voter(2), voter(3, patience + 1)]), 'remove 10.0.0.3');
@@ -54,7 +54,7 @@ test('nothing is changed without a majority', () => {
   assert.equal(step(hosts, [voter(1, 1)]), 'nothing');
 });
 
-test('a learner is waited for, not for ever', () => {
+test('a learner is waited for, but not forever', () => {
   const hosts = [1, 2, 3, 4].map((number) => host(number));
   const two = [voter(1), voter(2)];
   assert.equal(step(hosts, [...two, learner(3, learnerPatience)]), 'nothing');
@@ -173,7 +173,7 @@ class World {
   }
 }
 
-test('whatever hosts do, a majority stays, it ends, and there are as many voters as there should be', () => {
+test('whatever hosts do, a majority remains, changes come to an end, and the number of voters is right', () => {
   const number = fc.integer({ min: 0, max: 6 });
   const event = fc.oneof(
     number.map((at) => (world: World) => world.arrive(at)),

@@ -74,7 +74,7 @@ async function follow(t: TestContext, port: number) {
   return seen;
 }
 
-test('the page comes compressed to who takes that, under a policy that lets in nothing of others', async (t) => {
+test('the page is compressed for clients that accept it, under a policy that allows nothing foreign', async (t) => {
   const port = await serve(t);
   const plain = await ask(port, '/');
   assert.equal(plain.body.toString(), 'index.html'.repeat(100));
@@ -91,7 +91,7 @@ test('the page comes compressed to who takes that, under a policy that lets in n
   assert.equal(plain.headers['x-content-type-options'], 'nosniff');
 });
 
-test('of files there are those of the page alone', async (t) => {
+test("only the page's own files are served", async (t) => {
   const port = await serve(t);
   for (const path of [
     '/page/none.js',
@@ -105,7 +105,7 @@ test('of files there are those of the page alone', async (t) => {
   assert.equal((await ask(port, '/page/main.js', {}, 'POST')).status, 405);
 });
 
-test('pages of others, and who calls this server by a foreign name, read nothing', async (t) => {
+test('foreign pages, and requests under a foreign host name, read nothing', async (t) => {
   const port = await serve(t);
   for (const path of ['/', '/network', '/network/events', '/network/history/x', '/page/main.js']) {
     for (const headers of [
@@ -127,7 +127,7 @@ test('pages of others, and who calls this server by a foreign name, read nothing
   ]);
 });
 
-test('who follows is told first where it begins, and then of each change', async (t) => {
+test('a follower is told first where it starts, then each change', async (t) => {
   const clients = new EventClients({ pulse: 5 });
   const port = await serve(t, clients);
   const [one, other] = [await follow(t, port), await follow(t, port)];
@@ -142,14 +142,14 @@ test('who follows is told first where it begins, and then of each change', async
   await until('one is gone', () => clients.size === 1);
 });
 
-test('a question for the head of the events ends', async (t) => {
+test('a HEAD request for the events ends', async (t) => {
   const clients = new EventClients();
   const port = await serve(t, clients);
   const { status, headers } = await ask(port, '/network/events', {}, 'HEAD');
   assert.deepEqual([status, headers['content-type'], clients.size], [200, 'text/event-stream', 0]);
 });
 
-test('one client too many is refused, and there is room again when one has gone', async (t) => {
+test('one client too many is refused, and accepted once another has gone', async (t) => {
   const clients = new EventClients({ clients: 2 });
   const port = await serve(t, clients);
   const [one] = [await follow(t, port), await follow(t, port)];

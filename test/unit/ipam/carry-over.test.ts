@@ -76,7 +76,7 @@ async function give(local: Store, owners: number): Promise<string[]> {
   return given;
 }
 
-test('what a host has given out is its own in the cluster, wherever it was cut off before', async () => {
+test('what a host has allocated stays its own in the cluster, wherever it was interrupted', async () => {
   for (let commits = 0; commits < 6; commits++) {
     const [local, shared] = [open(), open()];
     const given = await give(local, 300);
@@ -102,7 +102,7 @@ test('what a host has given out is its own in the cluster, wherever it was cut o
   }
 });
 
-test('who asks for an address meanwhile waits, and gets one that is nobody elseâ€™s', async () => {
+test('a request for an address meanwhile waits, and gets one that nobody else has', async () => {
   const [local, shared] = [open(), open()];
   const given = await give(local, 10);
   const { allocator, enter, end } = await run(local, shared, peerOf(here));
@@ -114,7 +114,7 @@ test('who asks for an address meanwhile waits, and gets one that is nobody elseâ
   end();
 });
 
-test("an address that two hosts have given out is told; one that the other's block merely holds is got", async () => {
+test("an address allocated by two hosts is reported; a free one in another's block is taken over", async () => {
   const shared = open();
   const [firstLocal, secondLocal] = [open(), open()];
   await give(firstLocal, 3);

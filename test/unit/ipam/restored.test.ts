@@ -130,7 +130,7 @@ function assertNoneTwice(hosts: readonly Host[]): void {
   assert.deepEqual(twice, []);
 }
 
-test('etcd is set back to before a host gave addresses away: they stay with who uses them', async (t) => {
+test('etcd is set back to before a host gave addresses away: their users keep them', async (t) => {
   await using etcd = await Etcd.start();
   const a = await Host.start(t, etcd, 'a');
   assert.equal(await a.give('a1'), '10.32.0.1');
@@ -166,7 +166,7 @@ test('etcd is set back to before a host took a block: no other takes it, though 
   assert.deepEqual([await c.give('c1'), await c.give('c2')], before);
 });
 
-test('a host that joins while the others tell what they have takes none of it', async (t) => {
+test('a host that joins while the others report theirs takes none of it', async (t) => {
   await using etcd = await Etcd.start();
   const a = await Host.start(t, etcd, 'a');
   const path = await snapshot(etcd);
@@ -178,7 +178,7 @@ test('a host that joins while the others tell what they have takes none of it', 
   assertNoneTwice([a, b]);
 });
 
-test('an address that nobody could know of is asked for, or said to be there twice', async (t) => {
+test('an address that nobody could know of is claimed again, or reported as used twice', async (t) => {
   await using etcd = await Etcd.start();
   const path = await snapshot(etcd);
   const a = await Host.start(t, etcd, 'a');

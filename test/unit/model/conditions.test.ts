@@ -45,7 +45,7 @@ test('a code can hold for several subjects at once', () => {
   );
 });
 
-test('what was put right is logged once, is no condition, and is shown until it fails anew', () => {
+test('a repair is logged once, is no condition, and is shown until it fails again', () => {
   const { conditions, lines } = make();
   conditions.set('LINK', 'the link is down');
   conditions.healed('LINK', 'the link was down');

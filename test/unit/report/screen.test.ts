@@ -12,7 +12,7 @@ function show(of: Report, beside: Partial<Parameters<typeof healthOf>[1]> = {}):
   return screen(healthOf(of, { ...around, ...beside }), { columns: 72, colors: false, now }).join('\n');
 }
 
-test('a host on which all is well', () => {
+test('a healthy host', () => {
   assert.equal(
     show(report),
     `weavets 2.8.1 on host1: all is well
@@ -63,7 +63,7 @@ test('what is wrong stands beside what to do', () => {
   );
 });
 
-test('a host that is not reached is not well, though nothing else is wrong', () => {
+test('an unreachable host is not ok, even if nothing else is wrong', () => {
   const Peers = [...report.Router.Peers, ...report.Router.Peers];
   assert.match(show({ ...report, Router: { ...report.Router, Peers } }), /: not all is well\n/);
 });

@@ -49,7 +49,7 @@ test('conditions come last', async () => {
   ]);
 });
 
-test('what was put right stands below what is wrong', async () => {
+test('repairs are listed below what is wrong', async () => {
   const healed = { ...condition, Text: 'the bridge was down' };
   const lines = (await status({ ...report, Conditions: [condition], Healed: [healed] })).split('\n');
   assert.match(lines.at(-3) ?? '', /^ {8}Warning: the route/);

@@ -10,7 +10,7 @@ import { madeUpEvent, madeUpHost, madeUpNetwork } from '../../support/made-up-ne
 const names = (network: { containers: readonly ContainerView[] }) =>
   network.containers.map(({ name }) => name);
 
-test('changes end in what would be read anew, whatever their order of names', () => {
+test('applied changes equal a fresh read, whatever the order of names', () => {
   const view = madeUpNetwork({ hosts: 3, containers: 40 });
   const less: NetworkView = { ...view, containers: view.containers.filter((_, index) => index % 3 > 0) };
   let network = networkOf(less);
@@ -40,7 +40,7 @@ test('hosts come, change and go', () => {
   assert.deepEqual(network.hosts, [first]);
 });
 
-test('an event that was read with the rest stands once', () => {
+test('an event that was already read is listed once', () => {
   const view = madeUpNetwork({ hosts: 1, containers: 1 });
   const [container] = view.containers;
   assert.ok(container);
@@ -53,7 +53,7 @@ test('an event that was read with the rest stands once', () => {
   );
 });
 
-test('a search is for words in any of what a person may know', () => {
+test('a search matches words in anything a person may know', () => {
   const view = madeUpNetwork({ hosts: 2, containers: 20 });
   const network = networkOf(view);
   const find = (typed: string) =>
@@ -72,7 +72,7 @@ test('a search is for words in any of what a person may know', () => {
   assert.deepEqual(find('nothing like it'), []);
 });
 
-test('in a small network containers are named on the map; in a large one hosts alone, and what is searched for', () => {
+test("a small network's map names containers; a large one's only hosts and matches", () => {
   const open = (containers: number, typed = '') => {
     const network = networkOf(madeUpNetwork({ hosts: 10, containers }));
     const search = searchFor(typed);
@@ -89,7 +89,7 @@ test('in a small network containers are named on the map; in a large one hosts a
   assert.equal(height, 96);
 });
 
-test('an address leads where it was made for, and nowhere else', () => {
+test('a URL leads to its page, and nowhere else', () => {
   assert.deepEqual(routeOf(''), { page: 'network' });
   assert.deepEqual(routeOf('#/names'), { page: 'names' });
   assert.deepEqual(routeOf(containerLink('a'.repeat(64))), { page: 'container', id: 'a'.repeat(12) });

@@ -33,7 +33,7 @@ test('the block goes to the end, is replaced where it stands, and leaves no trac
   assert.equal(editHostsBlock(more, []), '127.0.0.1 localhost\n192.0.2.1 later\n');
 });
 
-test('whatever the file is, all other bytes stay, and it is again what it was', () => {
+test('whatever is in the file, all other bytes stay, and removal restores it', () => {
   const piece = fc.constantFrom(
     '\n',
     '\r\n',
@@ -67,7 +67,7 @@ test('a beginning without an end is a comment', () => {
   assert.equal(editHostsBlock(made, []), torn);
 });
 
-test('the file keeps its mode, is reached through a link, and no other is left', async (t) => {
+test('the file keeps its mode, links are followed, and no other file is left behind', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'hosts-block-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const [file, link] = [join(folder, 'real'), join(folder, 'hosts')];

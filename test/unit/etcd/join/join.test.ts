@@ -118,7 +118,7 @@ async function between(
 }
 type Alter = (line: string, side: 'asking' | 'asked') => string;
 
-test('a token lets in, as often as it is good', async (t) => {
+test('a token can be used repeatedly while it is valid', async (t) => {
   const made = await host(t);
   const secret = await made.tokens.create(60_000);
   assert.deepEqual(await ask(made.port, byToken(made, secret)), welcomeOf(made.ca));
@@ -196,7 +196,7 @@ test("a token is not shown to a host of another cluster, nor to one that only kn
   assert.deepEqual([...relay.heard, ...poser.heard, ...made.admitted, ...other.admitted], []);
 });
 
-test('the password lets in who has it, and shows itself to nobody', async (t) => {
+test('the password admits those who know it, and is revealed to nobody', async (t) => {
   const made = await host(t, { password });
   assert.deepEqual(await ask(made.port, byPassword()), welcomeOf(made.ca));
   await assert.rejects(ask(made.port, byPassword('battery staple')), refused(/another password/));
@@ -204,7 +204,7 @@ test('the password lets in who has it, and shows itself to nobody', async (t) =>
   assert.deepEqual(made.admitted, ['host2']);
 });
 
-test('who stands between two hosts of one password is found out by both', async (t) => {
+test('a man in the middle of two hosts with one password is detected by both', async (t) => {
   const made = await host(t, { password });
   const certificate = certificateOf(createAuthority('evil'));
   const relay = await between(t, made.port, { certificate });
@@ -220,21 +220,21 @@ test('who stands between two hosts of one password is found out by both', async 
   await assert.rejects(ask(liar.port, byPassword()), refused(/somebody stands between/));
 });
 
-test('passwords can not be tried out at the door', async (t) => {
+test("passwords can't be guessed by trying", async (t) => {
   const made = await host(t, { password });
   for (let i = 0; i < 10; i++)
     await assert.rejects(ask(made.port, byPassword(`guess ${i}`)), refused(/another/));
   await assert.rejects(ask(made.port, byPassword()), refused(/too many wrong attempts/));
 });
 
-test('an open host lets everybody in; one that looks for others itself says so', async (t) => {
+test('an open host lets everyone in; one that is looking for others says so', async (t) => {
   const open = await host(t, { open: true });
   assert.deepEqual(await ask(open.port, { kind: 'open' }), welcomeOf(open.ca));
   const seeking = await host(t, { open: true, admit: async () => 'wait' as const });
   assert.equal(await ask(seeking.port, { kind: 'open' }), 'wait');
 });
 
-test('why a host could not be admitted is shown to it; faults are not', async (t) => {
+test('a host is told why it was refused, but not of internal errors', async (t) => {
   const mismatch = async () => {
     throw new WeaveError('CLUSTER_MISMATCH', 'it has the name of another');
   };
@@ -252,7 +252,7 @@ test('why a host could not be admitted is shown to it; faults are not', async (t
   );
 });
 
-test('what is no such host is told apart from one that refuses', async (t) => {
+test('something that is not weavets is distinguished from a host that refuses', async (t) => {
   const closed = createServer().listen(0, address);
   await once(closed, 'listening');
   const { port } = closed.address() as { port: number };
@@ -269,7 +269,7 @@ test('what is no such host is told apart from one that refuses', async (t) => {
   await assert.rejects(ask(webPort, { kind: 'open' }), { code: 'JOIN_UNREACHABLE', message: /no weavets/ });
 });
 
-test('nonsense, silence and long lines end with their connection, and nothing else', async (t) => {
+test('nonsense, silence and long lines end only their own connection', async (t) => {
   const made = await host(t, { open: true });
   const plain = connectPlain(made.port, address).on('error', () => {});
   plain.write('GET / HTTP/1.1\r\n\r\n');

@@ -18,7 +18,7 @@ import { LmdbStore } from '../../../../src/store/lmdb.ts';
 const folder = mkdtempSync(join(tmpdir(), 'weavets-tokens-'));
 after(() => rmSync(folder, { recursive: true }));
 
-test('a token is read back as it was written, and nothing else is one', () => {
+test('a token is parsed as it was written, and nothing else is accepted', () => {
   for (const bytes of [Buffer.alloc(1), Buffer.alloc(32, 0xff), Buffer.from('any certificate')]) {
     const token = { fingerprint: fingerprintOf(bytes), secret: newSecret() };
     assert.deepEqual(parseToken(formatToken(token)), token);
@@ -34,7 +34,7 @@ test('a token is read back as it was written, and nothing else is one', () => {
   );
 });
 
-test('a token is good until it ends, or is revoked; only its hash is kept', async () => {
+test('a token is valid until it expires or is revoked; only its hash is kept', async () => {
   let now = 1_000_000;
   const store = LmdbStore.open(join(folder, 'tokens'));
   const tokens = new Tokens(store, silent, () => now);

@@ -28,7 +28,7 @@ function stateOf(underlay: PathHealth['underlay'], beats?: [small: Beat, full: B
   return `${state} ${text}`;
 }
 
-test('what passes inside the network decides, and what is heard outside tells why', () => {
+test('packets inside the network decide, and heartbeats outside give the reason', () => {
   const since = '(since 1970-01-01T00:00:00.000Z)';
   assert.equal(stateOf('unknown', [unknown, unknown]), 'pending ');
   assert.equal(stateOf('up', [unknown, unknown]), 'pending ');
@@ -56,7 +56,7 @@ test('what passes inside the network decides, and what is heard outside tells wh
   );
 });
 
-test('of a host that answers no probes only the second opinion is known', () => {
+test('for a host that answers no probes only the heartbeat counts', () => {
   assert.equal(stateOf('unknown'), 'pending ');
   assert.equal(stateOf('up'), 'established ');
   assert.match(stateOf('down'), /^failed no answer/);

@@ -76,7 +76,7 @@ class Lab {
   }
 }
 
-test('a way that works is known to after the first answer, with its round trip', async () => {
+test('a working path is known after the first answer, with its round trip', async () => {
   const lab = new Lab(['a']);
   assert.equal(lab.states('a'), 'unknown unknown');
   await lab.run(1_000);
@@ -109,7 +109,7 @@ test('a state changes after three outcomes in a row, and says since when', async
   assert.ok(back > 500 && back < 6_000, `${back} ms`);
 });
 
-test('where full size fails the largest that passes is found within 20 s, to the byte, and followed', async () => {
+test('where full size fails the largest size that passes is found within 20 s, to the byte, and followed', async () => {
   for (const limit of [1449, 1376, 650, 257]) {
     const lab = new Lab(['a', 'b']);
     await lab.run(10_000);
@@ -135,7 +135,7 @@ test('where full size fails the largest that passes is found within 20 s, to the
   }
 });
 
-test('what only loses packets, or is away, is not taken for narrow', async () => {
+test('a path that only loses packets, or is away, is not taken for narrow', async () => {
   const lab = new Lab(['a']);
   await lab.run(10_000);
   lab.lossy.set('a', 2);
@@ -164,7 +164,7 @@ test('a path that is away for a moment while it is searched is not taken for nar
   assert.equal(lab.of('a').mtu, 1000);
 });
 
-test('answers that came while this process could not read them are no losses', async () => {
+test('answers that arrive while this process is blocked are not losses', async () => {
   const lab = new Lab(['a'], 100);
   await lab.run(10_000);
   for (let i = 0; i < 5; i++) {
@@ -189,7 +189,7 @@ test('the MTU that was found stays while the host does not answer at all', async
   assert.deepEqual([lab.of('a').mtu, lab.changes], [1000, 1]);
 });
 
-test('many hosts share a fixed number of questions, and each has its turn', async () => {
+test('many hosts share a fixed rate of probes, and each has its turn', async () => {
   for (const count of [50, 51, 1000]) {
     const peers = Array.from({ length: count }, (_, i) => `p${i}`);
     const lab = new Lab(peers);
@@ -201,7 +201,7 @@ test('many hosts share a fixed number of questions, and each has its turn', asyn
   }
 });
 
-test('when this host itself is behind the narrow place, all its ways are found within 30 s', async () => {
+test('when this host itself is behind the bottleneck, all its paths are measured within 30 s', async () => {
   const peers = Array.from({ length: 50 }, (_, i) => `p${i}`);
   const lab = new Lab(peers);
   await lab.run(10_000);
@@ -211,7 +211,7 @@ test('when this host itself is behind the narrow place, all its ways are found w
   assert.ok(peers.every((peer) => lab.of(peer).mtu === 650));
 });
 
-test('a host that is gone, or has another address, begins anew', async () => {
+test('a host that is gone, or has a new address, starts afresh', async () => {
   const lab = new Lab(['a', 'b']);
   await lab.run(5_000);
   lab.paths.setPeers([{ name: 'a', nickname: 'a', address: '10.0.0.3' }]);

@@ -16,7 +16,7 @@ test('both hosts of a pair make the same key, and no other pair does', () => {
   assert.notDeepEqual(probeKey('id of one', 'id of three'), key);
 });
 
-test('a message has the size of the packet that it is to make, and comes out as it went in', () => {
+test('a message fills the packet to the requested size, and is read back unchanged', () => {
   for (const size of [smallestProbe, 650, 8950]) {
     const nonce = newNonce();
     const bytes = encodeProbe({ kind: 'ask', nonce }, key, size);
@@ -25,7 +25,7 @@ test('a message has the size of the packet that it is to make, and comes out as 
   }
 });
 
-test('what is altered, short, or made with another key is nothing', () => {
+test('altered, short or foreign messages are ignored', () => {
   const bytes = encodeProbe({ kind: 'answer', nonce: newNonce() }, key, 200);
   assert.equal(decodeProbe(bytes, probeKey('id of one', 'another')), undefined);
   for (let i = 0; i < 32; i++) {
@@ -36,7 +36,7 @@ test('what is altered, short, or made with another key is nothing', () => {
   }
 });
 
-test('where a probe is follows from the id of its host', () => {
+test("a probe's address follows from the id of its host", () => {
   const { mac, ip } = probeAddress('id of one');
   assert.deepEqual(probeAddress('id of one'), { mac, ip });
   assert.notEqual(probeAddress('id of two').mac, mac);
