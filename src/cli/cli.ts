@@ -29,7 +29,7 @@ export async function runCli(argv: readonly string[], context: Context): Promise
   }
 }
 
-/** What is printed takes the place of what is shown meanwhile. */
+/** Printed lines replace the progress text. */
 function watched(context: Context, progress: Progress): CommandContext {
   return {
     ...context,

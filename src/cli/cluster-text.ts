@@ -1,11 +1,11 @@
 import type { ClusterStatus } from '../control/contract.ts';
 import { table } from '../lib/table.ts';
 
-/** What `cluster status` prints: a line of the whole, and a table of the hosts. */
+/** What `cluster status` prints: facts about the cluster, and a table of the hosts. */
 export function clusterText(status: ClusterStatus): string[] {
   const { id, hosts, encrypted, open, lastBackup, certificatesEnd } = status;
   const facts: [string, string][] = [
-    ['Cluster', id ?? "with your own etcd"],
+    ['Cluster', id ?? 'with your own etcd'],
     ['Range', status.range ?? 'none'],
     ['Domain', status.domain],
     ['Encryption', encrypted ? 'enabled' : 'disabled'],

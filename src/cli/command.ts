@@ -25,7 +25,7 @@ export interface CommandContext extends Context {
   doing(what: string): void;
 }
 
-/** That all have whose result is data. */
+/** What every command has that prints data. */
 const common = { json: flag('Print JSON, in the form that docs/json.md has') } as const;
 
 /** A verb of the command line, as data. */
@@ -56,7 +56,7 @@ export function usageOf(command: Command): string {
   return `weavets ${command.name}${flags}${operands}`;
 }
 
-/** A command as it is written: `run` has its options and those that all have. */
+/** A command as it is written: `run` gets its own options and the common ones. */
 interface Definition<O extends Record<string, Option>> extends Omit<Command, 'options' | 'run'> {
   options?: O;
   run: Command<O & typeof common>['run'];

@@ -21,7 +21,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     colors: process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
   },
   transient: (text) => {
-    // To the line's beginning, and what was there goes.
+    // To the start of the line, and clears it.
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
   },
 });

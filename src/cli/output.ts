@@ -5,7 +5,7 @@ export function printAddresses(addresses: readonly string[], out: (line: string)
   if (addresses.length > 0) out(addresses.join(' '));
 }
 
-/** What a command prints with `--json`, of the form that is written down for it: `toJson<'attach'>(…)`. */
+/** What a command prints with `--json`, in its documented form: `toJson<'attach'>(…)`. */
 export function toJson<K extends keyof Outputs>(value: Outputs[K]): string {
   return JSON.stringify(value, null, 2);
 }

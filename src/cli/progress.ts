@@ -1,7 +1,7 @@
 /** ms until a person wonders */
 const patience = 1_000;
 
-/** Tells a person what is done, and for how long, once it takes longer than a moment. */
+/** Shows a person what is being done, and for how long, once it takes longer than a moment. */
 export class Progress {
   readonly #show: (text: string) => void;
   readonly #began = performance.now();
@@ -19,7 +19,7 @@ export class Progress {
     this.#timer = setInterval(() => this.#tick(), patience).unref();
   }
 
-  /** Empty: nothing is shown from here on. */
+  /** Empty: shows nothing from here on. */
   doing(what: string): void {
     this.#what = what;
     if (what === '') this.stop();

@@ -5,13 +5,13 @@ import type { CommandContext } from './command.ts';
 /** ms between looks */
 const pause = 1_000;
 
-/** Prints lines whenever they are others: on a terminal in the place of the last, else one after the other. Never ends. */
+/** Prints lines whenever they change: on a terminal in place of the last, else one after the other. Never ends. */
 export async function watch(
   lines: () => Promise<string[]>,
   { out, doing, terminal }: Pick<CommandContext, 'out' | 'doing' | 'terminal'>,
 ): Promise<never> {
   doing('');
-  // From the corner; what was on the screen goes.
+  // From the corner, clearing the screen.
   const clear = terminal.out ? '\x1b[H\x1b[2J\x1b[3J' : '';
   for (let last: string | undefined; ; await delay(pause)) {
     const text = await look(lines);
@@ -20,7 +20,7 @@ export async function watch(
   }
 }
 
-/** A daemon that is started anew is waited for. */
+/** Waits for a daemon that is restarting. */
 async function look(lines: () => Promise<string[]>): Promise<string> {
   try {
     return (await lines()).join('\n');

@@ -13,7 +13,7 @@ import type { Store } from '../store/store.ts';
 import type { EtcdMembers } from './members.ts';
 import { findSettings } from './settings.ts';
 
-/** What is asked for a {@link ClusterStatus}. */
+/** What a {@link ClusterStatus} is made from. */
 export interface ClusterStatusDeps {
   folder: string;
   /** name of this host */
@@ -25,7 +25,7 @@ export interface ClusterStatusDeps {
 
 type Etcd = ClusterStatus['hosts'][number]['etcd'];
 
-/** Hosts, members, and how they do. @throws WeaveError STORE_UNAVAILABLE when etcd does not answer */
+/** Hosts, members, and their state. @throws WeaveError STORE_UNAVAILABLE when etcd does not answer */
 export async function readClusterStatus(deps: ClusterStatusDeps): Promise<ClusterStatus> {
   const { folder, self, config, shared, members } = deps;
   const authority = await readAuthority(folder);

@@ -52,7 +52,7 @@ export async function findCluster(options: FindOptions): Promise<{ config: Launc
     await checkSameCluster(config, folder);
     return { config: kept, way: 'known' };
   }
-  // What was begun and never came to be, with an etcd that may run still.
+  // One that was begun but never completed, whose etcd may still run.
   await dropKept(folder);
   const { resumed = config } = options;
   if (resumed.store !== 'lmdb') return { config: resumed, way: 'known' };
@@ -94,7 +94,7 @@ export async function askAll(options: FindOptions): Promise<LaunchConfig | undef
   return undefined;
 }
 
-/** What to say to a host that has nothing to show to these. */
+/** The advice to a host with no means to join these. */
 export function nothingToShow(targets: readonly string[]): WeaveError {
   const [first = 'HOST'] = targets;
   return new WeaveError(
@@ -103,7 +103,7 @@ export function nothingToShow(targets: readonly string[]): WeaveError {
   );
 }
 
-/** By what a host may join those that it was told of; undefined: it has nothing to show. */
+/** How a host may join those it was told of; undefined: it has no means to. */
 export function credentialOf({ password, open }: LaunchConfig): Credential | undefined {
   if (password !== null) return { kind: 'password', password };
   return open ? { kind: 'open' } : undefined;
@@ -126,7 +126,7 @@ async function keep({ config, folder, self, check }: FindOptions, welcome: Welco
   return (await asKept(folder, config)) as LaunchConfig;
 }
 
-/** A token of this very cluster asks for what is so already. @throws WeaveError USAGE for another's */
+/** A token of this very cluster asks for what is already the case. @throws WeaveError USAGE for another's */
 async function checkSameCluster({ join }: LaunchConfig, folder: string): Promise<void> {
   if (join === null) return;
   const authority = await readAuthority(folder);

@@ -47,7 +47,7 @@ export async function keepWelcome(
   { welcome, config, self }: { welcome: Welcome; config: LaunchConfig; self: Self },
 ): Promise<void> {
   const { authority, endpoints, range, domain, password } = welcome;
-  // What is left of one that was begun, and of which this host never was part.
+  // Left over from one that was begun, and that this host was never part of.
   await dropKept(folder);
   await writeAuthority(folder, authority);
   await ensureCertificates(folder, { ca: authority, name: self.name, addresses: [self.address] });

@@ -39,7 +39,7 @@ export interface ClusterDeps {
   logger: Logger;
 }
 
-/** Who is told of what the other hosts do, once all that they have was heard. */
+/** Who is told what the other hosts do, once all they have is known. */
 export interface ClusterFollower extends Pick<LinksDeps, 'linkChanged'> {
   /** a host's daemon came or went */
   aliveChanged(host: string, isAlive: boolean): void;
@@ -116,7 +116,7 @@ export class Cluster {
     return cluster;
   }
 
-  /** Tells of what the other hosts do from here on. */
+  /** Reports what the other hosts do from here on. */
   follow(follower: ClusterFollower): void {
     this.#follower = follower;
   }
@@ -166,7 +166,7 @@ export class Cluster {
     await leaveCluster(shared, self.name);
   }
 
-  /** This host has another address: the others are told. */
+  /** This host has a new address: tells the others. */
   moved(address: Ip): void {
     this.#address = address;
     this.#register();

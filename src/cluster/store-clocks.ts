@@ -5,7 +5,7 @@ import { etcdEndpoint, etcdTls } from './overlay.ts';
 
 /** ms to wait for a member */
 const patience = 3_000;
-/** ms of what is cut off the time in a Date header, on average */
+/** ms that a Date header cuts off the time, on average */
 const cutOff = 500;
 
 /**
@@ -27,7 +27,7 @@ export async function storeClocks(
   return (await Promise.all(members.map(read))).flat();
 }
 
-/** What a server says that the time is, with whatever else it answers. */
+/** The time by a server's Date header, whatever else it answers. */
 function dateOf(url: string, tls: Awaited<ReturnType<typeof etcdTls>>): Promise<string | undefined> {
   const signal = AbortSignal.timeout(patience);
   return new Promise((resolve, reject) => {

@@ -25,7 +25,7 @@ export class Targets {
     return targets;
   }
 
-  /** As they were named, without a port where that is the usual one. */
+  /** As they were named, without the usual port. */
   list(): string[] {
     return [...this.#hosts];
   }
@@ -42,5 +42,5 @@ export class Targets {
   }
 }
 
-/** The usual port goes without saying. */
+/** The usual port is left out. */
 const plain = (host: string) => host.replace(`:${joinPort}`, '');

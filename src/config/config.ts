@@ -39,12 +39,12 @@ export interface LaunchConfig extends Fields {
   store: string;
   /** how etcd lets us in; null: all are let in */
   etcd: EtcdLogin | null;
-  /** null: what goes between hosts is not encrypted */
+  /** null: traffic between hosts is not encrypted */
   password: string | null;
   /** hosts that were named: HOST or HOST:PORT */
   peers: string[];
   /** TOKEN@HOST, by which this host joins a cluster; null: it does not, or by the password */
   join: string | null;
-  /** the user named the domain; else it is the cluster's */
+  /** the user named the domain; otherwise it is the cluster's */
   dnsDomainGiven: boolean;
 }

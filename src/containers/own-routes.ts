@@ -1,6 +1,6 @@
 import { formatIp } from '../model/address.ts';
 
-/** By this metric our routes are known, and a route of the container's own to the same place goes before them. */
+/** Identifies our routes; the container's own routes to the same place take precedence. */
 const metric = 6784;
 
 /** As `ip route` is told of it. */

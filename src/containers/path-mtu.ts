@@ -8,7 +8,7 @@ import { containerLink, inNetns } from '../net/veth.ts';
 import type { ContainerProcess } from './container-process.ts';
 import { type OwnRoute, ownRoutes, routeMark } from './own-routes.ts';
 
-/** Addresses beyond which a container has one route for all of its network, instead of one for each. */
+/** Beyond this many addresses a container gets one route for its whole network, instead of one for each. */
 const mostRoutes = 512;
 /** Bytes of an IPv4 and a TCP header. */
 const tcpHeaders = 40;
@@ -31,7 +31,7 @@ export interface PathMtuDeps {
   paths: {
     /** addresses to which packets of full size do not pass, and the size that does */
     narrow(): ReadonlyMap<Ip, number>;
-    /** true where it is not known yet what passes: what was set stays */
+    /** true while it is not known what passes: existing routes stay */
     isUndecided(ip: string): boolean;
   };
 }
@@ -53,7 +53,7 @@ export class PathMtu {
     this.#deps = deps;
   }
 
-  /** Brings every container there; those that are there already cost nothing. @throws WeaveError TOOL_FAILED */
+  /** Updates every container; those already up to date cost nothing. @throws WeaveError TOOL_FAILED */
   apply(): Promise<void> {
     // One run at a time; all who ask while it is under way share the next.
     this.#next ??= this.#last.then(() => {

@@ -9,7 +9,7 @@ import { report } from '../report/report.ts';
 const texts = v.array(v.string());
 const nothing = v.object({});
 const addresses = v.object({ addresses: texts });
-/** Those of the host itself, and what to type for its programs to find names; null: they do. */
+/** Those of the host itself, and what to type so its programs find names; null: they do. */
 const exposed = v.object({ addresses: texts, note: v.nullable(v.string()) });
 
 /** A container, or the host itself, as `ps` shows it. */
@@ -70,14 +70,14 @@ const clusterHost = v.object({
   here: v.boolean(),
   /** its daemon runs */
   up: v.boolean(),
-  /** what its etcd is; null: it has none of the cluster's */
+  /** its etcd; null: it has none of the cluster's */
   etcd: v.nullable(
     v.object({
       role: v.picklist(['leader', 'voter', 'learner']),
       answers: v.boolean(),
       /** bytes of its file */
       size: v.number(),
-      /** changes that it has yet to carry out */
+      /** changes it has yet to apply */
       behind: v.number(),
     }),
   ),

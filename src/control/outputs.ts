@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { connection, dnsEntry, health, ipamEntry, peer, report } from '../report/report.ts';
 import { operations } from './contract.ts';
 
-/** What was asked for is done, and there is no more to say. */
+/** It is done, and there is nothing more to say. */
 const done = v.object({});
 
 /** An attached container of any host. */

@@ -24,10 +24,10 @@ export interface CheckupDeps extends Pick<DaemonDeps, 'conditions' | 'logger'> {
   containers: StartedContainers;
 }
 
-/** ms for which a look at links and routes serves all checks that run together */
+/** ms for which one look at links and routes serves all checks that run together */
 const fresh = 500;
 
-/** Runs the doctor's checks, each one once at a time, and keeps the conditions as they have found them. */
+/** Runs the doctor's checks, each one at a time, and updates the conditions by what they find. */
 export class Checkup {
   readonly #conditions: Conditions;
   readonly #parts: CheckupDeps;
@@ -92,14 +92,14 @@ export class Checkup {
     else if (state === 'ok') this.#conditions.clear(code);
   }
 
-  /** What was put right before somebody asked is told, too. */
+  /** Repairs made before anyone asked are reported, too. */
   #remembered({ code }: Check<HostDeps>, verdict: Verdict): Verdict {
     const before = this.#conditions.listHealed().find((condition) => condition.code === code);
     if (verdict.state !== 'ok' || before === undefined) return verdict;
     return { ...verdict, state: 'healed', text: `${before.text} (${before.since.toISOString()})` };
   }
 
-  /** What is wrong that other parts of the daemon have found. */
+  /** Problems found by other parts of the daemon. */
   #others(): Verdict[] {
     const known = new Set(checks.map(({ code }) => code));
     const others = this.#conditions.list().filter(({ code }) => !known.has(code));
@@ -108,7 +108,7 @@ export class Checkup {
     });
   }
 
-  /** The host's links and routes, as they were a moment ago at most. */
+  /** The host's links and routes, at most a moment old. */
   network(): Promise<HostNetwork> {
     const now = performance.now();
     if (this.#network === undefined || now - this.#network.at > fresh)

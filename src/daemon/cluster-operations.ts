@@ -29,9 +29,9 @@ type Handled =
   | 'forget'
   | 'prime';
 
-/** ms that the token lasts which `cluster init` prints */
+/** ms for which the token printed by `cluster init` lasts */
 const firstTtl = 3_600_000;
-/** What names a member of an etcd of the users' own, where hosts are named otherwise. */
+/** Marks a member of the user's own etcd, where a host could be named too. */
 const etcdScheme = /^etcds?:\/\//;
 
 /** The operations by which hosts become a cluster, and leave it. */
@@ -51,7 +51,7 @@ export function clusterOperations({
     };
   }
 
-  /** Members of an etcd of the users' own. @throws WeaveError USAGE: this host uses none */
+  /** Members of the user's own etcd. @throws WeaveError USAGE: this host uses none */
   async function changeMembers(words: readonly string[], change: 'add' | 'remove'): Promise<void> {
     if (words.length === 0) return;
     const members = seat.membership?.members;

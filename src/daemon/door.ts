@@ -24,14 +24,14 @@ import type { PreparedHost } from './stages/prepare-host.ts';
 export interface DoorDeps extends Pick<DaemonDeps, 'signal' | 'conditions' | 'logger'> {
   host: PreparedHost;
   seat: Seat;
-  /** this host gives addresses as one that is alone */
+  /** this host allocates addresses as if alone */
   goAlone: () => void;
   undo: UndoStack;
 }
 
 /** ms between rounds in which hosts are asked that have not let this one in yet. */
 const pause = 1_000;
-/** ms after a refusal, which does not change by itself. */
+/** ms to wait after a refusal, which rarely changes by itself. */
 const rest = 15_000;
 
 /**
@@ -54,7 +54,7 @@ export class Door {
     this.#seeking = deps.host.way === 'sought';
   }
 
-  /** Lets hosts in where they may come, and goes on asking those that have not answered yet. */
+  /** Lets hosts in where that is allowed, and keeps asking those that have not answered yet. */
   async open(): Promise<void> {
     const { signal, logger, undo } = this.#deps;
     undo.push(() => this.#service.close());
@@ -74,7 +74,7 @@ export class Door {
     return this.#self().address;
   }
 
-  /** Resolves when this host knows which addresses it may give. */
+  /** Resolves when this host knows which addresses it may allocate. */
   async settled(signal: AbortSignal): Promise<void> {
     while (this.#seeking) await delay(pause / 4, undefined, { signal });
   }
@@ -112,7 +112,7 @@ export class Door {
     this.#forgotten();
   }
 
-  /** Of a host that looks for its cluster there may be nobody left to ask: then it is alone. */
+  /** A host that looks for its cluster may have nobody left to ask: then it is alone. */
   #forgotten(): void {
     const { host, goAlone, conditions } = this.#deps;
     if (!this.#seeking || host.targets.list().length > 0) return;
@@ -222,7 +222,7 @@ export class Door {
     });
   }
 
-  /** Takes the place that the files give this host. */
+  /** Takes the place that this host has by its files. */
   async #enter(): Promise<void> {
     const { host, seat, conditions } = this.#deps;
     const config = (await asKept(etcdFolder, host.config)) as LaunchConfig;

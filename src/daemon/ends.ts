@@ -3,7 +3,7 @@ import type { End } from '../doctor/walk.ts';
 import { WeaveError } from '../lib/errors.ts';
 import type { CheckupDeps } from './checkup.ts';
 
-/** What is called so, for `weavets doctor A B`: a container, here or on another host, or a host. */
+/** What has this name, for `weavets doctor A B`: a container, here or on another host, or a host. */
 export async function findEnd(
   called: string,
   deps: Omit<CheckupDeps, 'conditions' | 'logger'>,

@@ -64,7 +64,7 @@ export function hostDepsOf(parts: CheckupDeps, lock: KeyedLock): (network: HostN
   };
 }
 
-/** ms for which nothing must pass inside, while the hosts hear each other outside, so that it is no passing trouble */
+/** ms for which nothing must pass inside while the hosts hear each other outside, to rule out passing trouble */
 const settled = 15_000;
 
 function toPeer({ peer, state, text, health }: PeerState): Peer {

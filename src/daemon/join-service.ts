@@ -27,7 +27,7 @@ export class JoinService {
     this.#deps = deps;
   }
 
-  /** Serves, where this host is to, with the certificate that it has now. @throws WeaveError ADDRESS_IN_USE */
+  /** Serves, if this host is to, with its current certificate. @throws WeaveError ADDRESS_IN_USE */
   async serve(): Promise<void> {
     const { host, seat, admit, logger, conditions } = this.#deps;
     const { config, underlay, firewall, peer: name } = host;
@@ -39,7 +39,7 @@ export class JoinService {
       const text = `every machine that reaches TCP port ${joinPort} of this host may join its network (--open)`;
       conditions.set('CLUSTER_OPEN', text);
     }
-    // Of a host that is in no cluster it tells nothing: who asks there goes by the password, or believes anyone.
+    // Without a cluster it has no authority: those who ask rely on the password, or trust anyone.
     const ca = (await readAuthority(etcdFolder)) ?? createAuthority('none');
     const certificate = { ...issue({ ca, kind: 'member', name, addresses: [address] }), ca: ca.cert };
     if (this.#server) return this.#server.setCertificate(certificate);
@@ -56,7 +56,7 @@ export class JoinService {
   }
 }
 
-/** What a host gets that is let into this one's cluster. @throws WeaveError USAGE, STORE_UNAVAILABLE */
+/** What a host gets when it is let into this one's cluster. @throws WeaveError USAGE, STORE_UNAVAILABLE */
 export async function welcomeOf({ membership }: Seat): Promise<Welcome> {
   const authority = await readAuthority(etcdFolder);
   const file = await readClusterFile(etcdFolder);

@@ -20,20 +20,20 @@ export interface NetworkChangesDeps {
   logger: Logger;
 }
 
-/** ms between what is told: many containers that start at once are told of together. */
+/** ms between messages: many containers that start at once are reported together. */
 const gap = 20;
-/** ms between looks at what tells nothing by itself: how the ways to the other hosts are. */
+/** ms between looks at what sends no events: the paths to the other hosts. */
 const lookPause = 2_000;
 
-/** Tells who follows the network what changes in it. While nobody does, it costs nothing. */
+/** Tells followers of the network what changes in it. Without any, it costs nothing. */
 export class NetworkChanges {
   readonly #deps: NetworkChangesDeps;
-  /** containers of this host that are to be looked at */
+  /** containers of this host still to be looked at */
   readonly #touched = new Set<string>();
   /** containers of other hosts: null is one that has gone */
   readonly #remote = new Map<string, ContainerView | null>();
   #events: EventView[] = [];
-  /** as last told, in JSON; undefined: all is to be told */
+  /** as last sent, in JSON; undefined: send everything */
   #hosts: ReadonlyMap<string, string> | undefined;
   #conditions: string | undefined;
   #look = false;
@@ -59,9 +59,9 @@ export class NetworkChanges {
     this.#looker = setInterval(() => this.#touch(''), lookPause).unref();
   }
 
-  /** Somebody begins to follow. @returns what to say first */
+  /** Adds a follower. @returns what to send it first */
   begin(): { sequence: number } {
-    // What others were told last may not be what this one finds.
+    // What others were last sent may not be what this one has read.
     this.#hosts = undefined;
     this.#conditions = undefined;
     this.#touch('');

@@ -6,7 +6,7 @@ export interface Asker {
   subnets: readonly Cidr[];
   /** the servers that its user gave it, `--dns`; empty: the host's */
   servers: readonly string[];
-  /** of Compose, of which it is a part; empty: none */
+  /** the Compose project it is part of; empty: none */
   project: string;
 }
 

@@ -4,14 +4,14 @@ import type { NameRecord, NameTable } from './names.ts';
 export interface HostNamesDeps {
   /** name to nickname of all hosts, this one among them */
   nicknames(): Iterable<readonly [name: string, nickname: string]>;
-  /** by which a host itself takes part; empty: it does not */
+  /** the host's own on the network; empty: none */
   addresses(host: string): readonly string[];
 }
 
-/** Who has an address that a name leads to. */
+/** Who has an address that a name resolves to. */
 export type Found = Pick<NameRecord, 'address' | 'origin' | 'containerId'>;
 
-/** `bbox1.host1.host.weave.local.`: what is called so on that host. `host1.host.weave.local.`: the host itself. */
+/** `bbox1.host1.host.weave.local.`: what has this name on that host. `host1.host.weave.local.`: the host itself. */
 export class HostNames {
   readonly #names: Pick<NameTable, 'records'>;
   readonly #domain: string;

@@ -37,7 +37,7 @@ export class Lookup {
     return this.#service(label, project);
   }
 
-  /** True if the name is none, but names below it may be. */
+  /** True if the name itself does not exist, but names below it may. */
   isInner(name: string): boolean {
     return name === this.#domain || name === `host.${this.#domain}` || this.#names.hasBelow(name);
   }

@@ -37,7 +37,7 @@ export class NameTable {
     containerId: new Map(),
     origin: new Map(),
   };
-  /** names that lie below others than the domain, counted by those */
+  /** how many names lie below each name other than the domain */
   readonly #inner = new Map<string, number>();
   readonly #ports = new Map<string, readonly string[]>();
   readonly #listeners = new Set<() => void>();
@@ -108,13 +108,13 @@ export class NameTable {
     if (this.#wildcards === 0) return [];
     for (let parent = parentOf(hostname); parent !== ''; parent = parentOf(parent)) {
       const found = this.records(`*.${parent}`);
-      // What lies between is a name by itself, whose names are its own.
+      // A closer name hides wildcards above it.
       if (found.length > 0 || this.#indexes.hostname.has(parent) || this.#inner.has(parent)) return found;
     }
     return [];
   }
 
-  /** True if no name lies below another than the domain: then none is a service's. */
+  /** True if every name lies directly below the domain: then none is a service's. */
   get isFlat(): boolean {
     return this.#inner.size === 0;
   }
@@ -149,7 +149,7 @@ export class NameTable {
 
   #count(hostname: string, change: 1 | -1): void {
     if (isWildcard(hostname)) this.#wildcards += change;
-    // Of most names only the domain is above, whose last labels all have in common.
+    // Above most names is only the domain, which they all share.
     for (let parent = parentOf(hostname); labelsOf(parent) > 2; parent = parentOf(parent)) {
       const count = (this.#inner.get(parent) ?? 0) + change;
       if (count > 0) this.#inner.set(parent, count);

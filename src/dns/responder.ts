@@ -19,7 +19,7 @@ import {
 /** What the responder asks of the table of names. */
 export type Names = LookupDeps['names'] & Pick<NameTable, 'addresses' | 'hostnames' | 'ports'>;
 
-/** Who asks; undefined: nobody that we know. Looked up only where it matters. */
+/** Who asks; undefined: unknown. Looked up only where it matters. */
 export type WhoAsks = () => Asker | undefined;
 
 /** What {@link Responder} answers from, and how. */
@@ -95,7 +95,7 @@ export class Responder {
     return this.#reply(query, limit, rcodes.NOERROR, answers);
   }
 
-  /** `_80._tcp.web.weave.local.`: what serves that port; undefined: nothing does, or it is no such name */
+  /** `_80._tcp.web.weave.local.`: what serves that port; undefined: nothing, or the name has another form */
   #services({ name, type }: Query, asker: WhoAsks): Answer[] | undefined {
     const service = splitService(name);
     if (service === undefined) return undefined;
@@ -117,7 +117,7 @@ export class Responder {
     });
   }
 
-  /** In random order, but for what is nearer to the asker. */
+  /** Nearest to the asker first, otherwise in random order. */
   #ordered(found: readonly Found[], asker: WhoAsks): string[] {
     const [only, ...others] = found;
     if (only === undefined) return [];

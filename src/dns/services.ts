@@ -1,4 +1,4 @@
-/** Ports by the names that IANA gave them, as they stand in `_http._tcp`; any other is asked for by its number. */
+/** Ports by their IANA names, as in `_http._tcp`; all others are queried by number. */
 const wellKnown: Readonly<Record<string, number>> = {
   amqp: 5672,
   domain: 53,
@@ -15,7 +15,7 @@ const wellKnown: Readonly<Record<string, number>> = {
   ssh: 22,
 };
 
-/** A service that is asked for by name (RFC 2782). */
+/** A service that is queried by name (RFC 2782). */
 export interface Service {
   /** `80/tcp` */
   port: string;
@@ -32,7 +32,7 @@ export function splitService(name: string): Service | undefined {
   return { port: `${number}/${protocol}`, owner };
 }
 
-/** Numbers of `80/tcp` and the like; with `only`, of that one. */
+/** Numbers of `80/tcp` and the like; with `only`, just that one. */
 export function servicePorts(ports: readonly string[], only?: string): number[] {
   const wanted = only === undefined ? ports : ports.filter((port) => port === only);
   return [...new Set(wanted.map((port) => Number.parseInt(port, 10)))];

@@ -37,18 +37,18 @@ export interface IssueOptions {
   name: string;
   /** by which the host is reached */
   addresses?: readonly string[];
-  /** goes on with this key; absent: a new one */
+  /** keeps this key; absent: a new one */
   key?: string;
   /** default: 90 */
   days?: number;
 }
 
 const day = 86_400_000;
-/** days of an authority: longer than anyone runs a cluster without making it anew */
+/** days of an authority: longer than anyone keeps a cluster */
 const authorityDays = 7_300;
 /** days of a host's certificates; they are renewed long before */
 const hostDays = 90;
-/** ms by which a certificate begins in the past, for hosts whose clocks are behind */
+/** ms by which certificates are backdated, for hosts whose clocks are behind */
 const backdated = 3_600_000;
 
 const ids = {
@@ -65,13 +65,13 @@ const ids = {
   client: '1.3.6.1.5.5.7.3.2',
 } as const;
 
-/** The authority of a new cluster. Whoever has its key can become part of the cluster, and rules it. */
+/** The authority of a new cluster. Anyone with its key can join the cluster, and controls it. */
 export function createAuthority(clusterId: string): CertificateAndKey {
   const key = newKey();
   const name = authorityName(clusterId);
   const extensions = [
     extension(ids.basicConstraints, sequence(yes, integer(Buffer.of(0))), true),
-    // Bits 5 and 6: signs certificates, and lists of revoked ones.
+    // Bits 5 and 6: signs certificates and revocation lists.
     extension(ids.keyUsage, bits(Buffer.of(0x06), 1), true),
   ];
   const fields = { issuer: name, subject: name, days: authorityDays, extensions };
@@ -95,7 +95,7 @@ export function issue({
   );
   const extensions = [
     extension(ids.basicConstraints, sequence(), true),
-    // Bit 0: signs what proves that it has the key.
+    // Bit 0: digital signature, to prove possession of the key.
     extension(ids.keyUsage, bits(Buffer.of(0x80), 7), true),
     extension(
       ids.extendedKeyUsage,
@@ -112,7 +112,7 @@ export function issue({
   return { cert: signed(own, authorityKey, { issuer, subject, days, extensions }), key: text(own) };
 }
 
-/** The cluster's id, which its authority is named by. @throws when the certificate is none of an authority of ours */
+/** The cluster's id, from its authority's name. @throws when the certificate is no authority of ours */
 export function clusterIdOf(caCert: string): string {
   const id = /^CN=weavets cluster (\S+)$/.exec(new X509Certificate(caCert).subject)?.[1];
   if (id === undefined) throw new Error('this is no certificate of a weavets cluster');
@@ -124,7 +124,7 @@ export function fingerprint(cert: string): string {
   return createHash('sha256').update(new X509Certificate(cert).raw).digest('hex');
 }
 
-/** True when two thirds of a certificate's time are over, or it can't be read. */
+/** True when two thirds of a certificate's lifetime are over, or it can't be read. */
 export function renewalDue(cert: string, now: Date = new Date()): boolean {
   try {
     const { validFrom, validTo } = new X509Certificate(cert);

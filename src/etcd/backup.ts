@@ -12,7 +12,7 @@ import { ensureCertificates, etcdFiles, readAuthority } from './files.ts';
 import { EtcdMember, peerUrl, putDataAside } from './member-process.ts';
 import { Members } from './members.ts';
 
-/** Writes all that the cluster's etcd has into a file. @throws WeaveError USAGE, STORE_UNAVAILABLE */
+/** Writes everything in the cluster's etcd to a file. @throws WeaveError USAGE, STORE_UNAVAILABLE */
 export async function backUp(folder: string, file: string): Promise<void> {
   const [ca, cluster] = [await readAuthority(folder), await readClusterFile(folder)];
   if (ca === undefined || cluster === undefined) throw notManaged();
@@ -33,7 +33,7 @@ export async function restore(file: string, options: CreateOptions): Promise<Clu
   await refuseWhileServed(folder, address, ca);
   const { data } = etcdFiles(folder);
   const id = clusterIdOf(ca.cert);
-  // etcd makes its numbers from it: a member of before must not be taken for one of now.
+  // etcd derives its ids from it: former members must not be taken for current ones.
   const token = `${id}-${randomBytes(4).toString('hex')}`;
   const made = `${data}.restored`;
   await rm(made, { recursive: true, force: true });
@@ -41,7 +41,7 @@ export async function restore(file: string, options: CreateOptions): Promise<Clu
     file,
     ...['--name', name, '--data-dir', made, '--initial-cluster', `${name}=${peerUrl(address)}`],
     ...['--initial-advertise-peer-urls', peerUrl(address), '--initial-cluster-token', token],
-    // A member's own file has no checksum at its end.
+    // A member's own file doesn't end with a checksum.
     ...(file.endsWith('/member/snap/db') ? ['--skip-hash-check'] : []),
   ]);
   await (await EtcdMember.find(folder))?.stop();
@@ -60,7 +60,7 @@ export async function restore(file: string, options: CreateOptions): Promise<Clu
   return cluster;
 }
 
-/** Two clusters under one name would give the same addresses to different containers. @throws WeaveError USAGE */
+/** Two clusters with one name would give the same addresses to different containers. @throws WeaveError USAGE */
 async function refuseWhileServed(folder: string, address: string, ca: CertificateAndKey): Promise<void> {
   const cluster = await readClusterFile(folder);
   const members = cluster && new Members({ endpoints: cluster.endpoints, ca });
@@ -73,7 +73,7 @@ async function refuseWhileServed(folder: string, address: string, ca: Certificat
   );
 }
 
-/** By etcdutl, where there is one: newer etcdctl can't do it any more. */
+/** By etcdutl if installed: newer etcdctl no longer does it. */
 async function snapshotRestore(args: readonly string[]): Promise<void> {
   const options = { env: { PATH: process.env.PATH, ETCDCTL_API: '3' }, deadline: null };
   try {

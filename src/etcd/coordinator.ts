@@ -23,11 +23,11 @@ export interface CoordinatorDeps {
   logger: Logger;
 }
 
-/** ms of silence after which a learner is given up that others wait for */
+/** ms of silence after which a learner that others wait for is given up */
 const learnerPatience = 60_000;
 /** ms of silence after which people are told: longer than a restart takes */
 const tellAfter = 15_000;
-/** ms for which a member's host may be missing from the store: it may just be putting itself back */
+/** ms for which a member's host may be missing from the store: it may just be registering again */
 const grace = 30_000;
 
 /** Changes etcd's members, one step at a time, for all hosts; one daemon does it at a time. */
@@ -60,7 +60,7 @@ export class Coordinator {
         await this.#carryOut(step, members);
       } catch (error) {
         if (!hasCode(error, 'ETCD_FAILED')) throw error;
-        // A learner that has not caught up, voters that have only just met.
+        // A learner has not caught up, or voters have only just met.
         this.#deps.logger.debug({ ...step, reason: messageOf(error) }, 'etcd is not ready for a change');
         return true;
       }
@@ -107,7 +107,7 @@ export class Coordinator {
     return seen;
   }
 
-  /** Another daemon tells of the members now. */
+  /** Another daemon publishes the members now. */
   rest(): void {
     const { conditions } = this.#deps;
     conditions.update('ETCD_SILENT', undefined);
@@ -153,7 +153,7 @@ export class Coordinator {
   }
 }
 
-/** What tells all hosts who the members are. */
+/** Publishes to all hosts who the members are. */
 export function membersWrite({ clusterId, members }: MemberList): Write {
   const list = members.map(({ id, name, address, learner }) => ({
     id,

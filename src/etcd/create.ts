@@ -19,11 +19,11 @@ export interface CreateOptions {
   addresses?: readonly string[];
 }
 
-/** ms in which a new member must serve; a busy machine takes some seconds */
+/** ms in which a new member must serve; a busy machine takes a few seconds */
 const patience = 60_000;
 
 /**
- * Starts a cluster's etcd on its first host. It may be called again after it was interrupted, and goes on then.
+ * Starts a cluster's etcd on its first host. If interrupted, it can be called again, and continues.
  * @throws WeaveError TOOL_MISSING, ETCD_FAILED
  */
 export async function createCluster(options: CreateOptions, signal?: AbortSignal): Promise<ClusterFile> {
@@ -47,7 +47,7 @@ async function newAuthority(folder: string): Promise<CertificateAndKey> {
   return ca;
 }
 
-/** Waits until the first member serves, and keeps its number. @throws WeaveError ETCD_FAILED */
+/** Waits until the first member serves, and records its id. @throws WeaveError ETCD_FAILED */
 export async function begun(
   { folder, address, members }: { folder: string; address: string; members: Members },
   signal?: AbortSignal,

@@ -7,7 +7,7 @@ import { messageOf, WeaveError } from '../lib/errors.ts';
 import { paths } from '../model/paths.ts';
 import { type CertificateAndKey, type CertificateKind, issue, renewalDue } from './authority.ts';
 
-/** What a host of a managed cluster keeps; root's alone. */
+/** What a host of a managed cluster keeps, for root only. */
 export const etcdFolder = join(paths.state, 'etcd');
 
 /** Paths below {@link etcdFolder}. */
@@ -16,10 +16,10 @@ export function etcdFiles(folder: string) {
   return {
     /** etcd's own */
     data: at('data'),
-    /** data of a member that this host was, the last one */
+    /** data of the last member that this host was */
     formerData: at('data.former'),
     pid: at('etcd.pid'),
-    /** etcd's number for the member that the data is of */
+    /** etcd's id of the member that the data belongs to */
     memberId: at('member.id'),
     log: at('etcd.log'),
     snapshots: at('snapshots'),
@@ -89,7 +89,7 @@ export const readAuthority = (folder: string) => readPair(etcdFiles(folder).ca);
 
 export const writeAuthority = (folder: string, ca: CertificateAndKey) => writePair(etcdFiles(folder).ca, ca);
 
-/** etcd's number for the member that this host is; undefined: none. */
+/** etcd's id of the member that this host is; undefined: none. */
 export const readMemberId = (folder: string): Promise<string | undefined> =>
   readFile(etcdFiles(folder).memberId, 'utf8').catch(() => undefined);
 
@@ -126,7 +126,7 @@ async function ensure(
   return true;
 }
 
-/** True for a certificate of this authority that all of the addresses are in. */
+/** True for a certificate of this authority that has all of the addresses. */
 function holds(cert: string, ca: CertificateAndKey, addresses: readonly string[]): boolean {
   const certificate = new X509Certificate(cert);
   return (

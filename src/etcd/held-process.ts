@@ -67,11 +67,11 @@ export class HeldProcess {
   }
 }
 
-/** When a process began; undefined: it has ended, though its parent may not have heard of it. */
+/** When a process began; undefined: it has ended, even if its parent hasn't reaped it. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Its name, in brackets, may have any character.
+    // Its name, in brackets, may contain any character.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return state === 'Z' || state === 'X' ? undefined : fields[18];
   } catch {

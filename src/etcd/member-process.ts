@@ -21,23 +21,23 @@ export interface MemberOptions {
   name: string;
   /** the only one that it listens on */
   address: string;
-  /** how it begins where it has no data yet; without effect where it has */
+  /** how it begins without data; without effect otherwise */
   begin: { cluster: Readonly<Record<string, string>>; state: 'new' | 'existing'; token: string };
 }
 
-/** ms in which it must have begun to listen; where it has data it reads that first */
+/** ms in which it must listen; if it has data, it reads that first */
 const startTimeout = 30_000;
 /** ms in which it hands over and ends */
 const stopTimeout = 10_000;
-/** bytes of its log, which then begins anew */
+/** bytes of its log, which then starts afresh */
 const logLimit = 4 << 20;
-/** bytes that its data may have; names and links of 100,000 containers are some 100 MB */
+/** limit of its data, bytes; names and links of 100,000 containers take some 100 MB */
 const quota = 2 * 1024 ** 3;
 
 export const clientUrl = (address: string) => `https://${address}:${memberClientPort}`;
 export const peerUrl = (address: string) => `https://${address}:${memberPeerPort}`;
 
-/** The host's own etcd: a process that goes on when the daemon ends, and is found again by the next. */
+/** The host's own etcd: a process that outlives the daemon, and is found again by the next. */
 export class EtcdMember {
   readonly #folder: string;
   readonly #process: HeldProcess;
@@ -56,7 +56,7 @@ export class EtcdMember {
   }
 
   /**
-   * Starts it, if it does not run as it should already. It listens then; whether it serves is up to the other members.
+   * Starts it, unless it already runs as it should. It then listens; whether it serves is up to the other members.
    * @throws WeaveError TOOL_MISSING, ETCD_FAILED
    */
   static async start(options: MemberOptions, signal?: AbortSignal): Promise<EtcdMember> {
@@ -103,7 +103,7 @@ export class EtcdMember {
       (now) => now.size,
       () => 0,
     );
-    // It is written at its end, wherever that is.
+    // etcd appends to it, so it can be cut at any time.
     if (size > logLimit) await truncate(log);
   }
 
@@ -125,14 +125,14 @@ export class EtcdMember {
   }
 }
 
-/** True when the host has been a member, and can go on as that. */
+/** True when the host has been a member, and can continue as one. */
 export function hasData(folder: string): boolean {
   const { data } = etcdFiles(folder);
   const logs = join(data, 'member/wal');
   return existsSync(logs) && readdirSync(logs).some((name) => name.endsWith('.wal'));
 }
 
-/** Puts the data of a member that this host is no more out of the way; what was there before goes. */
+/** Sets aside the data of a member that this host no longer is, replacing what was set aside before. */
 export async function putDataAside(folder: string): Promise<void> {
   const { data, formerData } = etcdFiles(folder);
   if (!existsSync(data)) return;
@@ -146,7 +146,7 @@ async function startProcess(options: MemberOptions): Promise<HeldProcess> {
   const argv = memberArgv(options);
   const env = {
     PATH: process.env.PATH ?? '/usr/sbin:/usr/bin:/sbin:/bin',
-    // Without this word etcd 3.4 refuses to run on arm64, where it does well.
+    // Without this, etcd 3.4 refuses to run on arm64, where it works fine.
     ETCD_UNSUPPORTED_ARCH: process.arch,
   };
   if (hasUnit(folder)) {
@@ -176,7 +176,7 @@ async function held(pid: number, folder: string): Promise<HeldProcess> {
   );
 }
 
-/** Flags, as a file can't say who may connect to the peer port. There is nothing secret in them. */
+/** Flags, as a file can't say who may connect to the peer port. None is secret. */
 export function memberArgv({ folder, name, address, begin }: MemberOptions): [string, ...string[]] {
   const { data, ca, member } = etcdFiles(folder);
   const cluster = Object.entries(begin.cluster).map(([each, at]) => `${each}=${peerUrl(at)}`);
@@ -198,7 +198,7 @@ export function memberArgv({ folder, name, address, begin }: MemberOptions): [st
   ];
 }
 
-/** The end of its log, of which the last line that tells of a fault is worth most. */
+/** The end of its log, preferably the last line that reports an error. */
 async function lastWords(folder: string): Promise<string> {
   const text = await readFile(etcdFiles(folder).log, 'utf8').catch(() => '');
   const lines = text.trimEnd().split('\n').slice(-5);

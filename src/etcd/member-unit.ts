@@ -18,7 +18,7 @@ export interface UnitOptions {
   log: string;
 }
 
-/** argv of systemd-run for a unit that is no part of the daemon's, and goes when it ends. */
+/** argv of systemd-run for a unit apart from the daemon's, removed when it ends. */
 export function unitCommand({ argv, env, folder, log }: UnitOptions): [string, ...string[]] {
   const properties = [
     'Restart=on-failure',
@@ -55,7 +55,7 @@ export async function unitPid(): Promise<number> {
   return Number(await runOk(['systemctl', 'show', '--property=MainPID', '--value', memberUnit]));
 }
 
-/** Returns when it has ended; one that does not run is no error. */
+/** Returns when it has ended; not running is no error. */
 export async function stopUnit(): Promise<void> {
   await run(['systemctl', 'stop', memberUnit]);
 }

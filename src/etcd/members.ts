@@ -20,7 +20,7 @@ export interface Member {
   name: string;
   /** of the host */
   address: string;
-  /** it gets everything, and has no vote yet */
+  /** it gets all data, but has no vote yet */
   learner: boolean;
 }
 
@@ -38,10 +38,10 @@ export interface MemberStatus {
   version: string;
   leader: boolean;
   learner: boolean;
-  /** of its file, bytes, and how much of that is used */
+  /** size of its file, bytes, and how much of that is used */
   size: number;
   used: number;
-  /** of the last change that it has carried out */
+  /** of the last change it has applied */
   index: number;
   /** it takes no more writes, for one */
   problems: string[];
@@ -56,10 +56,10 @@ export interface MembersOptions {
 
 /** ms for a call */
 const callTimeout = 3_000;
-/** ms for one that may take long: a snapshot, a defragmentation */
+/** ms for one that may take long, as a snapshot or defragmentation */
 const longTimeout = 60_000;
 
-/** etcd's members, spoken to as its root. Each call has a connection of its own: they are rare. */
+/** etcd's members, called as its root. Calls are rare, so each has its own connection. */
 export class Members {
   readonly #endpoints: readonly string[];
   readonly #tls: { ca: string; cert: string; key: string };
@@ -113,7 +113,7 @@ export class Members {
     await this.#any((client, options) => client.kv.put(text, options));
   }
 
-  /** Takes a host in, without a vote. Its member is to be started then. @throws WeaveError ETCD_FAILED */
+  /** Adds a host, without a vote. Its member must be started afterwards. @throws WeaveError ETCD_FAILED */
   addLearner(address: string): Promise<void> {
     return this.#change(async (client, options) => {
       await client.cluster.memberAdd({ peerURLs: [peerUrl(address)], isLearner: true }, options);
@@ -141,21 +141,21 @@ export class Members {
     });
   }
 
-  /** Gives room back that deletions have left in a member's file; it answers nobody meanwhile. */
+  /** Frees the space that deletions left in a member's file; it answers nobody meanwhile. */
   async defragment(address: string): Promise<void> {
     await this.#at(endpointOf(address), longTimeout, (client, options) =>
       client.maintenance.defragment(options),
     );
   }
 
-  /** A member that ran out of room takes writes again. */
+  /** Lets a member that ran out of space take writes again. */
   async disarm(): Promise<void> {
     await this.#any((client, options) =>
       client.maintenance.alarm({ action: 'Deactivate', alarm: 'Nospace', memberID: 0 }, options),
     );
   }
 
-  /** Writes all that etcd has into a file, as `etcdctl snapshot save` does. @throws WeaveError STORE_UNAVAILABLE */
+  /** Writes everything in etcd to a file, as `etcdctl snapshot save` does. @throws WeaveError STORE_UNAVAILABLE */
   async snapshot(file: string): Promise<void> {
     await this.#any(async (client) => {
       const stream = await client.maintenance.snapshot({ deadline: Date.now() + longTimeout });
@@ -170,7 +170,7 @@ export class Members {
     }, longTimeout);
   }
 
-  /** From now on etcd asks who calls: hosts may have weavets' keys, and nothing else. Can be done again. */
+  /** From now on etcd authenticates callers: hosts get weavets' keys, and nothing else. Can be repeated. */
   async enableUsers(): Promise<void> {
     const there = (error: unknown) => {
       if (!(error instanceof EtcdUserExistsError || error instanceof EtcdRoleExistsError)) throw error;

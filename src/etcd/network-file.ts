@@ -5,13 +5,13 @@ const schema = v.object({
   /** null: this host gives no addresses */
   range: v.nullable(v.string()),
   domain: v.string(),
-  /** null: what goes between hosts is not encrypted */
+  /** null: traffic between hosts is not encrypted */
   password: v.nullable(v.string()),
   /** whoever reaches the port may join */
   open: v.boolean(),
 });
 
-/** What all hosts of a managed cluster share, and a launch without flags goes on with. */
+/** What all hosts of a managed cluster share, and a launch without flags uses. */
 export type NetworkFile = v.InferOutput<typeof schema>;
 
 /** @returns undefined: this host is in no managed cluster @throws WeaveError STATE_CORRUPT */

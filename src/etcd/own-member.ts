@@ -23,7 +23,7 @@ export interface OwnMemberDeps {
 
 /** ms between snapshots of a member */
 const snapshotPause = 86_400_000;
-/** bytes of a file that is worth making smaller, if half of it is empty */
+/** bytes from which a half-empty file is worth shrinking */
 const worthwhile = 64 << 20;
 
 /** This host's own part in etcd: runs as a member if the others have it in their list, and only then. */
@@ -34,7 +34,7 @@ export class OwnMember {
     this.#deps = deps;
   }
 
-  /** Goes on with what the host has, before any other can be asked; what keeps it from that is a condition. */
+  /** Continues with what the host has, before any other can be asked; failure is a condition. */
   async resume(): Promise<void> {
     await this.keepCertificates();
     if (hasData(this.#deps.folder)) await this.#start([]);
@@ -56,7 +56,7 @@ export class OwnMember {
     const memberId = await readMemberId(folder);
     const listed = own(list, memberId, self.address);
     const running = await EtcdMember.find(folder);
-    // Before any list is heard, it is what it was.
+    // Until a list is heard, it stays what it was.
     if (memberId !== undefined && hasData(folder) && (list.length === 0 || listed?.id === memberId)) {
       if (!running?.listensOn(self.address)) return this.#start([]);
       conditions.clear('ETCD_MEMBER');
@@ -75,7 +75,7 @@ export class OwnMember {
     await this.#start(now);
   }
 
-  /** Daily, and small: a snapshot, room given back, a log that doesn't grow. */
+  /** Daily chores: a snapshot, freeing space, keeping the log small. */
   async tend(members: Members): Promise<void> {
     const { folder, self, logger } = this.#deps;
     const running = await EtcdMember.find(folder);
@@ -92,7 +92,7 @@ export class OwnMember {
     }
   }
 
-  /** Ends the member of this host, if there is one; its data is put aside. */
+  /** Ends this host's member, if there is one; its data is set aside. */
   async leave(): Promise<void> {
     const { folder } = this.#deps;
     await (await EtcdMember.find(folder))?.stop();
@@ -123,12 +123,12 @@ export class OwnMember {
   }
 }
 
-/** This host's member: by its number, as its address may have changed; else by its address. */
+/** This host's member: by its id, as its address may have changed; otherwise by its address. */
 function own(list: readonly Member[], id: string | undefined, address: string): Member | undefined {
   return list.find((member) => member.id === id) ?? list.find((member) => member.address === address);
 }
 
-/** Version of the etcd that is installed; null: none is. */
+/** Version of the installed etcd; null: none. */
 export async function installedVersion(): Promise<string | null> {
   try {
     const { stdout } = await run(['etcd', '--version']);

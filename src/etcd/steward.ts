@@ -23,7 +23,7 @@ export interface StewardDeps {
   ca: CertificateAndKey;
   own: OwnMember;
   shared: Store;
-  /** told of the members whenever they have changed */
+  /** called with the members whenever they have changed */
   changed: (members: readonly Member[]) => Promise<void> | void;
   /** told when the host's certificates are new */
   renewed: () => Promise<void> | void;
@@ -34,14 +34,14 @@ export interface StewardDeps {
   signal: AbortSignal;
 }
 
-/** ms between looks; where a change is under way, and else */
+/** ms between looks, during a change and otherwise */
 const pauses = { busy: 500, idle: 3_000 };
 /** ms between looks at whether another host was restored from a backup */
 const heedPause = 10_000;
 /** ms between looks at what changes by the day */
 const tendPause = 600_000;
 
-/** Looks after the cluster's etcd, on each of its hosts; on one at a time it decides who is a member. */
+/** Maintains the cluster's etcd, on each of its hosts; on one at a time it decides who is a member. */
 export class Steward {
   readonly #deps: StewardDeps;
   readonly #run = randomUUID();
@@ -49,7 +49,7 @@ export class Steward {
   /** all below `etcd/` */
   readonly #entries = new Map<string, Entry>();
   #members: readonly Member[] = [];
-  /** revision of the list of members that was heard last */
+  /** revision of the last list of members */
   #heard = 0;
   #heeded = 0;
   #tended = 0;
@@ -64,7 +64,7 @@ export class Steward {
     this.#coordinator = new Coordinator({ folder, shared, leads, patience, conditions, logger });
   }
 
-  /** Goes on until the signal; etcd need not be there yet. */
+  /** Runs until the signal; etcd need not be up yet. */
   static start(deps: StewardDeps): Steward {
     const steward = new Steward(deps);
     const told = () => steward.#wake();
@@ -127,7 +127,7 @@ export class Steward {
   async #look(): Promise<boolean> {
     const { own } = this.#deps;
     const members = await this.#reach();
-    // First, as nothing else may be there before it.
+    // First, as everything else depends on it.
     await own.follow(this.#members, members);
     if (await this.#heedRestore(members)) return true;
     await this.#register();
@@ -234,7 +234,7 @@ export class Steward {
   }
 }
 
-/** `address:port` of those that serve: a learner does not. */
+/** `address:port` of those that serve, which a learner does not. */
 export function endpointsOf(members: readonly Member[]): string[] {
   const voters = members.filter(({ learner }) => !learner);
   return voters.map(({ address }) => `${address}:${memberClientPort}`).sort();

@@ -26,7 +26,7 @@ export interface Situation {
   wanted: 3 | 5;
   /** ms of silence after which a member is given up */
   patience: number;
-  /** ms of silence after which a learner is given up that others wait for */
+  /** ms of silence after which a learner that others wait for is given up */
   learnerPatience: number;
 }
 

@@ -41,7 +41,8 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
     if (revoke !== undefined || all) {
       const token = revoke?.split('@')[0] ?? null;
       const { revoked } = await control.call('clusterRevoke', { token });
-      if (revoked === 0 && !all) throw new WeaveError('USAGE', 'the cluster has no such token, or it has expired');
+      if (revoked === 0 && !all)
+        throw new WeaveError('USAGE', 'the cluster has no such token, or it has expired');
       if (json) out(toJson<'cluster token --revoke'>({ revoked }));
       return;
     }
@@ -93,7 +94,9 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
     await restoreCluster(file);
     if (json) return out(toJson<'cluster restore'>({}));
     err("The cluster's etcd now runs on this host, with the contents of the file; next: 'weavets launch'.");
-    err("Former members find it by themselves; where one does not: 'weavets reset', then 'weavets launch --join' with a new token.");
+    err(
+      "Former members find it by themselves; where one does not: 'weavets reset', then 'weavets launch --join' with a new token.",
+    );
   },
 };
 

@@ -38,7 +38,7 @@ const mark: Record<Verdict['state'], string> = {
   skipped: '-',
 };
 
-/** Where no daemon runs, what can be looked at without. */
+/** Without a daemon, what can be checked anyway. */
 async function checkup({ control, env }: Context): Promise<Verdict[]> {
   try {
     return await control.call('doctor', {});

@@ -1,5 +1,5 @@
 const begin = '# begin weavets: made while this host is exposed, and replaced when names change';
-/** The line before had no end; it is without one again when the block goes. */
+/** The line before had no newline, and loses it again with the block. */
 const joined = ' (after a line without an end)';
 const end = '# end weavets';
 
@@ -27,7 +27,7 @@ export function editHostsBlock(text: string, entries: readonly HostsEntry[]): st
   if (after.length === 0) after.push('');
   const isJoined = lines[block.first]?.includes(joined) ?? false;
   if (entries.length > 0) return [...before, ...blockOf(entries, isJoined), ...after].join('\n');
-  // What somebody added behind the block needs the line break.
+  // What others added after the block needs the line break.
   return isJoined && after.length === 1 && after[0] === ''
     ? before.join('\n')
     : [...before, ...after].join('\n');
@@ -37,7 +37,7 @@ function blockOf(entries: readonly HostsEntry[], open: boolean): string[] {
   return [`${begin}${open ? joined : ''}`, ...entries.map(({ address, name }) => `${address}\t${name}`), end];
 }
 
-/** The last beginning that has an end: one without, as a hand may leave it, is a comment. */
+/** The last beginning that has an end: one without, perhaps left by hand, is a comment. */
 function findBlock(lines: readonly string[]): { first: number; last: number } | undefined {
   let first = -1;
   let found: { first: number; last: number } | undefined;

@@ -2,13 +2,13 @@ import { readFileSync, statSync } from 'node:fs';
 import { acceptsConnections } from '../../lib/accepts.ts';
 import { run } from '../../lib/exec.ts';
 
-/** Where systemd-resolved keeps what it is, and what it was told of each link. */
+/** Where systemd-resolved keeps its state, and the settings of each link. */
 const folder = '/run/systemd/resolve';
 const socket = `${folder}/io.systemd.Resolve`;
 /** ms; it answers at once, or hangs */
 const deadline = 5_000;
 
-/** What a link's own name server answers for. */
+/** What a link's name server is responsible for. */
 export interface LinkNames {
   link: string;
   /** `IP` or `IP:PORT` */
@@ -17,20 +17,20 @@ export interface LinkNames {
   domain: string;
 }
 
-/** Tells systemd-resolved of our names, on the link that leads to them, and sees when it has lost them. */
+/** Configures our names in systemd-resolved, on the link that leads to them, and notices when it has lost them. */
 export class Resolved {
   #told = '';
-  /** what an earlier daemon said, which was killed, may be there yet */
+  /** the settings of an earlier, killed daemon may still be there */
   #stale = true;
 
-  /** Puts the names there unless it has them. @returns undefined: it has them; else why not */
+  /** Puts the names there unless they are. @returns undefined: they are there; otherwise why not */
   async ensure({ link, server, domain }: LinkNames): Promise<string | undefined> {
-    // Asking by resolvectl would start one that somebody has stopped.
+    // resolvectl would start one that was stopped on purpose.
     if (!(await acceptsConnections(socket))) return 'systemd-resolved does not run';
     const now = fingerprint(link);
     if (now === this.#told) return undefined;
     const routing = `~${domain.replace(/\.$/, '')}`;
-    // Names of the world don't come here, and nothing of the host is announced to containers.
+    // Public names are not queried here, and nothing about the host is announced to containers.
     const commands = [
       ['dns', link, server],
       ['domain', link, routing],
@@ -61,7 +61,7 @@ function resolvectl(...args: readonly string[]) {
   return run(['resolvectl', '--no-pager', ...args], { deadline });
 }
 
-/** Another one when systemd-resolved was started anew, or told otherwise of the link. */
+/** Changes when systemd-resolved was restarted, or the link's settings were changed. */
 function fingerprint(link: string): string {
   const stat = statSync(socket, { throwIfNoEntry: false });
   return `${stat?.ino} ${stat?.ctimeMs} ${linkState(link)}`;

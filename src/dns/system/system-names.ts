@@ -10,13 +10,13 @@ import type { HostsEntry } from './hosts-block.ts';
 import { writeHostsBlock } from './hosts-file.ts';
 import { type LinkNames, Resolved } from './resolved.ts';
 
-/** Where the host's own programs are to have the names from; none: it takes no part. */
+/** Where the host's own programs get the names from; none: they don't. */
 export type Wanted = 'none' | 'resolver' | 'hosts-file';
 
 /** How the host's own programs find names now. */
 export interface SystemNamesState {
   by: 'systemd-resolved' | 'hosts-file' | null;
-  /** what to type, or why they don't; null: all is well, or nothing is wanted */
+  /** what to type, or why they don't; null: they do, or are not meant to */
   advice: string | null;
 }
 
@@ -63,13 +63,13 @@ export class SystemNames {
     return this.#state;
   }
 
-  /** Brings it to what is wanted; what can't be done is in {@link state}, and a condition. */
+  /** Applies what is wanted; what can't be done is in {@link state}, and a condition. */
   async set(wanted: Wanted): Promise<void> {
     this.#wanted = wanted;
     await this.keep();
   }
 
-  /** Looks whether it is still so: the resolver may be another one, and the file be written by others. */
+  /** Checks that it still holds: the resolver may have restarted, and others may have written the file. */
   keep(): Promise<void> {
     return this.#lock.run('', async () => {
       const { conditions } = this.#deps;

@@ -16,7 +16,7 @@ const pause = 500;
 export const offload: Check<OffloadDeps> = {
   name: 'offload',
   about:
-    "If another host is heard outside the network but nothing passes inside: computing checksums here, rather than on the card, makes no difference.",
+    'If another host is heard outside the network but nothing passes inside: computing checksums here, rather than on the card, makes no difference.',
   heals: "If that helps, they are computed here (ethtool's `tx off` on the link to the other hosts).",
   code: 'CHECKSUMS_BROKEN',
   when: 'probe',

@@ -3,10 +3,10 @@ import { WeaveError } from '../../lib/errors.ts';
 /** Wrong attempts of one address in a minute, after which it has to wait. */
 const most = 10;
 const minute = 60_000;
-/** Addresses that are remembered: more come from somebody who owns a network, and are slowed down together. */
+/** Addresses that are remembered: beyond these the attacker owns a network, and all are slowed down together. */
 const remembered = 10_000;
 
-/** Counts wrong attempts, so that nobody can try out passwords or tokens at the door. */
+/** Counts wrong attempts, so that passwords and tokens can't be guessed by trying. */
 export class Attempts {
   readonly #failures = new Map<string, number[]>();
   readonly #now: () => number;

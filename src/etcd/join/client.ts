@@ -25,13 +25,13 @@ export interface JoinOptions {
   signal?: AbortSignal;
 }
 
-/** ms for all of it: a host that becomes a cluster starts an etcd first. */
+/** ms in total: a host that becomes a cluster starts an etcd first. */
 const patience = 60_000;
 /** Extended key usage of servers. */
 const serverAuth = '1.3.6.1.5.5.7.3.1';
 
 /**
- * Asks a host to be let into its cluster. What is sent before the other side has shown who it is gives nothing away.
+ * Asks a host to let this one into its cluster. Nothing secret is sent before the other side has proved who it is.
  * @returns 'wait' when the other looks for hosts itself, and may found a cluster or ask us
  * @throws WeaveError JOIN_UNREACHABLE; JOIN_REFUSED by either side
  */
@@ -84,7 +84,7 @@ async function byPassword(
   );
 }
 
-/** Connects; whose certificate it is, is looked at by {@link checkPinned}, or proved by the password. */
+/** Connects; the certificate is verified by {@link checkPinned}, or the other side by the password. */
 async function open({ host, port, connectTimeout = 5_000, signal }: JoinOptions): Promise<TLSSocket> {
   const socket = connect({
     host,

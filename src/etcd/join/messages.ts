@@ -3,9 +3,9 @@ import * as v from 'valibot';
 import { messageOf, WeaveError } from '../../lib/errors.ts';
 import { ip, peerName, word } from '../../store/records/fields.ts';
 
-/** Spoken during the TLS handshake: whoever speaks something else is told at once. */
+/** Negotiated in the TLS handshake: whoever speaks anything else is refused at once. */
 export const protocol = 'weavets-join/1';
-/** Characters that a message may have; the longest has three PEM texts. */
+/** Characters in a message at most; the longest has three PEM texts. */
 const longest = 64 * 1024;
 
 const text = v.pipe(v.string(), v.maxLength(longest));
@@ -19,7 +19,7 @@ const host = v.object({
 /** The host that asks to be let in. */
 export type JoiningHost = v.InferOutput<typeof host>;
 
-/** First, by the host that asks: who it is, and by what it may. */
+/** First, from the asking host: who it is, and by what right. */
 export const ask = v.object({
   host,
   by: v.variant('kind', [
@@ -40,7 +40,7 @@ const welcome = v.object({
   /** null: no host gives addresses */
   range: v.nullable(word),
   domain: word,
-  /** null: what goes between hosts is not encrypted */
+  /** null: traffic between hosts is not encrypted */
   password: v.nullable(text),
 });
 
@@ -50,7 +50,7 @@ export type Welcome = v.InferOutput<typeof welcome>;
 /** Why a host was not let in; `wait`: not yet, as the asked host looks for others itself. */
 const refusal = v.object({ refused: v.object({ wait: v.boolean(), message: v.string() }) });
 
-/** Last, by the host that was asked; `binding` where a password was proved. */
+/** Last, from the asked host; `binding` where a password was proved. */
 export const verdict = v.union([refusal, v.object({ welcome, binding: v.optional(text) })]);
 /** In between, where a password is to be proved. */
 export const challenge = v.union([refusal, v.object({ response: text })]);
@@ -67,7 +67,7 @@ export class Messages {
     this.#chunks = socket[Symbol.asyncIterator]();
   }
 
-  /** @throws WeaveError BAD_REQUEST for what is no such message, or an end before it came */
+  /** @throws WeaveError BAD_REQUEST for anything else, or an end before the message */
   async read<T>(schema: v.GenericSchema<unknown, T>): Promise<T> {
     const parsed = v.safeParse(schema, parse(await this.#line()));
     if (parsed.success) return parsed.output;

@@ -8,10 +8,10 @@ import * as opaque from '@serenity-kit/opaque';
  * connection, so that nobody can stand between two connections and pass the proof on.
  */
 const userIdentifier = 'weavets';
-/** The host that answers has the password anyway: what it keeps in memory for this needs no slow hash. */
+/** The answering host has the password anyway: what it keeps in memory for this needs no slow hash. */
 const keyStretching = { 'argon2id-custom': { memory: 64, iterations: 1, parallelism: 1 } } as const;
 
-/** What the asked host keeps of a proof under way. */
+/** The asked host's state during a proof. */
 export interface Pending {
   /** for the client */
   response: string;
@@ -86,7 +86,7 @@ export async function claimPassword(password: string) {
   };
 }
 
-/** What only the two ends of this very connection can say once they share a session key. */
+/** What only the two ends of this very connection can compute, from their shared session key. */
 export function bindingOf(socket: TLSSocket, sessionKey: string, side: 'asked' | 'asking'): string {
   const channel = socket.exportKeyingMaterial(32, 'EXPORTER-weavets-join', Buffer.alloc(0));
   return createHmac('sha256', sessionKey).update(side).update(channel).digest('hex');

@@ -35,7 +35,7 @@ export interface JoinServerOptions {
 
 /** ms for showing that one may. */
 const patience = 10_000;
-/** ms for all of it: where the asked host becomes a cluster, it starts an etcd meanwhile. */
+/** ms in total: an asked host that becomes a cluster starts an etcd meanwhile. */
 const longPatience = 60_000;
 /** Connections at once. */
 const most = 32;
@@ -122,7 +122,7 @@ export class JoinServer {
     } finally {
       clearTimeout(timer);
       socket.end();
-      // One that does not close its side has nothing more to say.
+      // A side left open has nothing more to say.
       setTimeout(() => socket.destroy(), patience).unref();
     }
   }
@@ -137,7 +137,7 @@ export class JoinServer {
       throw refused(`this cluster is not open: it takes ${way}`);
     }
     this.#attempts.check(from);
-    // Until it has come to a good end it counts as a wrong one: who breaks off may have learnt as much.
+    // Counts as wrong until it succeeds: breaking off may teach an attacker just as much.
     this.#attempts.failed(from);
     const binding =
       by.kind === 'token'
@@ -179,7 +179,7 @@ interface Showing {
   socket: TLSSocket;
 }
 
-/** The authority goes along: its fingerprint is what a token names. */
+/** The authority is sent along: a token has its fingerprint. */
 function contextOf({ cert, key, ca }: JoinServerOptions['certificate']) {
   return { cert: `${cert.trimEnd()}\n${ca}`, key };
 }

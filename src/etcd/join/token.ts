@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { WeaveError } from '../../lib/errors.ts';
 
-/** What a token says: which authority to believe, and the secret that opens the door. */
+/** What a token contains: which authority to trust, and the secret that lets a host in. */
 export interface JoinToken {
   /** of {@link fingerprintOf} */
   fingerprint: string;
@@ -35,7 +35,7 @@ export function parseToken(text: string): JoinToken {
   );
 }
 
-/** What is kept of a secret. It is random, so a plain hash gives nothing away. */
+/** What is stored of a secret. It is random, so a plain hash reveals nothing. */
 export function hashOf(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }

@@ -22,11 +22,11 @@ export class Tokens {
     this.#now = now;
   }
 
-  /** Makes one that lasts for so many ms, and drops those that have been over for a day. @returns its secret */
+  /** Makes one that lasts for so many ms, and drops those that expired over a day ago. @returns its secret */
   async create(ttl: number): Promise<string> {
     const now = this.#now();
     const records = this.#reader.readAll(await this.#store.list(joinRecord.prefix));
-    // Those that are just over still say so to whoever comes with them.
+    // Recently expired ones are kept, so that their users are told so.
     const over = records.filter(({ value }) => value.expires < now - day).slice(0, 100);
     const secret = newSecret();
     await this.#store.commit([
