@@ -97,13 +97,11 @@ export class Veths {
       throw error;
     }
     inside.begin();
-    inside.write(spec.cidrs.map((cidr) => `addr replace ${cidr} broadcast + dev ${containerLink}`));
     return {
       up: async () => {
-        inside.write(lastLines(spec));
+        inside.write([`link set ${containerLink} up`]);
         await portOpens(host);
-        // What ethwe announced when it came up did not pass the port. Setting its address announces it again.
-        inside.write([`link set ${containerLink} address ${spec.mac}`]);
+        inside.write(lastLines(spec));
         await inside.end();
       },
       abandon: () => inside.kill(),
@@ -237,10 +235,12 @@ function multicastRules({ cidrs }: VethSpec, isNew: boolean): string {
   ].join('\n');
 }
 
-/** What the shim waits for: up, and the route. */
-function lastLines({ multicast, dnsRoute }: VethSpec): string[] {
+/** What is done once frames pass. The shim waits for the addresses, and for the route where there is one. */
+function lastLines({ cidrs, mac, multicast, dnsRoute }: VethSpec): string[] {
   return [
-    `link set ${containerLink} up`,
+    ...cidrs.map((cidr) => `addr replace ${cidr} broadcast + dev ${containerLink}`),
+    // Setting its MAC announces the addresses. It drops what waits for a neighbour, so the container must not run yet.
+    `link set ${containerLink} address ${mac}`,
     ...(dnsRoute
       ? [
           `neigh replace ${dnsRoute.address} lladdr ${dnsRoute.mac} dev ${containerLink} nud permanent`,

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runOk } from '../../src/lib/exec.ts';
 import type { Host } from './host.ts';
@@ -12,8 +13,11 @@ export async function copyProgram(
 ): Promise<void> {
   const program = join(host.dir, name);
   if (!existsSync(program)) {
-    await writeFile(`${program}.c`, source);
-    await runOk(['musl-gcc', '-static', '-O2', '-o', program, `${program}.c`]);
+    // Several may want it at once: it is there as a whole or not at all.
+    const building = `${program}-${randomUUID()}`;
+    await writeFile(`${building}.c`, source);
+    await runOk(['musl-gcc', '-static', '-O2', '-o', building, `${building}.c`]);
+    await rename(building, program);
   }
   await host.docker('cp', program, `${container}:/${name}`);
 }
