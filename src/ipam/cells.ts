@@ -63,13 +63,13 @@ export class Cells {
     return this.#lock.run('', task);
   }
 
-  /** What the store says of a cell now. Notices if that is older than what was heard. */
+  /** What the store says of a cell now. Notes if that is older than what was heard. */
   async read(cell: Ip4): Promise<ReadCell> {
     const { shared } = this.#options;
     const key = cellKey(cell);
     const heard = this.lost.heard(key);
     const [look, entry] = await Promise.all([this.eras.look(), shared.get(key)]);
-    if (this.lost.compare(key, heard, entry)) await this.eras.setBack();
+    this.lost.compare(key, heard, entry);
     if (entry) this.map.note(cell, entry.value, entry.revision);
     else this.map.forget(cell);
     return { look, entry, slots: slotsOf(cell, parseCell(cell, entry?.value)) };

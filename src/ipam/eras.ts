@@ -111,11 +111,14 @@ export class Eras {
 
   /** Others' writes were lost: begins an era, unless someone has since this host entered one. */
   async setBack(): Promise<void> {
-    const look = await this.look();
-    if (this.isEntered(look)) await this.#begin(look.era, look.eraEntry);
+    for (;;) {
+      const look = await this.look();
+      if (!this.isEntered(look) || (await this.#begin(look.era, look.eraEntry))) return;
+    }
   }
 
-  async #begin(before: Era | undefined, entry: Entry | undefined): Promise<void> {
+  /** @returns false when the store has changed since it was read */
+  async #begin(before: Era | undefined, entry: Entry | undefined): Promise<boolean> {
     const { shared, logger } = this.#options;
     const { era: known } = this.#stand;
     // A cluster's first host has nobody to wait for.
@@ -125,6 +128,7 @@ export class Eras {
     const begun = await shared.commit([eraRecord.write('now', era, asRead(entry))]);
     if (begun && !isFirst)
       logger.warn({ era: number }, 'the store of the cluster was set back to an earlier state');
+    return begun;
   }
 
   /** This host is about to tell what it has. @returns false when the store has changed since the look */

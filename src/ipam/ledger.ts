@@ -155,13 +155,11 @@ export class Ledger {
   async follow(signal: AbortSignal): Promise<void> {
     const watcher = {
       reset: (entries: Entry[]) => {
-        const isSetBack = this.#cells.lost.reset(entries);
+        this.#cells.lost.reset(entries);
         this.map.reset(this.#cells.told(entries));
         this.#heard = true;
         this.#retelling.doubt();
-        void (isSetBack ? this.#cells.eras.setBack() : Promise.resolve())
-          .catch(() => {})
-          .then(() => this.settleAll());
+        void this.settleAll();
       },
       change: ({ key, value, revision }: { key: string; value: string | null; revision: number }) => {
         const cell = keyCell(key);

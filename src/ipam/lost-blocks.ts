@@ -11,6 +11,8 @@ export class LostBlocks {
   /** As told by the watch, and by nothing else: what comes later from the store is never older. */
   #heard = new Map<string, Entry>();
   readonly #lost = new Map<Ip4, Slots>();
+  /** Something was found for which no era was begun yet. */
+  isNew = false;
 
   get size(): number {
     return this.#lost.size;
@@ -36,11 +38,10 @@ export class LostBlocks {
     else this.#heard.set(key, { key, value, revision });
   }
 
-  /** All is heard anew. @returns true if the store has lost something */
-  reset(entries: readonly Entry[]): boolean {
-    const isSetBack = this.compareAll(this.#heard, entries);
+  /** All is heard anew. */
+  reset(entries: readonly Entry[]): void {
+    this.compareAll(this.#heard, entries);
     this.#heard = new Map(entries.map((entry) => [entry.key, entry]));
-    return isSetBack;
   }
 
   /** As it is before a read, for {@link compare} after it. */
@@ -52,22 +53,21 @@ export class LostBlocks {
     return new Map(this.#heard);
   }
 
-  /** @returns true if the store has lost what was heard of any key */
-  compareAll(heard: ReadonlyMap<string, Entry>, entries: readonly Entry[]): boolean {
+  /** Notes what the store has lost of all that was heard. */
+  compareAll(heard: ReadonlyMap<string, Entry>, entries: readonly Entry[]): void {
     const now = new Map(entries.map((entry) => [entry.key, entry]));
-    const lost = [...heard].filter(([key, entry]) => this.compare(key, entry, now.get(key)));
-    return lost.length > 0;
+    for (const [key, entry] of heard) this.compare(key, entry, now.get(key));
   }
 
-  /** @returns true if the store has lost what had been heard of a key before it was read */
-  compare(key: string, heard: Entry | undefined, now: Entry | undefined): boolean {
-    if (heard === undefined) return false;
-    if (now && now.revision > heard.revision) return false;
-    if (now?.revision === heard.revision && now.value === heard.value) return false;
+  /** Notes if the store has lost what had been heard of a key before it was read. */
+  compare(key: string, heard: Entry | undefined, now: Entry | undefined): void {
+    if (heard === undefined) return;
+    if (now && now.revision > heard.revision) return;
+    if (now?.revision === heard.revision && now.value === heard.value) return;
     if (this.#heard.get(key) === heard) this.#heard.delete(key);
     const cell = keyCell(key);
-    if (cell === undefined) return false;
+    if (cell === undefined) return;
     this.#lost.set(cell, slotsOf(cell, parseCell(cell, heard.value)));
-    return true;
+    this.isNew = true;
   }
 }

@@ -37,6 +37,8 @@ export class Retelling {
   readonly #deps: RetellingDeps;
   readonly #cells: Cells;
   #ready = false;
+  /** grows with each doubt: what was looked up before the last one says nothing */
+  #doubts = 0;
   #answering: Promise<void> | undefined;
   #waiting: Promise<void> | undefined;
 
@@ -48,6 +50,7 @@ export class Retelling {
   /** It is to be looked at anew whether the store was set back. */
   doubt(): void {
     this.#ready = false;
+    this.#doubts++;
   }
 
   /**
@@ -66,9 +69,12 @@ export class Retelling {
   async #answer(): Promise<void> {
     const { conditions } = this.#deps;
     for (;;) {
+      const doubts = this.#doubts;
+      await this.#beginIfLost();
       const look = await this.#cells.eras.look();
       const isTold = look.step === 'told' && this.#cells.lost.size === 0;
       if (isTold && look.era.settled) {
+        if (doubts !== this.#doubts) continue;
         conditions.update('STORE_SET_BACK', undefined);
         this.#ready = true;
         return;
@@ -80,6 +86,22 @@ export class Retelling {
         });
         throw new WeaveError('STORE_UNAVAILABLE', setBackText);
       }
+    }
+  }
+
+  /**
+   * What was lost is told in an era that began after: in the one before, hosts that are away now have told what they
+   * had, and nobody would speak for them.
+   */
+  async #beginIfLost(): Promise<void> {
+    const { eras, lost } = this.#cells;
+    if (!lost.isNew) return;
+    lost.isNew = false;
+    try {
+      await eras.setBack();
+    } catch (error) {
+      lost.isNew = true;
+      throw error;
     }
   }
 
@@ -96,6 +118,7 @@ export class Retelling {
       if (told === 'claimed') claimed = true;
     }
     if (!(await this.#cells.alone(() => this.#cells.eras.say(claimed ? 'dropped' : 'told')))) return true;
+    if (this.#cells.lost.isNew) return true;
     if (!claimed) this.#cells.lost.clear();
     return !claimed;
   }
@@ -124,7 +147,7 @@ export class Retelling {
       this.#deps.checkNotSuspended();
       const read = await this.#cells.read(cell);
       const { look, slots } = read;
-      if (!this.#cells.eras.isEntered(look)) return 'era';
+      if (this.#cells.lost.isNew || !this.#cells.eras.isEntered(look)) return 'era';
       if (slots.includes(unreadable)) return 'told';
       const others = await this.#cells.eras.others(look.era);
       const telling = new Telling({
