@@ -41,6 +41,8 @@ export class Rows {
   readonly views = new Set<View>();
   /** commits under way that were given up: they are done later, or fail */
   late = 0;
+  /** how often it was set back: what was under way to the store before never reaches the one after */
+  restored = 0;
   #revision = 0;
 
   get snapshot(): Snapshot {
@@ -56,6 +58,7 @@ export class Rows {
   restore({ rows, revision }: Snapshot): void {
     this.rows = new Map(rows);
     this.#revision = revision;
+    this.restored++;
     for (const view of this.views) view.reconnect();
   }
 
@@ -137,9 +140,10 @@ export class View implements Store {
     if (fate === 0) this.#rows.apply(writes, this);
     if (fate === 1) {
       this.#rows.late++;
+      const { restored } = this.#rows;
       void this.#pause(60).then(() => {
         this.#rows.late--;
-        this.#rows.apply(writes, this);
+        if (this.#rows.restored === restored) this.#rows.apply(writes, this);
       });
     }
     return this.#call(() => {
