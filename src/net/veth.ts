@@ -56,7 +56,7 @@ export interface VethSpec {
   inside?: Inside | undefined;
 }
 
-/** A link that is complete but for its `up`. */
+/** A link that is complete but for its `up`, and for what follows that: addresses and routes. */
 export interface PreparedVeth {
   /** @throws WeaveError TOOL_FAILED */
   up(): Promise<void>;
@@ -76,8 +76,8 @@ export class Veths {
   }
 
   /**
-   * Makes a container's link with everything that belongs to it, except that ethwe is not up; completes
-   * one that is half made.
+   * Makes a container's link, its settings and rules; ethwe is not up, and has no addresses yet. Completes one that is
+   * half made.
    * @throws WeaveError TOOL_FAILED
    */
   async prepare(spec: VethSpec): Promise<PreparedVeth> {
