@@ -140,7 +140,7 @@ export class Attachments {
       const resumed = performance.now();
       await this.writeHosts(id);
       await this.#writeResolvConf(id, throughOurs);
-      await veth.up();
+      await veth.finish();
       before?.process.close();
       const ms = prepared - began + performance.now() - resumed;
       onAttached(ms / 1000);

@@ -56,11 +56,11 @@ export interface VethSpec {
   inside?: Inside | undefined;
 }
 
-/** A link that is complete but for its `up`, and for what follows that: addresses and routes. */
+/** A link that is complete but for its addresses and routes. */
 export interface PreparedVeth {
-  /** @throws WeaveError TOOL_FAILED */
-  up(): Promise<void>;
-  /** Cancels the pending `up`; the link stays. */
+  /** Gives it these once frames pass. @throws WeaveError TOOL_FAILED */
+  finish(): Promise<void>;
+  /** Cancels that; the link stays. */
   abandon(): void;
 }
 
@@ -76,8 +76,8 @@ export class Veths {
   }
 
   /**
-   * Makes a container's link, its settings and rules; ethwe is not up, and has no addresses yet. Completes one that is
-   * half made.
+   * Makes a container's link, its settings and rules, and sets ethwe up, so that the port opens meanwhile; it has no
+   * addresses yet. Completes one that is half made.
    * @throws WeaveError TOOL_FAILED
    */
   async prepare(spec: VethSpec): Promise<PreparedVeth> {
@@ -97,9 +97,9 @@ export class Veths {
       throw error;
     }
     inside.begin();
+    inside.write([`link set ${containerLink} up`]);
     return {
-      up: async () => {
-        inside.write([`link set ${containerLink} up`]);
+      finish: async () => {
         await portOpens(host);
         inside.write(lastLines(spec));
         await inside.end();

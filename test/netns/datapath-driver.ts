@@ -62,7 +62,7 @@ const operations = {
     const cidrs = [Cidr.parse(cidr)];
     const veths = new Veths({ ip, mtu: datapath.mtu });
     const veth = await veths.prepare({ process: holder, containerId: 'c', mac, cidrs, multicast: true });
-    await veth.up();
+    await veth.finish();
     const choice = { multicastRoute: true };
     attachments.push({ info: { id: String(pid), pid }, process: holder, cidrs, choice });
     await pathMtu.apply();
