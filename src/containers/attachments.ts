@@ -101,8 +101,8 @@ export class Attachments {
   }
 
   /**
-   * Attaches a running container, or changes an attached one's addresses. The container's files are ready before
-   * ethwe is up, and its addresses and routes, which the shim waits for, come last. It is no failure if the container has ended meanwhile.
+   * Attaches a running container, or changes an attached one's addresses. The container's files are ready before the
+   * addresses and routes of ethwe, which the shim waits for. It is no failure if the container has ended meanwhile.
    * @throws WeaveError ATTACH_FAILED, and then it is as it was before
    */
   async attach(info: ContainerInfo, wish: AttachWish): Promise<void> {
