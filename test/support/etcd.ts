@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, runOk } from '../../src/lib/exec.ts';
@@ -27,7 +27,7 @@ export interface EtcdOptions {
   tls?: boolean;
   /** s that a token lasts, from when it was given; absent: as long as it is used */
   tokenSeconds?: number;
-  /** a network namespace by name, and an address there; default: this process's, 127.0.0.1 */
+  /** a network namespace by name, and an address there; default: this process's, some address of loopback */
   at?: { netns: string; address: string };
 }
 
@@ -49,8 +49,8 @@ export class Etcd implements AsyncDisposable {
 
   static async start({ members: size = 1, tls = false, tokenSeconds, at }: EtcdOptions = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'weavets-etcd-'));
-    const ports = await freePorts(size * 2);
-    const { netns, address = '127.0.0.1' } = at ?? {};
+    const ports = ownPorts(size * 2);
+    const { netns, address = loopbackAddress() } = at ?? {};
     const files = tls ? await certificates(folder, address) : undefined;
     const scheme = tls ? 'https' : 'http';
     const peerOf = (i: number) => `http://${address}:${ports[size + i]}`;
@@ -67,6 +67,8 @@ export class Etcd implements AsyncDisposable {
           ...['--listen-client-urls', client, '--advertise-client-urls', client],
           ...['--listen-peer-urls', peerOf(i), '--initial-advertise-peer-urls', peerOf(i)],
           ...['--initial-cluster', cluster, ...token],
+          // On a busy machine one may be late with its heartbeat: others must not vote then, unasked for.
+          ...(size > 1 ? ['--heartbeat-interval', '300', '--election-timeout', '3000'] : []),
           ...(files ? ['--cert-file', files.cert, '--key-file', files.key] : []),
           ...(files ? ['--trusted-ca-file', files.ca, '--client-cert-auth'] : []),
         ],
@@ -103,7 +105,9 @@ export class Etcd implements AsyncDisposable {
   launch(index = 0): void {
     const member = this.#members[index] as Member;
     const [file = 'etcd', ...args] = [...this.#inside, 'etcd', ...member.argv];
-    member.process = spawn(file, args, { stdio: 'ignore' });
+    // It is killed here, but the machine is not: a disk that is busy needs not be waited for.
+    const env = { ...process.env, ETCD_UNSAFE_NO_FSYNC: 'true' };
+    member.process = spawn(file, args, { stdio: 'ignore', env });
   }
 
   /** Enables users: `weavets`, with this password, has access to `/weavets/`, and nobody else does. */
@@ -122,7 +126,7 @@ export class Etcd implements AsyncDisposable {
   async kill(signal: NodeJS.Signals, index = 0): Promise<void> {
     const child = (this.#members[index] as Member).process;
     if (!child) return;
-    const ended = once(child, 'exit');
+    const ended = hasEnded(child) ? undefined : once(child, 'exit');
     child.kill(signal);
     if (signal === 'SIGSTOP') await until('etcd has stopped', () => hasStopped(child.pid as number));
     if (signal !== 'SIGKILL') return;
@@ -143,26 +147,37 @@ export class Etcd implements AsyncDisposable {
 
   /** Index of the member that leads. */
   async leader(): Promise<number> {
-    const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as {
-      Endpoint: string;
-      Status: { header: { member_id: number }; leader: number };
-    }[];
-    return status.findIndex(({ Status }) => Status.header.member_id === Status.leader);
+    let leader = -1;
+    await until('one member leads', async () => {
+      const status = JSON.parse(await this.ctl('endpoint', 'status', '-w', 'json')) as {
+        Endpoint: string;
+        Status: { header: { member_id: number }; leader: number };
+      }[];
+      leader = status.findIndex(({ Status }) => Status.header.member_id === Status.leader);
+      return leader >= 0;
+    });
+    return leader;
   }
 
-  /** Runs etcdctl. @returns its standard output */
+  /** Runs etcdctl, which waits for a member that is about to serve. @returns its standard output */
   ctl(...args: string[]): Promise<string> {
-    return runOk(this.#ctl(...args), { env: { ...process.env, ETCDCTL_API: '3' } });
+    return runOk(this.#ctl('--dial-timeout', '60s', '--command-timeout', '60s', ...args), {
+      env: { ...process.env, ETCDCTL_API: '3' },
+      deadline: 150_000,
+    });
   }
 
-  /** Resolves when every member that runs serves. */
+  /** Resolves when every member that runs serves. @throws when one has ended by itself, or none does in two minutes */
   async healthy(): Promise<void> {
-    for (;;) {
-      const { code } = await run(this.#ctl('--command-timeout', '1s', 'endpoint', 'health'), {
+    const serves = async () => {
+      for (const { name, process } of this.#members)
+        if (process && hasEnded(process)) throw new Error(`etcd ${name} has ended (${process.exitCode})`);
+      const { code } = await run(this.#ctl('--command-timeout', '5s', 'endpoint', 'health'), {
         env: { ...process.env, ETCDCTL_API: '3' },
       });
-      if (code === 0) return;
-    }
+      return code === 0;
+    };
+    await until('etcd serves', serves, 120_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -185,13 +200,18 @@ export class Etcd implements AsyncDisposable {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
+/** Below those that the kernel gives to whoever asks for any, and other ones for each etcd of a test file. */
+let nextPort = 12_379;
+
+function ownPorts(count: number): number[] {
+  nextPort += count;
+  return Array.from({ length: count }, (_, i) => nextPort - count + i);
 }
+
+/** Test files that run at the same time share the machine's loopback, but no address of it. */
+const loopbackAddress = () => `127.${randomInt(1, 255)}.${randomInt(0, 256)}.${randomInt(1, 255)}`;
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
 
 /** A CA, and a certificate of it that serves for both sides. */
 async function certificates(folder: string, address: string): Promise<Pem> {

@@ -103,19 +103,26 @@ export class EtcdLease {
   async #beat(session: EtcdSession): Promise<void> {
     const ID = this.#id;
     const stream = await session.client.leaseClient.leaseKeepAlive();
+    const pause = (this.#seconds * 1000) / 5;
     let sentAt = 0;
+    let due = Date.now();
     let answered = true;
     let first = () => {};
     const begun = new Promise<void>((resolve) => {
       first = resolve;
     });
     const beat = () => {
+      const now = Date.now();
+      // After a time in which this process did nothing, the answer may wait to be read.
+      const stalled = now - due > pause / 2;
+      due = now + pause;
+      if (!answered && stalled) return;
       if (!answered) return session.end(new Error(`${session.endpoint} does not answer`));
       answered = false;
-      sentAt = Date.now();
+      sentAt = now;
       stream.write({ ID });
     };
-    const timer = setInterval(beat, (this.#seconds * 1000) / 5);
+    const timer = setInterval(beat, pause);
     session.ended.addEventListener('abort', () => {
       clearInterval(timer);
       first();

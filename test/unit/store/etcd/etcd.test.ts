@@ -10,8 +10,8 @@ storeContract('etcd', (name) =>
   EtcdStore.connect({ endpoints: etcd.endpoints, prefix: `/${name}/`, logger: silent }),
 );
 
-// Whatever takes longer than a second meets a token that has expired.
-const withUsers = await Etcd.start({ tls: true, tokenSeconds: 1 });
+// Whatever takes longer than that meets a token that has expired.
+const withUsers = await Etcd.start({ tls: true, tokenSeconds: 3 });
 await withUsers.enableUsers('pass');
 after(() => withUsers[Symbol.asyncDispose]());
 storeContract('etcd with TLS and users', (name) =>
