@@ -101,7 +101,7 @@ export class Reconciler {
     if (info === undefined || !this.#isOurs(info) || !this.#decide(info).attach) return undefined;
     const { id } = info;
     try {
-      await this.#addresses(info);
+      await this.#firstAddresses(info);
     } catch (error) {
       const text = `not started: ${messageOf(error)}`;
       this.#history.add({ subject: id, name: info.name, level: 'error', text });
@@ -255,6 +255,26 @@ export class Reconciler {
   async #addresses(info: ContainerInfo): Promise<Cidr[]> {
     const decision = this.#decide(info);
     return decision.attach ? takeAddresses(this.#allocator, info.id, decision.requests) : [];
+  }
+
+  /** A container that the engine has just removed may still hold what this one asks for: the event of it is on its way. */
+  async #firstAddresses(info: ContainerInfo): Promise<void> {
+    try {
+      await this.#addresses(info);
+    } catch (error) {
+      const isTaken = hasCode(error, 'IPAM_CONFLICT') || hasCode(error, 'IPAM_FULL');
+      if (!isTaken || !(await this.#forgetGone())) throw error;
+      await this.#addresses(info);
+    }
+  }
+
+  /** @returns false: every container that holds an address exists */
+  async #forgetGone(): Promise<boolean> {
+    const owners = this.#allocator.owners().filter(isContainer);
+    const existing = new Set((await this.#engine.list({ all: true })).map(({ id }) => id));
+    const gone = owners.filter((owner) => !existing.has(owner));
+    await Promise.all(gone.map((id) => this.#exclusive(id, () => this.#forget(id))));
+    return gone.length > 0;
   }
 
   async #attach(info: ContainerInfo, early?: EarlyWish): Promise<void> {

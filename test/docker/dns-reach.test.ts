@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { type Host, until } from '../support/host.ts';
 import { nameServer } from '../support/name-server.ts';
+import { allReleased } from '../support/released.ts';
 import { copyProgram } from '../support/static-program.ts';
 import { forEachEngine, useHost } from '../support/use-host.ts';
 
@@ -9,7 +10,11 @@ const sleeper = ['busybox', 'sleep', 'inf'];
 
 forEachEngine(({ suite }) => {
   const host = useHost({ suite, launch: [] });
-  afterEach(() => host.removeContainers());
+  afterEach(async () => {
+    await host.removeContainers();
+    // The next test expects the lowest.
+    await allReleased(host);
+  });
   const run = (name: string, ...args: string[]) =>
     host.proxied('run', '-d', '--name', name, ...args, ...sleeper);
   const finds = (asker: string, name: string) => lookUp(host, asker, name);
@@ -103,6 +108,9 @@ forEachEngine(({ suite }) => {
     await using server = await nameServer(host, '10.250.0.1');
     const before = await host.runOk(['cat', '/etc/resolv.conf']);
     await host.shell(`echo 'nameserver ${server.address}' > /etc/resolv.conf`);
+    await until('the daemon has read it', async () =>
+      (await host.weavets('status')).stdout.includes(`Upstream: ${server.address}\n`),
+    );
     await host.runOk(['docker', 'network', 'create', 'mine']);
     try {
       await run('plain');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { allReleased } from '../support/released.ts';
 import { useHost } from '../support/use-host.ts';
 
 const host = useHost({ launch: [] });
@@ -72,6 +73,8 @@ test('WEAVE_CIDR in every form', async (t) => {
   ];
   for (const [value, expected] of forms) {
     await t.test(`WEAVE_CIDR='${value}'`, async () => {
+      // Of a subnet it is the lowest that comes.
+      await allReleased(host);
       const { stdout, stderr } = await run('-e', `WEAVE_CIDR=${value}`, 'busybox', ...showAddresses);
       const got = addresses(stdout);
       if (expected instanceof RegExp) assert.match(got.join(), expected, stderr);
@@ -83,6 +86,26 @@ test('WEAVE_CIDR in every form', async (t) => {
     assert.doesNotMatch(stdout, /ethwe/);
     assert.match(stdout, /\/w: No such file/);
   });
+});
+
+test('an address is free as soon as its container is removed', async () => {
+  await host.proxied(
+    'run',
+    '-d',
+    '--name',
+    'one',
+    '-e',
+    'WEAVE_CIDR=net:10.32.78.0/30',
+    'busybox',
+    'sleep',
+    '1000',
+  );
+  for (let turn = 0; turn < 10; turn++) {
+    // The last one of its subnet, and a given one.
+    const { code, stderr } = await run('-e', 'WEAVE_CIDR=net:10.32.78.0/30 10.32.77.7/24', 'busybox', 'true');
+    assert.equal(code, 0, stderr);
+  }
+  await host.docker('rm', '-f', 'one');
 });
 
 test('output and exit codes are those of a direct run', async () => {

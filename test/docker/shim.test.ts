@@ -91,6 +91,12 @@ test("`docker exec` waits too; a waiting container stops at once; exit codes are
       'busybox',
       'true',
     );
+    // As of any first process, the kernel throws away a SIGTERM that comes before the shim keeps them: bit 14.
+    await until('it waits', async () => {
+      const { stdout } = await host.shell('cat /proc/$(pgrep -f "^/w/w ")/status');
+      const [, blocked = '0'] = /^SigBlk:\s+(\w+)/m.exec(stdout) ?? [];
+      return (Number.parseInt(blocked, 16) & (1 << 14)) !== 0;
+    });
     await host.docker('stop', '-t', '1000', 'waiting');
     assert.equal(await host.docker('inspect', '-f', '{{.State.ExitCode}}', 'waiting'), '143');
     await host.docker('rm', 'waiting');

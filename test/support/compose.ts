@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import type { Host } from './host.ts';
+import { type Host, until } from './host.ts';
 
 /** Two services on the project's own network, which ask for an address by label and by environment. */
 const onOwnNetwork = `
@@ -86,5 +86,8 @@ export async function playCompose(host: Host, command: readonly string[], joint:
     /\(10\.32\.\d+\.\d+\)[\s\S]* 0% packet loss/,
   );
   await compose('down', '-t', '0');
-  assert.equal((await host.weavets('ps')).stdout.trim().split('\n').length, 1);
+  await until(
+    'none is attached',
+    async () => (await host.weavets('ps')).stdout.trim().split('\n').length === 1,
+  );
 }

@@ -1,5 +1,8 @@
 import { cp, readFile, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const tests = fileURLToPath(new URL('..', import.meta.url));
 
 /** The end of a log, as an error shows it. */
 export async function endOf(file: string): Promise<string> {
@@ -7,9 +10,13 @@ export async function endOf(file: string): Promise<string> {
   return text.trimEnd().split('\n').slice(-20).join('\n');
 }
 
-/** Logs outlive the host, by the name of the file that is tested: those of its last run. */
+/**
+ * Logs outlive the host, by the file that is tested: those of its last run. By its folder, too: two of one name may run
+ * at the same time.
+ */
 export async function keepLogs(from: string, ...names: string[]): Promise<void> {
-  const kept = join('/var/tmp/weavets-lab/logs', basename(process.argv[1] ?? 'unknown'), ...names);
+  const file = relative(tests, process.argv[1] ?? 'unknown').replaceAll(/^(\.\.\/)+/g, '');
+  const kept = join('/var/tmp/weavets-lab/logs', file, ...names);
   await rm(kept, { recursive: true, force: true });
   await cp(from, kept, { recursive: true });
 }

@@ -33,7 +33,7 @@ export class RawClient {
   }
 
   /** Waits until `done` of what was received, which is given as latin1. */
-  async until(done: (text: string, client: RawClient) => boolean, ms = 30_000): Promise<string> {
+  async until(done: (text: string, client: RawClient) => boolean, ms = 120_000): Promise<string> {
     const end = Date.now() + ms;
     while (!done(this.text, this)) {
       if (Date.now() > end)

@@ -10,7 +10,7 @@ export type Suite = 'trixie' | 'sid' | 'sid-podman';
 
 /** argv that, on a host, runs `argv` with the programs of another Debian; builds that first if it is not there yet. */
 export async function inSuite(suite: Suite, argv: readonly string[]): Promise<string[]> {
-  const root = (await runOk(['sh', builder, suite])).trim();
+  const root = (await runOk(['sh', builder, suite], { deadline: null })).trim();
   const script = join(here, 'debian-root.sh');
   return ['unshare', '--mount', '--propagation', 'private', 'sh', script, root, ...argv];
 }

@@ -2,7 +2,7 @@
 export async function until(
   what: string,
   probe: () => Promise<boolean> | boolean,
-  ms = 60_000,
+  ms = 120_000,
 ): Promise<void> {
   const end = Date.now() + ms;
   while (!(await probe())) {
