@@ -272,6 +272,8 @@ class Model {
 
   /** A copy of a machine with all that is on its disk; it is launched while etcd is there, or is not. */
   async #clone(machine: Machine, pick: number): Promise<void> {
+    // A name that nobody has registered yet is whose comes first, and that may be the copy.
+    if (!this.#row(`host/${machine.name}`)) return;
     for (const clone of this.#clones) this.#destroy(clone);
     const disk = new Rows();
     disk.restore(machine.disk.snapshot);
