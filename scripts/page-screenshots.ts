@@ -21,6 +21,12 @@ Object.assign(refused, {
   state: 'stopped',
   reason: 'not started: 10.32.0.4 is already in use by container 9f2c11d07b1a',
 });
+network.healed.push({
+  code: 'LINKS_CHANGED',
+  about: '',
+  text: 'the bridge was down, and is up again',
+  since: Date.UTC(2026, 0, 5, 9, 8, 41),
+});
 const texts = ['started', 'attached in 12 ms', 'renamed from shop', 'ended with exit code 0', 'started'];
 network.events.push(
   ...texts.flatMap((text, index) => {

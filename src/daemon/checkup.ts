@@ -1,4 +1,4 @@
-import { type Check, examine, ok } from '../doctor/check.ts';
+import { type Check, examine, failureOf, ok, verdictOf } from '../doctor/check.ts';
 import { forwarding } from '../doctor/checks/forwarding.ts';
 import { rules } from '../doctor/checks/rules.ts';
 import { checks, type HostDeps } from '../doctor/checks.ts';
@@ -8,6 +8,7 @@ import { KeyedLock } from '../lib/lock.ts';
 import type { Conditions } from '../model/conditions.ts';
 import type { Finding, Verdict } from '../model/verdict.ts';
 import { type HostNetwork, readNetwork } from '../net/host.ts';
+import type { DoctorView } from '../report/network.ts';
 import { findEnd } from './ends.ts';
 import { hostDepsOf } from './host-deps.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
@@ -33,6 +34,10 @@ export class Checkup {
   readonly #parts: CheckupDeps;
   readonly #depsOf: (network: HostNetwork) => HostDeps;
   readonly #lock = new KeyedLock();
+  /** what each check found last, by its name */
+  readonly #found = new Map<string, Verdict>();
+  /** when all had been run */
+  #at: number | null = null;
   #network: { at: number; read: Promise<HostNetwork> } | undefined;
 
   constructor(deps: CheckupDeps) {
@@ -50,13 +55,27 @@ export class Checkup {
   /** Runs all of them now. */
   async diagnose(): Promise<Verdict[]> {
     const deps = this.#depsOf(await readNetwork());
-    const verdicts: Verdict[] = [];
-    for (const check of checks) {
-      const verdict = await this.#lock.run(check.name, () => examine(check, deps));
-      if (check.when === 'look' || check.when === 'probe') this.#note(check, verdict);
-      verdicts.push(this.#remembered(check, verdict));
-    }
-    return [...verdicts, ...this.#others(), running];
+    for (const check of checks) await this.#examine(check, deps);
+    this.#at = Date.now();
+    return [...this.last().checks, ...this.#others(), running];
+  }
+
+  /** Runs those that don't run by themselves, and those that have not yet. */
+  async complete(): Promise<void> {
+    const deps = this.#depsOf(await this.network());
+    for (const check of checks)
+      if (check.when === 'launch' || check.when === 'asked' || !this.#found.has(check.name))
+        await this.#examine(check, deps);
+    this.#at = Date.now();
+  }
+
+  /** What they found last. */
+  last(): DoctorView {
+    const found = checks.flatMap((check) => {
+      const verdict = this.#found.get(check.name);
+      return verdict ? [this.#remembered(check, verdict)] : [];
+    });
+    return { at: this.#at, checks: found };
   }
 
   /** Walks from one container or host to another, and back. @throws WeaveError NO_SUCH_CONTAINER, NOT_ATTACHABLE, USAGE */
@@ -81,9 +100,22 @@ export class Checkup {
     return ok("frames between containers pass the host's firewall");
   }
 
+  async #examine(check: Check<HostDeps>, deps: HostDeps): Promise<void> {
+    const verdict = await this.#lock.run(check.name, () => examine(check, deps));
+    this.#found.set(check.name, verdict);
+    if (check.when === 'look' || check.when === 'probe') this.#note(check, verdict);
+  }
+
   async #look(check: Check<HostDeps>): Promise<void> {
     const deps = this.#depsOf(await this.network());
-    this.#note(check, await this.#lock.run(check.name, () => check.run(deps)));
+    try {
+      const finding = await this.#lock.run(check.name, () => check.run(deps));
+      this.#found.set(check.name, verdictOf(check, finding));
+      this.#note(check, finding);
+    } catch (error) {
+      this.#found.set(check.name, failureOf(check, error));
+      throw error;
+    }
   }
 
   #note({ code }: Check<HostDeps>, { state, text }: Finding): void {

@@ -10,15 +10,23 @@ import type { NetworkViewer } from './network-viewer.ts';
 
 /** What {@link NetworkChanges} needs. */
 export interface NetworkChangesDeps {
-  viewer: Pick<NetworkViewer, 'about' | 'hosts' | 'conditions' | 'containers' | 'container' | 'remote'>;
+  viewer: Pick<
+    NetworkViewer,
+    'about' | 'hosts' | 'conditions' | 'healed' | 'doctor' | 'containers' | 'container' | 'remote'
+  >;
   history: History;
   conditions: Pick<Conditions, 'follow'>;
   /** resolves when what is under way for a container has ended */
   settled: (id: string) => Promise<void>;
+  /** called often while somebody follows */
+  visited: () => void;
   /** who is told */
   clients: { readonly size: number; publish(event: string, data: unknown): void };
   logger: Logger;
 }
+
+/** What is looked at as a whole, and sent where it differs. */
+type State = Pick<NetworkView, 'conditions' | 'healed' | 'doctor'>;
 
 /** ms between messages: many containers that start at once are reported together. */
 const gap = 20;
@@ -35,7 +43,8 @@ export class NetworkChanges {
   #events: EventView[] = [];
   /** as last sent, in JSON; undefined: send everything */
   #hosts: ReadonlyMap<string, string> | undefined;
-  #conditions: string | undefined;
+  /** the rest of what is looked at, as last sent, in JSON */
+  readonly #state = new Map<string, string>();
   #look = false;
   #sequence = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -56,15 +65,15 @@ export class NetworkChanges {
       );
       this.#touch('');
     });
-    this.#looker = setInterval(() => this.#touch(''), lookPause).unref();
+    this.#looker = setInterval(() => this.#visit(), lookPause).unref();
   }
 
   /** Adds a follower. @returns what to send it first */
   begin(): { sequence: number } {
     // What others were last sent may not be what this one has read.
     this.#hosts = undefined;
-    this.#conditions = undefined;
-    this.#touch('');
+    this.#state.clear();
+    this.#visit();
     return { sequence: this.#sequence };
   }
 
@@ -102,7 +111,7 @@ export class NetworkChanges {
     const events = [...history.latest()];
     const containers = await viewer.containers();
     const { about } = viewer;
-    return { sequence, about, hosts: viewer.hosts(), containers, conditions: viewer.conditions(), events };
+    return { sequence, about, hosts: viewer.hosts(), containers, ...this.#stateNow(), events };
   }
 
   close(): void {
@@ -113,6 +122,16 @@ export class NetworkChanges {
 
   get #watched(): boolean {
     return this.#deps.clients.size > 0 && !this.#closed;
+  }
+
+  #visit(): void {
+    if (this.#watched) this.#deps.visited();
+    this.#touch('');
+  }
+
+  #stateNow(): State {
+    const { viewer } = this.#deps;
+    return { conditions: viewer.conditions(), healed: viewer.healed(), doctor: viewer.doctor() };
   }
 
   /** @param subject a container; anything else: the hosts are to be looked at */
@@ -155,26 +174,30 @@ export class NetworkChanges {
     if (present.length > 0) change.containers = present;
     if (gone.length > 0) change.containersGone = gone;
     if (events.length > 0) change.events = events;
-    if (look) Object.assign(change, this.#changedHosts());
+    if (look) Object.assign(change, this.#changedHosts(), this.#changedState());
     return change;
   }
 
-  #changedHosts(): Pick<NetworkChange, 'hosts' | 'hostNames' | 'conditions'> {
-    const { viewer } = this.#deps;
-    const hosts = viewer.hosts();
+  #changedHosts(): Pick<NetworkChange, 'hosts' | 'hostNames'> {
+    const hosts = this.#deps.viewer.hosts();
     const now = new Map(hosts.map((host) => [host.name, JSON.stringify(host)]));
     const before = this.#hosts;
     const changed = hosts.filter(({ name }) => now.get(name) !== before?.get(name));
     const gone = before === undefined || [...before.keys()].some((name) => !now.has(name));
-    const conditions = viewer.conditions();
-    const text = JSON.stringify(conditions);
-    const differ = text !== this.#conditions;
     this.#hosts = now;
-    this.#conditions = text;
     return {
       ...(changed.length > 0 && { hosts: changed }),
       ...(gone && { hostNames: [...now.keys()] }),
-      ...(differ && { conditions }),
     };
+  }
+
+  #changedState(): Partial<State> {
+    const changed = Object.entries(this.#stateNow()).filter(([part, value]) => {
+      const text = JSON.stringify(value);
+      const differs = text !== this.#state.get(part);
+      this.#state.set(part, text);
+      return differs;
+    });
+    return Object.fromEntries(changed);
   }
 }

@@ -11,6 +11,7 @@ import type {
   AboutView,
   ConditionView,
   ContainerView,
+  DoctorView,
   EventView,
   HostView,
   NameView,
@@ -44,7 +45,8 @@ export interface NetworkViewerDeps {
       }
     | undefined;
   paths: () => readonly PeerState[];
-  conditions: { list(): Condition[] };
+  conditions: { list(): Condition[]; listHealed(): Condition[] };
+  checkup: { last(): DoctorView };
   history: { of(subject: string): readonly EventView[] };
 }
 
@@ -99,9 +101,17 @@ export class NetworkViewer {
   }
 
   conditions(): ConditionView[] {
-    return this.#deps.conditions.list().map(({ since, ...condition }) => {
-      return { ...condition, since: since.getTime() };
-    });
+    return this.#deps.conditions.list().map(conditionOf);
+  }
+
+  /** What was wrong of late, and has been repaired. */
+  healed(): ConditionView[] {
+    return this.#deps.conditions.listHealed().map(conditionOf);
+  }
+
+  /** What the doctor found last. */
+  doctor(): DoctorView {
+    return this.#deps.checkup.last();
   }
 
   /** All of all hosts; of other hosts those that are attached. */
@@ -175,6 +185,10 @@ export class NetworkViewer {
     const last = this.#deps.history.of(id).at(-1);
     return last?.level === 'error' ? last.text : '';
   }
+}
+
+function conditionOf({ since, ...condition }: Condition): ConditionView {
+  return { ...condition, since: since.getTime() };
 }
 
 function nameOf({ hostname, address }: { hostname: string; address: string }): NameView {

@@ -25,12 +25,21 @@ export interface Check<Deps> {
 /** Runs one check, whatever comes of it. */
 export async function examine<Deps>(check: Check<Deps>, deps: Deps): Promise<Verdict> {
   try {
-    const finding = await check.run(deps);
-    return { check: check.name, code: finding.state === 'failed' ? check.code : null, ...finding };
+    return verdictOf(check, await check.run(deps));
   } catch (error) {
-    const code = error instanceof WeaveError ? codeOf(error) : check.code;
-    return { check: check.name, code, state: 'failed', text: messageOf(error) };
+    return failureOf(check, error);
   }
+}
+
+/** A check's finding, with its name. */
+export function verdictOf({ name, code }: Check<never>, finding: Finding): Verdict {
+  return { check: name, code: finding.state === 'failed' ? code : null, ...finding };
+}
+
+/** What it means that a check could not be run. */
+export function failureOf({ name, code }: Check<never>, error: unknown): Verdict {
+  const own = error instanceof WeaveError ? codeOf(error) : code;
+  return { check: name, code: own, state: 'failed', text: messageOf(error) };
 }
 
 /** Runs a check that the daemon can't start without. @throws WeaveError */

@@ -1,3 +1,5 @@
+import type { Verdict } from '../model/verdict.ts';
+
 /** The network as one host sees it, in the shape that its page reads: `/network`, and what changes in `/network/events`. */
 export interface NetworkView {
   /** number of the last change that is in it: later ones are to be applied to it */
@@ -6,6 +8,9 @@ export interface NetworkView {
   hosts: HostView[];
   containers: ContainerView[];
   conditions: ConditionView[];
+  /** what was wrong on this host within the last hour, and has been repaired */
+  healed: ConditionView[];
+  doctor: DoctorView;
   /** what happened of late, the oldest first */
   events: EventView[];
 }
@@ -20,6 +25,8 @@ export interface NetworkChange {
   /** ids */
   containersGone?: string[];
   conditions?: ConditionView[];
+  healed?: ConditionView[];
+  doctor?: DoctorView;
   events?: EventView[];
 }
 
@@ -92,6 +99,15 @@ export interface ConditionView {
   /** ms since 1970 */
   since: number;
 }
+
+/** What the doctor last found on this host, by the checks that `weavets doctor` runs. */
+export interface DoctorView {
+  /** when all of them had been run, ms since 1970; some run more often; null: not yet since the daemon started */
+  at: number | null;
+  checks: CheckView[];
+}
+
+export type CheckView = Verdict;
 
 /** Something that happened. */
 export interface EventView {

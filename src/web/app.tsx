@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { follow, type Liveness } from './connection.ts';
 import { ContainerPage } from './container-page.tsx';
+import { DoctorPage } from './doctor-page.tsx';
 import { EventsPage } from './events-page.tsx';
 import { HostPage } from './host-page.tsx';
 import { HostsPage } from './hosts-page.tsx';
@@ -21,6 +22,7 @@ const pages = [
   { page: 'hosts', title: 'Hosts', link: '#/hosts' },
   { page: 'names', title: 'Names', link: '#/names' },
   { page: 'events', title: 'Events', link: '#/events' },
+  { page: 'doctor', title: 'Doctor', link: '#/doctor' },
 ] as const;
 
 const livenessWords: Record<Liveness, string> = {
@@ -108,6 +110,8 @@ function Page({ route, network, search }: { route: Route } & PageInput) {
       return <NamesPage network={network} search={search} />;
     case 'events':
       return <EventsPage network={network} search={search} />;
+    case 'doctor':
+      return <DoctorPage network={network} search={search} />;
     default:
       return <NetworkPage network={network} search={search} />;
   }

@@ -1,17 +1,21 @@
-import type { ContainerView } from '../report/network.ts';
+import type { CheckView, ContainerView, DoctorView } from '../report/network.ts';
 import type { Network } from './network.ts';
 import { ContainerName, count, HostName, Time } from './parts.tsx';
 
 /** Containers with the same reason that are named; of more, how many there are. */
 const named = 6;
 
-/** What is wrong now, which ways are broken, and which containers are not attached, with the reason. */
+/**
+ * What is wrong now, by conditions and by the doctor, which ways are broken, which containers are not attached, with the
+ * reason, and what has been repaired.
+ */
 export function Attention({ network }: { network: Network }) {
-  const { conditions, hosts } = network;
+  const { conditions, hosts, healed } = network;
+  const failed = failures(network);
   const broken = hosts.filter(({ alive, path }) => alive && path?.state === 'failed');
   const gone = hosts.filter(({ alive }) => !alive);
   const reasons = byReason(network.containers.filter(({ state, reason }) => state !== 'attached' && reason));
-  const quiet = conditions.length + broken.length + gone.length + reasons.length === 0;
+  const quiet = conditions.length + failed.length + broken.length + gone.length + reasons.length === 0;
   return (
     <section class="attention" aria-labelledby="attention">
       <h2 id="attention">{quiet ? 'All is well' : 'Worth a look'}</h2>
@@ -23,6 +27,12 @@ export function Attention({ network }: { network: Network }) {
             <p class="quiet">
               {code} since <Time at={since} />
             </p>
+          </li>
+        ))}
+        {failed.map(({ check, text }) => (
+          <li key={`check ${check}`} class="error">
+            <p>{text}</p>
+            <p class="quiet">doctor: {check}</p>
           </li>
         ))}
         {broken.map((host) => (
@@ -55,8 +65,41 @@ export function Attention({ network }: { network: Network }) {
             <p>{reason}</p>
           </li>
         ))}
+        {healed.map(({ code, about, text, since }) => (
+          <li key={`healed ${code} ${about}`}>
+            <p>{text}</p>
+            <p class="quiet">
+              {code} repaired <Time at={since} />
+            </p>
+          </li>
+        ))}
       </ul>
+      <DoctorLine doctor={network.doctor} />
     </section>
+  );
+}
+
+/** Of what a condition tells, the doctor says nothing new; and it is told the sooner. */
+function failures({ conditions, doctor }: Network): CheckView[] {
+  const told = new Set(conditions.map(({ code }) => code));
+  return doctor.checks.filter(({ state, code }) => state === 'failed' && !told.has(code ?? ''));
+}
+
+function DoctorLine({ doctor: { at, checks } }: { doctor: DoctorView }) {
+  const failed = checks.filter(({ state }) => state === 'failed').length;
+  const ran = checks.filter(({ state }) => state !== 'skipped').length;
+  return (
+    <p class="quiet doctor">
+      <a href="#/doctor">Doctor</a>:{' '}
+      {at === null ? (
+        'checking this host …'
+      ) : (
+        <>
+          {failed === 0 ? `${count(ran, 'check')} passed` : `${failed} of ${count(ran, 'check')} failed`},{' '}
+          <Time at={at} />
+        </>
+      )}
+    </p>
   );
 }
 

@@ -2,6 +2,7 @@ import type {
   AboutView,
   ConditionView,
   ContainerView,
+  DoctorView,
   EventView,
   HostView,
   NetworkChange,
@@ -23,6 +24,8 @@ export interface Network {
   /** host to its containers, by name */
   containersOn: ReadonlyMap<string, readonly ContainerView[]>;
   conditions: readonly ConditionView[];
+  healed: readonly ConditionView[];
+  doctor: DoctorView;
   /** the newest first */
   events: readonly EventView[];
 }
@@ -39,6 +42,8 @@ export function networkOf(view: NetworkView): Network {
     containerOf: new Map(containers.map((each) => [each.id, each])),
     containersOn: grouped(containers),
     conditions: view.conditions,
+    healed: view.healed,
+    doctor: view.doctor,
     events: view.events.toReversed(),
   };
 }
@@ -52,6 +57,8 @@ export function changed(network: Network, change: NetworkChange): Network {
     hosts,
     hostOf,
     conditions: change.conditions ?? network.conditions,
+    healed: change.healed ?? network.healed,
+    doctor: change.doctor ?? network.doctor,
     events: change.events ? newest(network.events, change.events) : network.events,
   };
 }

@@ -1,11 +1,11 @@
 /** What is shown, as the part of the address after `#` says it. */
 export type Route =
-  | { page: 'network' | 'hosts' | 'names' | 'events' }
+  | { page: 'network' | 'hosts' | 'names' | 'events' | 'doctor' }
   | { page: 'container' | 'host'; id: string };
 
 export function routeOf(hash: string): Route {
   const [page = '', id = ''] = hash.replace(/^#\/?/, '').split('/');
-  if (page === 'hosts' || page === 'names' || page === 'events') return { page };
+  if (page === 'hosts' || page === 'names' || page === 'events' || page === 'doctor') return { page };
   if ((page === 'container' || page === 'host') && id !== '') return { page, id: decode(id) };
   return { page: 'network' };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Cidr, formatIp } from '../../src/model/address.ts';
-import type { ContainerView, EventView, HostView, NetworkView } from '../../src/report/network.ts';
+import type { CheckView, ContainerView, EventView, HostView, NetworkView } from '../../src/report/network.ts';
 
 const range = Cidr.parse('10.32.0.0/12');
 const roles = ['web', 'api', 'db', 'cache', 'queue', 'worker', 'mail', 'search', 'auth', 'cron'];
@@ -20,8 +20,23 @@ export function madeUpNetwork({ hosts, containers }: { hosts: number; containers
     hosts: Array.from({ length: hosts }, (_, index) => hostView(index + 1)),
     containers: Array.from({ length: containers }, (_, index) => containerView(index, hosts)),
     conditions: [],
+    healed: [],
+    doctor: { at: Date.UTC(2026, 0, 5, 9, 14), checks: madeUpChecks() },
     events: [],
   };
+}
+
+/** As on a host where all is well. */
+function madeUpChecks(): CheckView[] {
+  const found: [check: string, state: CheckView['state'], text: string][] = [
+    ['tools', 'ok', 'every program that weavets runs is installed'],
+    ['engine', 'ok', 'the engine answers, with version 1.51 of its API'],
+    ['encryption', 'ok', 'this host can encrypt'],
+    ['links', 'ok', "the bridge and the containers' links are well"],
+    ['rules', 'ok', "weavets' rules are in place"],
+    ['offload', 'skipped', 'no other host is silent'],
+  ];
+  return found.map(([check, state, text]) => ({ check, state, text, code: null }));
 }
 
 function hostView(host: number): HostView {

@@ -110,6 +110,32 @@ test("markup in a container's request is shown as text", async () => {
   await page.goBack();
 });
 
+test('what the doctor finds is shown: failures with what to do, and repairs', async () => {
+  const { page } = watched;
+  // The first round begins with the first page.
+  await page.getByText(/^Doctor: \d+ checks passed, /).waitFor();
+  await host.shell('mount --bind /dev/null $(command -v sysctl); ip link set weave down');
+  // Asked by hand, it is not waited for until the next round.
+  assert.equal((await host.weavets('doctor')).code, 1);
+  const attention = page.getByRole('region', { name: 'Worth a look' });
+  const item = (text: RegExp) => attention.getByRole('listitem').filter({ hasText: text });
+  await item(/'sysctl' is not in PATH.*procps/)
+    .getByText('doctor: tools')
+    .waitFor();
+  await item(/the bridge was down/)
+    .getByText(/^LINKS_CHANGED repaired/)
+    .waitFor();
+  await page.getByRole('link', { name: 'Doctor' }).first().click();
+  const checks = page.getByRole('table', { name: 'Checks' });
+  await checks.getByRole('row', { name: /^tools failed/ }).waitFor();
+  await checks.getByRole('row', { name: /^links repaired/ }).waitFor();
+  await checks.getByRole('row', { name: /^engine ok/ }).waitFor();
+  await host.shell('umount $(command -v sysctl)');
+  await host.weavets('doctor');
+  await checks.getByRole('row', { name: /^tools ok/ }).waitFor();
+  await page.goBack();
+});
+
 test('a page whose daemon goes says so, and recovers with the next daemon', async () => {
   const { page } = watched;
   await host.weavets('stop');

@@ -103,6 +103,49 @@ test('a lost host, a broken path and a condition appear, and disappear again', a
   await page.getByRole('heading', { name: '2 hosts, 6 containers' }).waitFor();
 });
 
+test('what the doctor found is on the first page and on its own, failures first of all', async () => {
+  const network = madeUpNetwork({ hosts: 1, containers: 1 });
+  const passed = network.doctor;
+  network.doctor = { at: null, checks: [] };
+  await using server = await PageServer.start(() => network);
+  const { page } = await browser.open(server.url);
+  await page.getByText('Doctor: checking this host').waitFor();
+  await until('it follows', () => server.clients.size === 1);
+  server.change({ doctor: passed });
+  const well = page.getByRole('region', { name: 'All is well' });
+  await well.getByText(/^Doctor: 5 checks passed, /).waitFor();
+
+  const [tools, ...others] = passed.checks;
+  assert.ok(tools);
+  const text = "'sysctl' is not in PATH; apt-get install procps";
+  server.change({
+    doctor: { ...passed, checks: [{ ...tools, state: 'failed', text, code: 'TOOL_MISSING' }, ...others] },
+    healed: [{ code: 'LINKS_CHANGED', about: '', text: 'the bridge was down', since: Date.now() }],
+  });
+  const attention = page.getByRole('region', { name: 'Worth a look' });
+  const items = attention.getByRole('listitem');
+  await items.filter({ hasText: text }).getByText('doctor: tools').waitFor();
+  await items
+    .filter({ hasText: 'the bridge was down' })
+    .getByText(/^LINKS_CHANGED repaired/)
+    .waitFor();
+  await attention.getByText(/^Doctor: 1 of 5 checks failed, /).waitFor();
+  await attention.getByRole('link', { name: 'Doctor' }).click();
+  await page.getByRole('heading', { name: 'Doctor' }).waitFor();
+  const row = (name: string) => page.getByRole('table', { name: 'Checks' }).getByRole('row', { name });
+  assert.match(await row('tools').innerText(), /failed\s+'sysctl' is not in PATH/);
+  assert.match(await row('offload').innerText(), /skipped/);
+
+  // What a condition tells is not told twice; a repair alone is no trouble.
+  const condition = { code: 'TOOL_MISSING', about: '', text: 'a condition tells it', since: Date.now() };
+  await page.getByRole('link', { name: 'Network' }).first().click();
+  server.change({ conditions: [condition] });
+  await attention.getByText('a condition tells it').waitFor();
+  assert.equal(await items.filter({ hasText: text }).count(), 0);
+  server.change({ conditions: [], doctor: passed });
+  await well.getByText('the bridge was down').waitFor();
+});
+
 test('markup in names is shown as text everywhere', async () => {
   const program = '<img src=x onerror="window.taken=1"><script>window.taken=1</script>';
   const network: NetworkView = madeUpNetwork({ hosts: 2, containers: 4 });
@@ -117,7 +160,10 @@ test('markup in names is shown as text everywhere', async () => {
   Object.assign(other, { state: 'unattached', reason: program });
   Object.assign(host, { nickname: program, address: program });
   Object.assign(host.path, { state: 'failed', text: program });
-  network.conditions.push({ code: program, about: program, text: program, since: 0 });
+  const condition = { code: program, about: program, text: program, since: 0 };
+  network.conditions.push(condition);
+  network.healed.push(condition);
+  network.doctor.checks.push({ check: program, state: 'failed', text: program, code: null });
   network.events.push({ ...madeUpEvent(1, container, program), name: program });
   await using server = await PageServer.start(() => network, { history: () => network.events });
   const { page, complaints } = await browser.open(server.url);
@@ -126,6 +172,7 @@ test('markup in names is shown as text everywhere', async () => {
     '#/hosts',
     '#/names',
     '#/events',
+    '#/doctor',
     `#/container/${container.id}`,
     `#/host/${madeUpHost(2)}`,
   ]) {
@@ -137,7 +184,7 @@ test('markup in names is shown as text everywhere', async () => {
   assert.deepEqual(complaints, []);
 });
 
-test('light or dark, text contrasts with its background', async () => {
+test('light or dark, on every page, text contrasts and a screen reader has names for everything', async () => {
   const network = madeUpNetwork({ hosts: 3, containers: 30 });
   Object.assign(network.containers[3] ?? {}, {
     state: 'unattached',
@@ -145,13 +192,22 @@ test('light or dark, text contrasts with its background', async () => {
     reason: 'WEAVE_CIDR=none',
   });
   await using server = await PageServer.start(() => network);
+  network.doctor.checks.push({ check: 'names', state: 'failed', text: 'no answer', code: null });
+  const places = [
+    ...['', '#/hosts', '#/names', '#/events', '#/doctor'],
+    ...[`#/container/${network.containers[3]?.id}`, `#/host/${madeUpHost(2)}`],
+  ];
   const papers: unknown[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {
     const { page } = await browser.open(server.url, { colorScheme });
     await rows(page).first().waitFor();
     papers.push(await page.evaluate('getComputedStyle(document.body).backgroundColor'));
-    const poor = await page.evaluate(poorContrast);
-    assert.deepEqual(poor, [], colorScheme);
+    for (const place of places) {
+      await page.goto(server.url + place);
+      await page.locator('main h1').waitFor();
+      assert.deepEqual(await page.evaluate(poorContrast), [], `${colorScheme} ${place}`);
+      assert.deepEqual(await page.evaluate(poorStructure), [], place);
+    }
   }
   assert.notEqual(papers[0], papers[1]);
 });
@@ -176,4 +232,20 @@ const poorContrast = `(() => {
   const texts = [...document.querySelectorAll('main *, header *')].filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.offsetParent);
   const poor = texts.map((e) => { const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x); return [e.className + ' ' + e.textContent.slice(0, 30), (a + 0.05) / (b + 0.05)]; }).filter(([, ratio]) => ratio < 4.5);
   return [...new Set(poor.map(([text, ratio]) => text + ' ' + ratio.toFixed(2)))].slice(0, 10);
+})()`;
+
+/** What a screen reader has no name or place for. */
+const poorStructure = `(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const poor = all('a, button, input, table, nav').filter((e) => !(e.getAttribute('aria-label') || (e.matches('a, button') && e.textContent.trim()))).map((e) => 'no name: ' + e.outerHTML.slice(0, 80));
+  for (const named of ['aria-labelledby', 'aria-controls'])
+    for (const e of all('[' + named + ']')) if (!document.getElementById(e.getAttribute(named)) && e.getAttribute('aria-expanded') !== 'false') poor.push(named + ' leads nowhere: ' + e.getAttribute(named));
+  const ids = all('[id]').map((e) => e.id);
+  poor.push(...ids.filter((id, index) => ids.indexOf(id) !== index).map((id) => 'twice: ' + id));
+  const levels = all('h1, h2, h3, h4').map((e) => Number(e.tagName[1]));
+  if (levels.filter((level) => level === 1).length !== 1) poor.push('h1: ' + levels);
+  levels.forEach((level, index) => { if (level > (levels[index - 1] ?? 0) + 1) poor.push('a level left out: ' + levels); });
+  if (all('main').length !== 1 || !document.documentElement.lang || !document.title) poor.push('main, lang or title');
+  if (all('th').some((e) => !e.scope)) poor.push('a heading of a table without scope');
+  return poor;
 })()`;

@@ -2,8 +2,10 @@ import { EventClients } from '../../http/event-clients.ts';
 import type { PageDeps } from '../../http/routes/page.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { version } from '../../lib/version.ts';
+import type { Checkup } from '../checkup.ts';
 import { NetworkChanges } from '../network-changes.ts';
 import { NetworkViewer } from '../network-viewer.ts';
+import { Rounds } from '../rounds.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
 import type { JoinedCluster } from './join-cluster.ts';
 import type { PreparedHost } from './prepare-host.ts';
@@ -15,11 +17,12 @@ interface Deps extends Pick<DaemonDeps, 'logger' | 'conditions'> {
   joined: JoinedCluster;
   dns: StartedDns;
   containers: StartedContainers;
+  checkup: Checkup;
 }
 
 /** Makes what the page shows, and what tells it of changes. */
 export function showNetwork(
-  { host, joined, dns, containers, conditions, logger }: Deps,
+  { host, joined, dns, containers, checkup, conditions, logger }: Deps,
   undo: UndoStack,
 ): { page: PageDeps; changes: NetworkChanges } {
   const { config, peer, underlay, engine } = host;
@@ -46,11 +49,14 @@ export function showNetwork(
     },
     paths: () => seat.datapath?.state() ?? [],
     conditions,
+    checkup,
     history,
   });
   const clients = new EventClients();
   const settled = (id: string) => reconciler.settled(id);
-  const changes = new NetworkChanges({ viewer, history, conditions, settled, clients, logger });
+  const rounds = new Rounds({ checkup, logger });
+  const visited = () => rounds.visit();
+  const changes = new NetworkChanges({ viewer, history, conditions, settled, visited, clients, logger });
   undo.push(async () => changes.close());
   seat.followBy(changes.follower((name) => seat.cluster?.nicknames.get(name) ?? name));
   return {

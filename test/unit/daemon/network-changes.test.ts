@@ -6,7 +6,7 @@ import { NetworkChanges } from '../../../src/daemon/network-changes.ts';
 import type { NetworkViewer } from '../../../src/daemon/network-viewer.ts';
 import { silent } from '../../../src/lib/log.ts';
 import { Conditions } from '../../../src/model/conditions.ts';
-import type { ContainerView, HostView, NetworkChange } from '../../../src/report/network.ts';
+import type { ContainerView, DoctorView, HostView, NetworkChange } from '../../../src/report/network.ts';
 import { LinkKey } from '../../../src/store/records/link.ts';
 import { until } from '../../support/until.ts';
 
@@ -21,6 +21,8 @@ function make(t: TestContext) {
     containers: new Map([[id('a'), container('a', 'web')]]),
     looks: 0,
     settled: Promise.resolve(),
+    doctor: { at: null, checks: [] } as DoctorView,
+    visits: 0,
     told: [] as NetworkChange[],
     clients: { size: 1, publish: (_: string, data: unknown) => void parts.told.push(data as NetworkChange) },
     history: new History(),
@@ -30,6 +32,8 @@ function make(t: TestContext) {
     about: { self: 'one' },
     hosts: () => parts.hosts,
     conditions: () => parts.conditions.list().map((each) => ({ ...each, since: each.since.getTime() })),
+    healed: () => parts.conditions.listHealed(),
+    doctor: () => parts.doctor,
     containers: async () => [...parts.containers.values()],
     container: async (which: string) => {
       parts.looks++;
@@ -39,7 +43,9 @@ function make(t: TestContext) {
   } as unknown as NetworkViewer;
   const { history, conditions, clients } = parts;
   const settled = () => parts.settled;
-  const changes = new NetworkChanges({ viewer, history, conditions, settled, clients, logger: silent });
+  const visited = () => void parts.visits++;
+  const deps = { viewer, history, conditions, settled, visited, clients, logger: silent };
+  const changes = new NetworkChanges(deps);
   t.after(() => changes.close());
   return { changes, parts };
 }
@@ -103,6 +109,7 @@ test('without followers nothing is computed, and a later read has what happened'
   changes.begin();
   await until('the hosts are told', () => parts.told.some(({ hosts }) => hosts));
   assert.equal(parts.looks, 0);
+  assert.equal(parts.visits, 1);
   assert.deepEqual(
     (await changes.view()).events.map(({ text }) => text),
     ['started'],
@@ -143,6 +150,19 @@ test('of hosts and conditions only differences are sent; a new follower gets eve
     [parts.told[3]?.hosts, parts.told[3]?.hostNames, parts.told[3]?.conditions],
     [parts.hosts, ['one'], []],
   );
+});
+
+test('what the doctor found and what was repaired are told when they change', async (t) => {
+  const { changes, parts } = make(t);
+  changes.begin();
+  await until('all is told', () => parts.told.length === 1);
+  assert.deepEqual([parts.told[0]?.doctor, parts.told[0]?.healed], [{ at: null, checks: [] }, []]);
+  parts.doctor = { at: 1, checks: [{ check: 'tools', state: 'ok', text: 'all there', code: null }] };
+  await until('it is told', () => parts.told.length === 2);
+  assert.deepEqual([parts.told[1]?.doctor, parts.told[1]?.healed], [parts.doctor, undefined]);
+  parts.conditions.healed('LINKS_CHANGED', 'the bridge was down');
+  await until('it is told', () => parts.told.length === 3);
+  assert.deepEqual([parts.told[2]?.doctor, parts.told[2]?.healed?.length], [undefined, 1]);
 });
 
 test("other hosts' containers are reported as they come and go", async (t) => {

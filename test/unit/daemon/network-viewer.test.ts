@@ -89,7 +89,8 @@ function make(change: Partial<NetworkViewerDeps> = {}): NetworkViewer {
       ],
     },
     paths: () => [{ peer, state: 'established', carrier: 'vxlan', text: '', mtu: 1450, health }],
-    conditions: { list: () => [] },
+    conditions: { list: () => [], listHealed: () => [] },
+    checkup: { last: () => ({ at: null, checks: [] }) },
     history: {
       of: (id) => (id === ids.stopped ? [{ level: 'error', text: 'not started: taken' } as EventView] : []),
     },
