@@ -6,7 +6,7 @@ export class Progress {
   readonly #show: (text: string) => void;
   readonly #began = performance.now();
   #timer: NodeJS.Timeout | undefined;
-  #what = 'working';
+  #what = 'waiting for weavets';
   #shown = false;
 
   /** @param show puts a text in the place of the last; empty: none */

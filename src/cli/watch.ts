@@ -10,11 +10,11 @@ export async function watch(
   lines: () => Promise<string[]>,
   { out, doing, terminal }: Pick<CommandContext, 'out' | 'doing' | 'terminal'>,
 ): Promise<never> {
-  doing('');
   // From the corner, clearing the screen.
   const clear = terminal.out ? '\x1b[H\x1b[2J\x1b[3J' : '';
   for (let last: string | undefined; ; await delay(pause)) {
     const text = await look(lines);
+    doing('');
     if (text !== last) out(`${clear}${text}${terminal.out ? '' : '\n'}`);
     last = text;
   }

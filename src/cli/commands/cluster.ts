@@ -4,7 +4,7 @@ import { flag, text } from '../../config/option.ts';
 import { duration } from '../../config/values.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { clusterText } from '../cluster-text.ts';
-import { type Context, command, noWords } from '../command.ts';
+import { type CommandContext, command, noWords } from '../command.ts';
 import { toJson } from '../output.ts';
 import { importRestore } from '../process/daemon.ts';
 import { runningPid } from '../process/running.ts';
@@ -22,17 +22,19 @@ interface Given {
   json?: boolean;
 }
 
-const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise<void>>> = {
-  init: async ({ words, voters, json }, { control, out, err }) => {
+const verbs: Readonly<Record<string, (given: Given, context: CommandContext) => Promise<void>>> = {
+  init: async ({ words, voters, json }, { control, out, err, doing }) => {
     noWords(words);
+    doing("starting the cluster's etcd");
     const made = await control.call('clusterInit', { voters: parseVoters(voters) });
     if (json) return out(toJson<'cluster init'>(made));
     err('This host is now the first of a cluster. To add another, run there:');
     out(launchLine(made));
     err(lasts(made.expires));
   },
-  join: async ({ words, json }, { control, out }) => {
+  join: async ({ words, json }, { control, out, doing }) => {
     const { token, host } = splitJoin(only(words, 'TOKEN@HOST'));
+    doing(`joining the cluster of ${host}`);
     await control.call('clusterJoin', { token, host });
     if (json) out(toJson<'cluster join'>({}));
   },
@@ -59,7 +61,9 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
   },
   leave: async ({ words, json }, context) => {
     noWords(words);
+    context.doing('leaving the other hosts');
     await context.control.call('leave', {});
+    context.doing('stopping weavets');
     await stopDaemon(context);
     if (json) return context.out(toJson<'cluster leave'>({}));
     context.err('This host has left the cluster, and weavets has stopped; containers keep running.');
@@ -70,13 +74,14 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
     if (json) return out(toJson<'cluster remove'>(taken));
     taken.lines.forEach(out);
   },
-  backup: async ({ words, json }, { control, out, err }) => {
+  backup: async ({ words, json }, { control, out, err, doing }) => {
     const file = resolve(only(words, 'FILE'));
+    doing(`writing ${file}`);
     const { bytes } = await control.call('clusterBackup', { file });
     if (json) return out(toJson<'cluster backup'>({ bytes }));
     err(`${file}: ${bytes} bytes`);
   },
-  restore: async ({ words, force = false, json }, { control, out, err }) => {
+  restore: async ({ words, force = false, json }, { control, out, err, doing }) => {
     const file = resolve(only(words, 'FILE'));
     if ((await runningPid(control)) !== undefined) {
       throw new WeaveError(
@@ -90,6 +95,7 @@ const verbs: Readonly<Record<string, (given: Given, context: Context) => Promise
         "this replaces everything in the cluster's etcd, whose members on other hosts must not be running; --force if you mean it",
       );
     }
+    doing(`starting an etcd from ${file}`);
     const { restoreCluster } = await importRestore();
     await restoreCluster(file);
     if (json) return out(toJson<'cluster restore'>({}));

@@ -12,8 +12,9 @@ export const connect = command({
     ['weavets connect 192.168.1.2', 'one more peer'],
     ['weavets connect --replace 192.168.1.2 192.168.1.3', 'only these peers'],
   ],
-  async run({ words, replace = false, json }, { control, out }) {
+  async run({ words, replace = false, json }, { control, out, doing }) {
     const peers = replace ? parseTargets(words) : parseSomeTargets(words);
+    doing('joining the other hosts');
     await control.call('connect', { peers, replace });
     if (json) out(toJson<'connect'>({}));
   },

@@ -1,7 +1,7 @@
 import { hasCode, WeaveError } from '../../lib/errors.ts';
 import { table } from '../../lib/table.ts';
 import type { Verdict } from '../../model/verdict.ts';
-import { type Context, command } from '../command.ts';
+import { type CommandContext, command } from '../command.ts';
 import { toJson } from '../output.ts';
 import { importDoctor } from '../process/daemon.ts';
 
@@ -18,9 +18,7 @@ export const doctor = command({
     if (more.length > 0 || (from !== undefined && to === undefined))
       throw new WeaveError('USAGE', 'name both ends of the way, or none');
     const verdicts =
-      from === undefined || to === undefined
-        ? await checkup(context)
-        : await context.control.call('walk', { from, to });
+      from === undefined || to === undefined ? await checkup(context) : await walk(context, { from, to });
     const bad = verdicts.filter(({ state }) => state === 'failed');
     const { out } = context;
     if (json) out(toJson<'doctor'>({ healthy: bad.length === 0, checks: verdicts }));
@@ -38,8 +36,14 @@ const mark: Record<Verdict['state'], string> = {
   skipped: '-',
 };
 
+function walk({ control, doing }: CommandContext, ends: { from: string; to: string }): Promise<Verdict[]> {
+  doing(`going from ${ends.from} to ${ends.to} and back`);
+  return control.call('walk', ends);
+}
+
 /** Without a daemon, what can be checked anyway. */
-async function checkup({ control, env }: Context): Promise<Verdict[]> {
+async function checkup({ control, env, doing }: CommandContext): Promise<Verdict[]> {
+  doing('checking this host');
   try {
     return await control.call('doctor', {});
   } catch (error) {
