@@ -175,7 +175,7 @@ export class Door {
   async #seek(): Promise<void> {
     if (!this.#seeking) return;
     await this.#lock.run('seat', async () => {
-      if (!this.#seeking || this.#deps.seat.membership || Date.now() < this.#resting) return;
+      if (!this.#seeking || this.#deps.seat.membership || performance.now() < this.#resting) return;
       try {
         const found = await askAll({
           ...this.#find(),
@@ -184,7 +184,7 @@ export class Door {
         if (found) await this.#enterOrDrop();
       } catch (error) {
         this.#tellSeeking(messageOf(error));
-        this.#resting = Date.now() + rest;
+        this.#resting = performance.now() + rest;
       }
     });
   }

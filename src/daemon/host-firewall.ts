@@ -60,7 +60,8 @@ export async function storeRules(
 ): Promise<Pick<FirewallState, 'storeMembers' | 'closedPorts'>> {
   const own = new Set(network.links.flatMap(({ addr_info }) => addr_info.map(({ local }) => local)));
   const storeMembers: { address: string; port: number }[] = [];
-  const closedPorts = [...known];
+  // A host may have come to have a store since its rules began.
+  const closedPorts = [...known, ...(members.length > 0 ? etcdPorts : [])];
   for (const { host, port } of members.map(splitAddress)) {
     for (const address of await addressesOf(host)) {
       if (own.has(address) || isLoopback(address)) closedPorts.push(port);

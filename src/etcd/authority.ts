@@ -124,12 +124,12 @@ export function fingerprint(cert: string): string {
   return createHash('sha256').update(new X509Certificate(cert).raw).digest('hex');
 }
 
-/** True when two thirds of a certificate's lifetime are over, or it can't be read. */
+/** True when two thirds of a certificate's lifetime are over, it has yet to begin (the clock was set back), or it can't be read. */
 export function renewalDue(cert: string, now: Date = new Date()): boolean {
   try {
     const { validFrom, validTo } = new X509Certificate(cert);
     const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-    return !(now.getTime() < from + ((to - from) * 2) / 3);
+    return !(now.getTime() >= from && now.getTime() < from + ((to - from) * 2) / 3);
   } catch {
     return true;
   }

@@ -92,7 +92,7 @@ export class Coordinator {
       for (const { address } of list) await members.defragment(address);
       await members.disarm();
     }
-    const now = Date.now();
+    const now = performance.now();
     keepOnly(
       this.#silent,
       list.map(({ id }) => id),
@@ -132,7 +132,7 @@ export class Coordinator {
         since,
         ready: version !== null && living.has(key),
       }));
-    const now = Date.now();
+    const now = performance.now();
     keepOnly(
       this.#missing,
       members.map(({ address }) => address),

@@ -82,7 +82,8 @@ export class OwnMember {
     if (running === undefined) return;
     await running.trimLog();
     const [newest] = await listSnapshots(folder);
-    if (newest === undefined || Date.now() - newest.at.getTime() > snapshotPause) {
+    // Its time is in the future when the clock was set back.
+    if (newest === undefined || Math.abs(Date.now() - newest.at.getTime()) > snapshotPause) {
       await takeSnapshot(folder, members);
     }
     const status = await members.status(self.address);

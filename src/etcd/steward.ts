@@ -51,8 +51,8 @@ export class Steward {
   #members: readonly Member[] = [];
   /** revision of the last list of members */
   #heard = 0;
-  #heeded = 0;
-  #tended = 0;
+  #heeded = Number.NEGATIVE_INFINITY;
+  #tended = Number.NEGATIVE_INFINITY;
   #version: string | null | undefined;
   #wake = () => {};
   #ended: Promise<void> = Promise.resolve();
@@ -126,15 +126,16 @@ export class Steward {
   /** @returns true while something is under way */
   async #look(): Promise<boolean> {
     const { own } = this.#deps;
+    // Without valid ones nothing can be reached, as when the clock was set back.
+    if (await own.keepCertificates()) await this.#deps.renewed();
     const members = await this.#reach();
     // First, as everything else depends on it.
     await own.follow(this.#members, members);
     if (await this.#heedRestore(members)) return true;
     await this.#register();
-    if (Date.now() - this.#tended > tendPause) {
-      if (await own.keepCertificates()) await this.#deps.renewed();
+    if (performance.now() - this.#tended > tendPause) {
       await own.tend(members);
-      this.#tended = Date.now();
+      this.#tended = performance.now();
     }
     if (await this.#takeLead()) return this.#coordinator.run(members);
     this.#coordinator.rest();
@@ -195,8 +196,8 @@ export class Steward {
     const { own, self, logger } = this.#deps;
     const clusterId = parsed(etcdMembersRecord, this.#entries.get(membersKey))?.clusterId;
     if (!this.#members.some(({ address }) => address === self.address)) return false;
-    if (clusterId === undefined || Date.now() - this.#heeded < heedPause) return false;
-    this.#heeded = Date.now();
+    if (clusterId === undefined || performance.now() - this.#heeded < heedPause) return false;
+    this.#heeded = performance.now();
     for (const member of this.#members) {
       const status = await members.status(member.address);
       if (member.address === self.address || status === undefined || status.clusterId === clusterId) continue;

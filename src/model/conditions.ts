@@ -65,7 +65,7 @@ export class Conditions {
     this.clear(code, about);
     const before = this.#healed.get(key(code, about))?.condition;
     const condition = { code, about, text, since: before?.since ?? new Date() };
-    this.#healed.set(key(code, about), { condition, seen: Date.now() });
+    this.#healed.set(key(code, about), { condition, seen: performance.now() });
     if (before?.text !== text)
       this.#logger.warn({ condition: code, about: about || undefined, healed: true }, text);
   }
@@ -77,7 +77,7 @@ export class Conditions {
 
   /** What was put right within the last hour, the oldest first. */
   listHealed(): Condition[] {
-    const recent = [...this.#healed.values()].filter(({ seen }) => Date.now() - seen < healedFor);
+    const recent = [...this.#healed.values()].filter(({ seen }) => performance.now() - seen < healedFor);
     return oldestFirst(recent.map(({ condition }) => condition));
   }
 }

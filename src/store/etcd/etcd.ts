@@ -60,7 +60,7 @@ export class EtcdStore implements Store {
   static async connect(options: EtcdOptions): Promise<EtcdStore> {
     const store = new EtcdStore(options);
     store.#running = store.#run();
-    await store.#connected(Date.now() + callTimeout);
+    await store.#connected(performance.now() + callTimeout);
     return store;
   }
 
@@ -203,7 +203,7 @@ export class EtcdStore implements Store {
     this.#reason = `${session.endpoint}: ${messageOf(ended.reason)}`;
   }
 
-  /** The session, waiting for one until `end` (ms since the epoch); undefined when there is none by then. */
+  /** The session, waiting for one until `end` (by `performance.now()`); undefined when there is none by then. */
   #connected(end: number): Promise<EtcdSession | undefined> {
     const session = this.#session;
     if (session && !session.ended.aborted) return Promise.resolve(session);
@@ -213,19 +213,19 @@ export class EtcdStore implements Store {
         this.#waiting.delete(done);
         resolve(this.#session);
       };
-      const timer = setTimeout(done, Math.max(end - Date.now(), 0));
+      const timer = setTimeout(done, Math.max(end - performance.now(), 0));
       this.#waiting.add(done);
     });
   }
 
   /** @param repeatable whether it may be sent to a second member when the first did not answer */
   async #call<T>(send: (client: Etcd3, options: CallOptions) => Promise<T>, repeatable = false): Promise<T> {
-    const end = Date.now() + callTimeout;
+    const end = performance.now() + callTimeout;
     for (;;) {
       const session = await this.#connected(end);
       if (!session || this.#closing.signal.aborted) throw unavailable(this.#reason);
       try {
-        const left = end - Date.now();
+        const left = Math.ceil(end - performance.now());
         return await session.call(send, repeatable ? Math.min(left, attemptTimeout) : left);
       } catch (error) {
         // Of a transaction with a lease that is gone etcd does nothing, so it may be sent again with another lease.

@@ -14,7 +14,7 @@ export class EtcdLease {
   readonly #seconds: number;
   readonly #kept = new Map<string, string>();
   #id: string | undefined;
-  /** ms since the epoch at which etcd may let it go. */
+  /** by `performance.now()`: when etcd may let it go. */
   #expires = 0;
 
   /** @param seconds for which etcd keeps the keys of a host that is silent */
@@ -29,7 +29,7 @@ export class EtcdLease {
 
   /** False from when etcd may have let it expire, as far as is known here. */
   get alive(): boolean {
-    return Date.now() < this.#expires;
+    return performance.now() < this.#expires;
   }
 
   remember(key: string, value: string): void {
@@ -105,14 +105,14 @@ export class EtcdLease {
     const stream = await session.client.leaseClient.leaseKeepAlive();
     const pause = (this.#seconds * 1000) / 5;
     let sentAt = 0;
-    let due = Date.now();
+    let due = performance.now();
     let answered = true;
     let first = () => {};
     const begun = new Promise<void>((resolve) => {
       first = resolve;
     });
     const beat = () => {
-      const now = Date.now();
+      const now = performance.now();
       // After a time in which this process did nothing, the answer may wait to be read.
       const stalled = now - due > pause / 2;
       due = now + pause;

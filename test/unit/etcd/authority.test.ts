@@ -72,6 +72,7 @@ test('renewal is due after two thirds of the lifetime, and for anything that is 
   const after = (days: number) => new Date(Date.now() + days * day);
   assert.equal(renewalDue(cert, after(59)), false);
   assert.equal(renewalDue(cert, after(61)), true);
+  assert.equal(renewalDue(cert, after(-1)), true, 'it was made while the clock was wrong');
   assert.equal(renewalDue('', after(0)), true);
 });
 
@@ -87,6 +88,7 @@ test("a host's certificates are made once, and again when due or for a new addre
   assert.equal(await ensure(['10.0.0.1'], new Date(Date.now() + 61 * day)), true);
   assert.notEqual(text(member.cert), cert);
   assert.equal(text(member.key), key);
+  assert.equal(await ensure(['10.0.0.1'], new Date(Date.now() - day)), true);
   assert.equal(await ensure(['10.0.0.2']), true);
   assert.ok(new X509Certificate(text(member.cert)).checkIP('10.0.0.2'));
   const other = createAuthority('ffffffffffff');
