@@ -58,6 +58,7 @@ if [ "${1:-}" = --test ] || [ "${1:-}" = --engines ]; then
   need dbus-daemon dbus-daemon
   need bridge iproute2
   need setpriv util-linux
+  ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || packages+=(libfaketime)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
   command -v apt-get >/dev/null 2>&1 || die "cannot install ${packages[*]}: no apt-get here; install them by hand and try again"

@@ -1,0 +1,26 @@
+/** Numbers that follow from a seed: the same seed makes the same choices. */
+export class Random {
+  #state = 0;
+
+  constructor(seed: string) {
+    for (const char of seed) this.#state = Math.imul(this.#state ^ char.charCodeAt(0), 0x01000193);
+    // The first numbers of neighbouring seeds are alike.
+    for (let i = 0; i < 8; i++) this.next();
+  }
+
+  /** 0 to 1, without 1; by mulberry32. */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  between(low: number, high: number): number {
+    return low + this.next() * (high - low);
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[Math.floor(this.next() * list.length)] as T;
+  }
+}
