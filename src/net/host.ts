@@ -96,9 +96,18 @@ function isInnerBridge(link: string): boolean {
   const folder = `/sys/class/net/${link}`;
   if (!existsSync(`${folder}/bridge`)) return false;
   // A card has a device; a bond, or a VLAN on a card, has links below it.
-  return readdirSync(`${folder}/brif`).every((port) =>
-    readdirSync(`/sys/class/net/${port}`).every((entry) => entry !== 'device' && !entry.startsWith('lower_')),
+  return entriesOf(`${folder}/brif`).every((port) =>
+    entriesOf(`/sys/class/net/${port}`).every((entry) => entry !== 'device' && !entry.startsWith('lower_')),
   );
+}
+
+/** Empty when the link has just gone. */
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 /** All addresses of the link that has this one, which comes first: a connection may come from any of them. */

@@ -25,13 +25,24 @@ export const names: Check<{ askers(): readonly Asker[] }> = {
     const some = askers().slice(0, tries);
     const [first] = some;
     if (first === undefined) return skipped('no container with a name is attached, or DNS is off');
-    const asked = some.map(({ process, server, hostname }) => askFrom(process, { server, name: hostname }));
-    if ((await Promise.all(asked)).some((found) => found !== undefined))
-      return ok(`names are answered at ${first.server}`);
+    const asked = await Promise.all(some.map(ask));
+    if (asked.includes('answered')) return ok(`names are answered at ${first.server}`);
+    const silent = some[asked.indexOf('silent')];
+    if (silent === undefined) return skipped('the containers that were asked from have just ended');
     const what = 'questions about names';
     const advice = await hookAdvice('input', { what, match: 'udp dport 53' });
     return failed(
-      `container ${first.name} gets no answer from the name server at ${first.server}: ${advice}`,
+      `container ${silent.name} gets no answer from the name server at ${silent.server}: ${advice}`,
     );
   },
 };
+
+/** A container that ends meanwhile gets no answer either, and that says nothing. */
+async function ask({ process, server, hostname }: Asker): Promise<'answered' | 'silent' | 'ended'> {
+  try {
+    if ((await askFrom(process, { server, name: hostname })) !== undefined) return 'answered';
+  } catch (error) {
+    if (process.alive) throw error;
+  }
+  return process.alive ? 'silent' : 'ended';
+}
