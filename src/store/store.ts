@@ -33,8 +33,11 @@ export function changesOf(writes: readonly Write[]): Change[] {
 
 /** Who watches a prefix. */
 export interface Watcher {
-  /** Everything under the prefix: at first, and after every gap in the stream. */
-  reset(entries: Entry[]): void;
+  /**
+   * Everything under the prefix: at first, and after every gap in the stream.
+   * @param continued true: the store has lost nothing that was told before, so what is missing has been deleted
+   */
+  reset(entries: Entry[], continued?: boolean): void;
   /** One change; `value` null is a deletion. */
   change(change: { key: string; value: string | null; revision: number }): void;
 }

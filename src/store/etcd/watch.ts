@@ -51,7 +51,8 @@ export class EtcdWatch {
   /** Gives a reset where it can't go on, then all changes until the session or the watch ends. */
   async attach(session: EtcdSession): Promise<void> {
     try {
-      if (!(await this.#canGoOn(session))) await this.#readAll(session);
+      const continued = await this.#isContinued(session);
+      if (!continued || this.#count < many) await this.#readAll(session, continued);
     } catch (error) {
       session.end(error);
       throw error;
@@ -62,8 +63,8 @@ export class EtcdWatch {
   }
 
   /** True when etcd's history is still the one that was followed, with nothing compacted away since. */
-  async #canGoOn(session: EtcdSession): Promise<boolean> {
-    if (this.#count < many || !this.#lastPut) return false;
+  async #isContinued(session: EtcdSession): Promise<boolean> {
+    if (!this.#lastPut) return false;
     const { key, revision } = this.#lastPut;
     try {
       // If etcd was set back to an earlier state, another write has this revision, or none.
@@ -78,7 +79,7 @@ export class EtcdWatch {
     }
   }
 
-  async #readAll(session: EtcdSession): Promise<void> {
+  async #readAll(session: EtcdSession, continued: boolean): Promise<void> {
     const entries: Entry[] = [];
     let { start } = this.#range;
     let revision: number | undefined;
@@ -94,7 +95,7 @@ export class EtcdWatch {
     }
     this.#revision = revision ?? 0;
     this.#count = entries.length;
-    this.#watcher.reset(entries);
+    this.#watcher.reset(entries, continued);
   }
 
   /**

@@ -14,7 +14,7 @@ export interface RecordTableDeps<Key, Value> {
   ) => void;
   /** Told after each change, and after each time that all was read, once everything of it was told. */
   settled: (all: boolean) => void;
-  /** ms for which a record that is missing after a full read stays; 0 if absent */
+  /** ms for which a record that the store may have lost stays; 0 if absent */
   grace?: number;
   signal: AbortSignal;
   logger: Logger;
@@ -22,8 +22,8 @@ export interface RecordTableDeps<Key, Value> {
 
 /**
  * A live table of one kind of record. A record that somebody deletes goes at once. One that is just
- * not there any more when all is read anew may be put back by whoever it belongs to, after the store lost data: it
- * stays for a while.
+ * not there any more when all is read anew, from a store that may have lost data, may be put back by whoever it belongs
+ * to: it stays for a while.
  */
 export class RecordTable<Key, Value> implements Watcher {
   readonly #deps: RecordTableDeps<Key, Value>;
@@ -51,7 +51,7 @@ export class RecordTable<Key, Value> implements Watcher {
     return [...this.#records.values()];
   }
 
-  reset(entries: Entry[]): void {
+  reset(entries: Entry[], continued = false): void {
     const { grace = 0, settled } = this.#deps;
     const missing = new Set(this.#records.keys());
     for (const entry of entries) {
@@ -60,7 +60,7 @@ export class RecordTable<Key, Value> implements Watcher {
     }
     clearTimeout(this.#timer);
     this.#missing = missing;
-    if (grace === 0) this.#dropMissing();
+    if (grace === 0 || continued) this.#dropMissing();
     else if (missing.size > 0) {
       this.#timer = setTimeout(() => {
         this.#dropMissing();

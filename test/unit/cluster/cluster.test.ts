@@ -74,9 +74,12 @@ class Gapped {
     this.watchers.push({ prefix, watcher });
     return this.store.watch(prefix, watcher, signal);
   };
-  async reset(without: (entry: Entry) => boolean): Promise<void> {
+  async reset(without: (entry: Entry) => boolean, continued?: boolean): Promise<void> {
     for (const { prefix, watcher } of this.watchers)
-      watcher.reset((await this.list(prefix)).filter((entry) => !without(entry)));
+      watcher.reset(
+        (await this.list(prefix)).filter((entry) => !without(entry)),
+        continued,
+      );
   }
 }
 
@@ -202,6 +205,17 @@ test('records that stay missing are dropped after a while', async (t) => {
   await put([host(other), alive(other), link(other, '1', '10.32.0.1')]);
   await shared.reset(({ key }) => key.includes(other));
   await until('it is gone', () => kernel.entries.size === 0 && kernel.peers.length === 0);
+});
+
+test('what was deleted during a gap goes at once where the store has lost nothing', async (t) => {
+  const { put, host, alive, kernel, shared, names } = makeCluster(t);
+  await put([host(other), alive(other), link(other, '1', '10.32.0.1'), link(other, '2', '10.32.0.2')]);
+  await shared.reset(({ key }) => key.endsWith(id('1')), true);
+  assert.deepEqual(kernel.ips(), ['10.32.0.2 2']);
+  assert.deepEqual(
+    names.list().map(({ address }) => address),
+    ['10.32.0.2'],
+  );
 });
 
 test("an earlier daemon's link stays until its containers have been checked; stale ones then go", async (t) => {

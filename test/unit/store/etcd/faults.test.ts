@@ -53,6 +53,8 @@ const count = (store: Store, prefix: string) =>
 class Follower {
   readonly now = new Map<string, string>();
   resets = 0;
+  /** of the last reset */
+  continued: boolean | undefined;
   readonly #stop = new AbortController();
   #told = () => {};
 
@@ -61,8 +63,9 @@ class Follower {
     await store.watch(
       prefix,
       {
-        reset: (entries) => {
+        reset: (entries, continued) => {
           follower.resets++;
+          follower.continued = continued;
           follower.now.clear();
           for (const { key, value } of entries) follower.now.set(key, value);
           follower.#told();
@@ -408,6 +411,31 @@ test('more than 4 MiB under one prefix, and no more than 128 writes in a commit'
   assert.equal(await a.commit(many.slice(1)), true);
 });
 
+test('few keys: after a gap all is read, and known whether etcd may have lost what is missing', async (t) => {
+  const etcd = await start(t);
+  const a = await connect(t, etcd);
+  for (const key of ['k/stays', 'k/goes', 'k/newest']) await a.commit([{ key, value: '1' }]);
+  using seen = await Follower.of(a, 'k/');
+  await etcd.ctl('snapshot', 'save', join(etcd.folder, 'backup'));
+  await a.commit([{ key: 'k/lost', value: '1' }]);
+  await seen.until('the newest', () => seen.now.has('k/lost'));
+  await etcd.kill('SIGKILL');
+  await assert.rejects(a.get('k/goes'));
+  etcd.launch();
+  await etcd.ctl('del', '/weavets/k/goes');
+  await seen.until('the deletion', () => !seen.now.has('k/goes'));
+  assert.deepEqual([...seen.now.keys()], ['k/lost', 'k/newest', 'k/stays']);
+  if (seen.resets > 1) assert.equal(seen.continued, true);
+
+  const { resets } = seen;
+  await etcd.kill('SIGKILL');
+  await etcd.restore(join(etcd.folder, 'backup'));
+  etcd.launch();
+  await seen.until('a reset', () => seen.resets > resets);
+  assert.equal(seen.continued, false);
+  assert.deepEqual([...seen.now.keys()], ['k/goes', 'k/newest', 'k/stays']);
+});
+
 test('many keys: after a gap a watch resumes; if history differs it reads everything again', async (t) => {
   const etcd = await start(t);
   const a = await connect(t, etcd);
@@ -435,4 +463,5 @@ test('many keys: after a gap a watch resumes; if history differs it reads everyt
   for (let i = 0; i < 5; i++) await etcd.ctl('put', '/weavets/k/other', String(i));
   await seen.until('the other history', () => seen.now.get('k/other') === '4' && !seen.now.has('k/lost'));
   assert.equal(seen.now.size, 10_502);
+  assert.equal(seen.continued, false);
 });
