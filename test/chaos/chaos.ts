@@ -67,7 +67,7 @@ export class Chaos {
     await delay(random.between(0, 500));
     const began = performance.now();
     const failures = await attempt('cannot be made', () => fault.inject(target));
-    await delay(lasts);
+    await delay(Math.max(lasts, fault.least ?? 0));
     failures.push(...(await attempt('cannot be healed', () => fault.heal(target))));
     const healed = performance.now();
     await Promise.all(workloads.map((workload) => workload.end()));

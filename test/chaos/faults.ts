@@ -14,6 +14,8 @@ export interface Target {
 /** A fault: made, and after some time healed, by hand where it does not heal by itself. */
 export interface Fault {
   name: string;
+  /** ms that it lasts at least; absent: however short */
+  least?: number;
   inject: (target: Target) => Promise<void>;
   heal: (target: Target) => Promise<void>;
 }
@@ -127,6 +129,8 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'clock jumped',
+    // The daemon looks at most things every few seconds.
+    least: 4_000,
     inject: ({ machine, random }) =>
       machine.setClock(Math.round(random.pick([60, 3600, 86_400, 400 * 86_400]) * random.pick([1, -1]))),
     heal: ({ machine }) => machine.setClock(0),

@@ -91,6 +91,8 @@ export class Workload {
     const body = {
       Image: 'busybox',
       Cmd: ['sleep', '100000'],
+      // An engine that was killed ends what it finds running, and sleep heeds no SIGTERM.
+      StopTimeout: 1,
       HostConfig: { RestartPolicy: { Name: this.#random.pick(policies) } },
     };
     const path = `/containers/create?name=${name}`;
