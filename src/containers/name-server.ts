@@ -8,7 +8,7 @@ import { isIp } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
 import { isUserNetwork } from '../model/policy.ts';
 import { type DnsRoute, dnsLinkAddress, ensureDnsLink } from '../net/dns-link.ts';
-import type { Firewall } from '../net/firewall.ts';
+import { canLimit, type Firewall } from '../net/firewall.ts';
 import { addressOf } from '../net/host.ts';
 import type { IpBatch } from '../net/ip.ts';
 import { dnsAddressRecord } from '../store/records/dns-address.ts';
@@ -52,6 +52,7 @@ export class NameServer {
   readonly #former: Set<string>;
   /** which the upstream never asks */
   readonly #own: Set<string>;
+  readonly #limitsSources: boolean;
   #address: string | null;
 
   private constructor(
@@ -63,6 +64,7 @@ export class NameServer {
       address: string | null;
       former: Iterable<string>;
       own: Set<string>;
+      limitsSources: boolean;
     },
   ) {
     this.#options = options;
@@ -74,6 +76,7 @@ export class NameServer {
     this.#address = state.address;
     this.#former = new Set(state.former);
     this.#own = state.own;
+    this.#limitsSources = state.limitsSources;
   }
 
   /** @throws WeaveError DNS_PORT_BUSY, BAD_ADDRESS */
@@ -106,7 +109,13 @@ export class NameServer {
       upstream,
       logger,
     });
-    const started = new NameServer({ options, deps }, { upstream, server, port, address, former, own });
+    const limitsSources = await canLimit();
+    if (!limitsSources)
+      logger.warn('the kernel lacks xt_hashlimit: a container that floods the name server slows it for all');
+    const started = new NameServer(
+      { options, deps },
+      { upstream, server, port, address, former, own, limitsSources },
+    );
     await started.#moved(address);
     return started;
   }
@@ -198,6 +207,7 @@ export class NameServer {
         addresses: [...new Set([this.ip, ...(this.#link === null ? [] : [this.#link])])],
         port,
         openToOutside: this.#options.listen !== null && this.#options.isOutside(this.ip),
+        limitsSources: this.#limitsSources,
       },
       dnsRedirects: isMoved ? [...this.#former].map((from) => ({ from, to: address })) : [],
     });

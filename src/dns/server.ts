@@ -36,6 +36,8 @@ export interface DnsServerOptions extends ResponderDeps {
 }
 
 const maxTcpConnections = 256;
+/** of one address, so that nobody can take them all */
+const maxTcpPerClient = 64;
 /** ms within which a TCP client must send its next query whole, and take the answer */
 const tcpIdle = 10_000;
 const maxTcpSize = 65_535;
@@ -141,11 +143,13 @@ export class DnsServer {
 
   /** Serves a TCP client until it ends, breaks off or idles. */
   async #serve(client: Socket): Promise<void> {
+    const address = client.remoteAddress ?? '';
+    const own = [...this.#clients].filter((other) => other.remoteAddress === address);
+    if (own.length >= maxTcpPerClient) return void client.destroy();
     this.#clients.add(client);
     client.on('close', () => this.#clients.delete(client));
     const idle = setTimeout(() => client.destroy(), tcpIdle);
     try {
-      const address = client.remoteAddress ?? '';
       await pipeline(client, (stream) => this.#replies(stream, idle, address), client);
     } catch (error) {
       this.#logger.debug({ err: error }, 'a DNS client disconnected');
@@ -197,8 +201,8 @@ interface Received {
   asker: WhoAsks;
 }
 
-/** Room for a burst: the kernel drops the rest, and the client waits for its timeout. */
-const receiveBuffer = 1 << 20;
+/** Bytes of room for a burst, as far as the host allows: the kernel drops the rest, and the client waits for its timeout. */
+export const receiveBuffer = 1 << 20;
 
 async function bindUdp(address: string, port: number): Promise<UdpSocket> {
   const udp = createSocket({

@@ -39,6 +39,13 @@ export class Tuning {
     await writeFile(join(this.#root, setting), to);
   }
 
+  /** Raises a limit that is lower; where this may not be written, as in a network namespace, it stays as it is. */
+  async raise(setting: string, least: number): Promise<void> {
+    const now = await this.read(setting);
+    if (now === undefined || Number(now) >= least) return;
+    await this.set(setting, String(least)).catch(() => {});
+  }
+
   /** What was changed and is so yet. */
   async list(): Promise<{ setting: string; from: string; to: string }[]> {
     const records = this.#reader.readAll(await this.#store.list(tuningRecord.prefix));

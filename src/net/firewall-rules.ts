@@ -26,6 +26,15 @@ export interface Exposure {
   masquerade: boolean;
 }
 
+/** Where the name server listens, and to whom. */
+export interface NameServerRules {
+  addresses: readonly string[];
+  port: number;
+  openToOutside: boolean;
+  /** the kernel can limit packets by their source */
+  limitsSources: boolean;
+}
+
 /** The inputs of the rules. */
 export interface FirewallState {
   /** the host's links to other hosts; anything from other links, except lo, is a container's */
@@ -35,7 +44,7 @@ export interface FirewallState {
   /** null: frames between hosts are in clear; else encrypted, except for these subnets */
   encryption: { trustedSubnets: readonly Cidr[] } | null;
   /** where the name server listens; null: none */
-  dns: { addresses: readonly string[]; port: number; openToOutside: boolean } | null;
+  dns: NameServerRules | null;
   /** addresses that containers query, and the servers that answer for them */
   dnsRedirects: readonly { from: string; to: string }[];
   /** our TCP ports on the host, closed to containers */
@@ -56,6 +65,13 @@ export const peerChain = 'WEAVE-PEERS';
 export const peerBranch = 'WEAVE-P-';
 
 const reject = '-j REJECT --reject-with icmp-port-unreachable';
+/**
+ * What one source sends the name server beyond this is dropped before it takes room in the server's socket, which is
+ * the same for all: a thousand a second, as cloud providers allow a machine, and at once as many as fit into the socket
+ * of a host as it comes.
+ */
+const perSource =
+  '-m hashlimit --hashlimit-above 1000/sec --hashlimit-burst 500 --hashlimit-mode srcip --hashlimit-name weave-dns';
 const udp = (ports: string) => `-p udp -m udp --dport ${ports}`;
 const tcp = (ports: string | number) => `-p tcp -m tcp --dport ${ports}`;
 const either = [udp, (ports: string) => tcp(ports)];
@@ -129,6 +145,7 @@ function inputRules(state: FirewallState): string[] {
     ...either.map((of) => `${of(overlayPorts)} -j DROP`),
     ...(dns ? dnsRules(dns, '-i lo', '-j ACCEPT') : []),
     '-i lo -j RETURN',
+    ...(dns?.limitsSources ? dnsRules(dns, `${perSource} -j DROP`) : []),
     // The engine may make the kernel route 127.0.0.0/8 between links.
     ...loopbackPorts.map((port) => `-d 127.0.0.0/8 ${tcp(port)} -j DROP`),
     ...(members ? outside.flatMap((link) => memberRules(link, members)) : []),
@@ -168,7 +185,7 @@ function memberRules(link: string, members: readonly string[]): string[] {
   return [...members.map((address) => `-s ${address}/32 ${on} -j ACCEPT`), `${on} -j DROP`];
 }
 
-function dnsRules(dns: NonNullable<FirewallState['dns']>, ...parts: string[]): string[] {
+function dnsRules(dns: NameServerRules, ...parts: string[]): string[] {
   const target = parts.at(-1);
   const from = parts
     .slice(0, -1)
@@ -238,6 +255,17 @@ export function peerChains(addresses: readonly string[]): Record<string, string[
   grow(peerChain, sorted, branches);
   return chains;
 }
+
+/** iptables-restore's input that fails where the kernel has no such match, and leaves nothing. */
+export const limitProbe = `*filter
+:WEAVE-PROBE - [0:0]
+-A WEAVE-PROBE ${perSource} -j DROP
+COMMIT
+*filter
+-F WEAVE-PROBE
+-X WEAVE-PROBE
+COMMIT
+`;
 
 /** @param saved iptables-save's output @returns iptables-restore's input to get to `tables`; undefined: nothing to do */
 export function restoreScript(tables: readonly Table[], saved: string): string | undefined {

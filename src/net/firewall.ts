@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { run, runOk } from '../lib/exec.ts';
 import {
   type FirewallState,
+  limitProbe,
   removalScript,
   restoreScript,
   type Table,
@@ -77,6 +78,12 @@ async function saved6(): Promise<string | undefined> {
   if (!existsSync('/proc/sys/net/ipv6')) return undefined;
   const saved = await run(['ip6tables-save', '-t', 'filter']).catch(() => undefined);
   return saved?.code === 0 ? saved.stdout : undefined;
+}
+
+/** Whether the kernel can limit packets by their source: iptables alone does not make it so. */
+export async function canLimit(): Promise<boolean> {
+  const { code } = await run(['iptables-restore', '--noflush', '--wait'], { input: limitProbe });
+  return code === 0;
 }
 
 /** Removes all our chains, and the jumps to them. */

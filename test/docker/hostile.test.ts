@@ -1,6 +1,7 @@
 /** Containers that lay traps for a root daemon, beside a good one that notices nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ask, flood } from '../support/dns-programs.ts';
 import { until } from '../support/host.ts';
 import { nameServer } from '../support/name-server.ts';
 import { copyProgram } from '../support/static-program.ts';
@@ -108,97 +109,77 @@ test('traps that a container sets for the daemon are never opened, and disturb n
   });
 });
 
-test('10,000 DNS queries a second leave a good container the names of the network', async (t) => {
+test('10,000 DNS queries a second by one container, and as many by another: a good one notices nothing', async (t) => {
   await host.removeContainers();
   await using server = await nameServer(host, '10.250.0.1');
   const before = await host.runOk(['cat', '/etc/resolv.conf']);
   await host.shell(`echo 'nameserver ${server.address}' > /etc/resolv.conf`);
   try {
-    for (const name of ['good', 'friend', 'loud', 'louder'])
+    for (const name of ['good', 'friend', ...Object.keys(floods)])
       await host.proxied('run', '-d', '--name', name, 'busybox', 'sleep', '100000');
     const [ours = ''] = (await host.weavets('docker-bridge-ip')).stdout.split('\n');
-    // One asks for names of ours, the other for public ones.
-    const floods = ['loud weave.local', 'louder corp.test'].map(async (words) => {
-      const [name = '', domain = ''] = words.split(' ');
-      await copyProgram(host, name, flood);
-      const { stdout } = await host.run(['docker', 'exec', name, '/flood', ours, domain, '8000']);
-      const [sent = 0, seconds = 1] = stdout.split(' ').map(Number);
-      return sent / seconds;
-    });
-    const flooding = async (name: string) =>
-      (await host.tryDocker('exec', name, 'pidof', 'flood')).code === 0;
-    for (const name of ['loud', 'louder']) await until(`${name} floods`, () => flooding(name));
-    const times: number[] = [];
-    let found = 0;
-    for (let i = 0; i < 20; i++) {
-      const began = performance.now();
-      const { stdout } = await host.tryDocker('exec', 'good', 'ping', '-c', '1', '-W', '1', 'friend');
-      times.push(performance.now() - began);
-      if (/^PING \S+ \(10\.32\./.test(stdout)) found++;
+    await copyProgram(host, 'good', ask);
+    const flooding: ReturnType<typeof startFlood>[] = [];
+    for (const [name, domain] of Object.entries(floods)) {
+      flooding.push(startFlood(name, domain, ours));
+      await until(`${name} floods`, () => isFlooding(name));
     }
-    for (const name of ['loud', 'louder']) {
-      assert.ok(await flooding(name), `${name} flooded all the while`);
+    const { stdout } = await host.run([
+      ...['docker', 'exec', 'good', '/ask', ours, '20'],
+      ...['friend.weave.local', 'www.corp.test'],
+    ]);
+    for (const name of Object.keys(floods)) {
+      assert.ok(await isFlooding(name), `${name} flooded all the while`);
       await host.docker('exec', name, 'killall', 'flood');
     }
-    // Queries are lost where the flood fills the server's socket, as on any; a resolver asks again.
-    assert.ok(found >= 15, `${found} of 20 lookups found the friend`);
-    const rates = await Promise.all(floods);
+    const lookups = stdout.trim().split('\n').map(readLookup);
+    const friend = await host.docker('exec', 'friend', 'hostname', '-i');
+    for (const [name, address] of [
+      ['friend.weave.local', friend],
+      ['www.corp.test', '192.0.2.7'],
+    ])
+      assert.deepEqual(
+        lookups.filter((lookup) => lookup.name === name).map((lookup) => lookup.address),
+        Array.from({ length: 20 }, () => address),
+        stdout,
+      );
+    const times = lookups.map(({ ms }) => ms).sort((a, b) => a - b);
     t.diagnostic(
-      `${rates.map(Math.round).join(' and ')} queries a second; the slowest lookup took ${Math.max(...times)} ms`,
+      `the slowest of ${times.length} lookups took ${times.at(-1)} ms, half of them ${times[20]} ms`,
     );
-    assert.ok(rates.reduce((sum, rate) => sum + rate) > 10_000, `only ${rates} queries a second`);
+    for (const { name, sent, answered, seconds } of await Promise.all(flooding)) {
+      t.diagnostic(
+        `${name}: ${Math.round(sent / seconds)} queries a second, ${answered} of ${sent} answered`,
+      );
+      assert.ok(answered > 0, `${name} is not shut out`);
+      assert.ok(sent / seconds > 5_000, `${name} sends ${sent} in ${seconds} s only`);
+    }
+    // On a machine that is busy beyond measure some may be lost; without the limit it is a quarter.
+    const again = lookups.filter(({ tries }) => tries > 1).length;
+    assert.ok(again <= 4, `${again} times the good one had to ask again\n${stdout}`);
+    assert.ok((times[20] ?? Number.POSITIVE_INFINITY) < 500, `lookups are slow\n${stdout}`);
   } finally {
     await host.shell('cat > /etc/resolv.conf', { input: before });
   }
 });
 
-/** flood SERVER DOMAIN RATE: asks for random names of the domain until SIGTERM, and prints how many, in how many seconds. */
-const flood = {
-  name: 'flood',
-  source: `
-#include <arpa/inet.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-static volatile sig_atomic_t ended;
-static void end(int signal) { ended = 1; }
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec + t.tv_nsec / 1e9;
+/** By container: what it asks for names in, ours or public ones. */
+const floods = { loud: 'weave.local', louder: 'corp.test' };
+
+/** Floods from a container until that is told to end. */
+async function startFlood(name: string, domain: string, server: string) {
+  await copyProgram(host, name, flood);
+  const { stdout } = await host.run(['docker', 'exec', name, '/flood', server, domain, '10000']);
+  const [sent = 0, answered = 0, seconds = 1] = stdout.split(' ').map(Number);
+  return { name, sent, answered, seconds };
 }
-static unsigned char *label(unsigned char *at, const char *text, int length) {
-  *at++ = length;
-  memcpy(at, text, length);
-  return at + length;
+
+async function isFlooding(name: string): Promise<boolean> {
+  return (await host.tryDocker('exec', name, 'pidof', 'flood')).code === 0;
 }
-int main(int argc, char **argv) {
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
-  inet_aton(argv[1], &to.sin_addr);
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-  if (connect(fd, (struct sockaddr *)&to, sizeof to)) return 1;
-  signal(SIGTERM, end);
-  double began = now(), rate = atof(argv[3]);
-  long sent = 0;
-  while (!ended) {
-    for (long due = (now() - began) * rate; sent < due && !ended; sent++) {
-      unsigned char packet[256] = {sent >> 8, sent, 1, 0, 0, 1}, answer[512];
-      char name[16];
-      unsigned char *at = label(packet + 12, name, sprintf(name, "n%ld", sent));
-      for (const char *from = argv[2]; *from;) {
-        int length = strcspn(from, ".");
-        at = label(at, from, length);
-        from += length + (from[length] == '.');
-      }
-      memcpy(at, "\\0\\0\\1\\0\\1", 5);
-      send(fd, packet, at + 5 - packet, 0);
-      recv(fd, answer, sizeof answer, 0);
-    }
-    nanosleep(&(struct timespec){.tv_nsec = 1000000}, 0);
-  }
-  printf("%ld %f\\n", sent, now() - began);
-}`,
-};
+
+/** A line of {@link ask}. */
+function readLookup(line: string) {
+  const [name = '', ms, tries, address = ''] = line.split(' ');
+  return { name, ms: Number(ms), tries: Number(tries), address };
+}

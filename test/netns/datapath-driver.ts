@@ -24,7 +24,7 @@ const firewall = new Firewall({
   outside: outsideLinks(network, underlayOf(network).link),
   peers: undefined,
   encryption: trustedSubnets === null ? null : { trustedSubnets: trustedSubnets.map(Cidr.parse) },
-  dns: { addresses: [options.address], port: 53, openToOutside: false },
+  dns: { addresses: [options.address], port: 53, openToOutside: false, limitsSources: true },
   closedPorts: [2379],
   dnsRedirects: [],
   loopbackPorts: [6782],

@@ -2,6 +2,8 @@ import { ContainerAskers } from '../../containers/container-askers.ts';
 import { NameServer } from '../../containers/name-server.ts';
 import { HostNames } from '../../dns/host-names.ts';
 import { NameTable } from '../../dns/names.ts';
+import { receiveBuffer } from '../../dns/server.ts';
+import { Tuning } from '../../doctor/tuning.ts';
 import type { UndoStack } from '../../lib/undo.ts';
 import { isOutside } from '../../net/host.ts';
 import type { DaemonDeps } from './daemon-deps.ts';
@@ -29,6 +31,8 @@ export async function startDns(
   const hosts = new HostNames({ names, domain });
   const askers = new ContainerAskers();
   if (!config.dns) return { names, hosts, askers, server: undefined };
+  // By default a socket may hold half a thousand queries: less than come while a busy daemon does something else.
+  await new Tuning({ store, logger }).raise('net/core/rmem_max', receiveBuffer);
   const options = {
     domain,
     self: host.peer,

@@ -396,6 +396,21 @@ test('TCP: a client that breaks off, or reads nothing, does not affect others', 
   deaf.destroy();
 });
 
+test('TCP: a client that holds all the connections it gets leaves some for others', async () => {
+  await using running = await serve();
+  running.names.add(record('bbox1', '10.32.0.1'));
+  const [host = '', port = ''] = running.at.split(':');
+  const held = Array.from({ length: 300 }, () =>
+    connect({ host, port: Number(port), localAddress: '127.0.53.9' }).on('error', () => {}),
+  );
+  try {
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    assert.deepEqual(data(await ask(running.at, question('bbox1.weave.local'), 'tcp')), ['10.32.0.1']);
+  } finally {
+    for (const socket of held) socket.destroy();
+  }
+});
+
 test('says that the port is taken, and leaves nothing open', async () => {
   const udp = createSocket('udp4');
   udp.bind(0, '127.0.53.2');

@@ -63,3 +63,15 @@ test("without the kernel's figures nothing is reported as healed or wrong", asyn
   const { state } = await neighbours.run({ tuning, neighbourTable: join(folder, 'none') });
   assert.equal(state, 'skipped');
 });
+
+test('a limit is raised, never lowered, and reset restores it', async () => {
+  const limit = 'net/core/rmem_max';
+  put(join(root, limit), '212992\n');
+  await tuning.raise(limit, 1_048_576);
+  assert.equal(now(limit), '1048576');
+  await tuning.raise(limit, 500_000);
+  assert.equal(now(limit), '1048576');
+  await tuning.undo();
+  assert.equal(now(limit), '212992');
+  await tuning.raise('net/core/none', 1);
+});
