@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { ip, peerName, word } from './fields.ts';
+import { ip, peerName, word, wordOrNone } from './fields.ts';
 import { RecordKind } from './record-kind.ts';
 
 const host = v.object({
@@ -25,7 +25,7 @@ const members = v.object({
     v.object({
       id: word,
       /** the host's; empty: it has not started yet */
-      name: v.string(),
+      name: wordOrNone,
       address: ip,
       learner: v.boolean(),
     }),

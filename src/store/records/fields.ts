@@ -19,6 +19,9 @@ export const word = v.pipe(
   v.regex(/^[^\u0000-\u001f\u007f]+$/, 'has control characters'),
 );
 
+/** The same, or nothing. */
+export const wordOrNone = v.union([v.literal(''), word]);
+
 /** Name of a host: a MAC, or what `--name` made of it. */
 export const peerName = v.pipe(v.string(), v.regex(/^[\w.:-]{1,64}$/, 'not the name of a host'));
 

@@ -2,11 +2,9 @@ import * as v from 'valibot';
 import { owner, word } from './fields.ts';
 import { RecordKind } from './record-kind.ts';
 
-const line = v.pipe(
-  v.string(),
-  v.maxLength(1024),
-  v.regex(/^[0-9a-fA-F.:]+\t[^\s#][^\n\r#]*$/, 'not a line of a hosts file'),
-);
+// biome-ignore lint/suspicious/noControlCharactersInRegex: none belongs there
+const form = /^[0-9a-fA-F.:]+\t[^\s#\u0000-\u001f\u007f][^#\u0000-\u001f\u007f]*$/;
+const line = v.pipe(v.string(), v.maxLength(1024), v.regex(form, 'not a line of a hosts file'));
 
 /** `hosts/<container>`: the container's hosts file, and our lines in it. */
 export const hostsRecord = new RecordKind({

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { hostname, ip, owner, wildcard } from './fields.ts';
+import { hostname, ip, owner, wildcard, wordOrNone } from './fields.ts';
 import { RecordKind } from './record-kind.ts';
 
 /** `names/<owner>`: names that were changed by hand, of one run of a container. */
@@ -9,7 +9,7 @@ export const namesRecord = new RecordKind({
   value: v.object({
     pid: v.number(),
     /** of the host, in which the pid means this run; empty in records of older versions */
-    boot: v.optional(v.string(), ''),
+    boot: v.optional(wordOrNone, ''),
     addresses: v.pipe(v.array(ip), v.readonly()),
     own: v.optional(v.pipe(v.array(hostname), v.readonly()), []),
     unnamed: v.optional(v.pipe(v.array(ip), v.readonly()), []),
