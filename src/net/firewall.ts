@@ -1,15 +1,8 @@
 import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { run, runOk } from '../lib/exec.ts';
-import {
-  type FirewallState,
-  limitProbe,
-  removalScript,
-  restoreScript,
-  type Table,
-  tables6Of,
-  tablesOf,
-} from './firewall-rules.ts';
+import { type FirewallState, limitProbe, type Table, tables6Of, tablesOf } from './firewall-rules.ts';
+import { removalScript, restoreScript } from './restore-script.ts';
 
 type Family = 'iptables' | 'ip6tables';
 
