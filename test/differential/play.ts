@@ -17,7 +17,7 @@ async function playApi(
   socket: string,
   [, method = '', path = '', body]: RegExpExecArray,
 ): Promise<string> {
-  const args = ['curl', '-sS', '-g', '-i', '--path-as-is', '--max-time', '20', '--unix-socket', socket];
+  const args = ['curl', '-sS', '-g', '-i', '--path-as-is', '--max-time', '120', '--unix-socket', socket];
   const how = method === 'HEAD' ? ['-I'] : ['-X', method];
   const data = body === undefined ? [] : ['-H', 'Content-Type: application/json', '-d', body];
   const { code, stdout, stderr } = await host.run([...args, ...how, ...data, `http://docker${path}`]);
@@ -31,7 +31,7 @@ async function playApi(
 
 async function playLine(host: Host, socket: string, line: string): Promise<string> {
   const env = { DOCKER_HOST: `unix://${socket}`, COLUMNS: '200' };
-  const { code, stdout, stderr } = await host.run(['timeout', '-s', 'KILL', '30', 'bash', '-c', line], {
+  const { code, stdout, stderr } = await host.run(['timeout', '-s', 'KILL', '120', 'bash', '-c', line], {
     env,
   });
   return `exit ${code}\n${stdout}\n--\n${stderr}`;

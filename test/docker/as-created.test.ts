@@ -173,8 +173,8 @@ forEachEngine(({ suite, api }) => {
       await run('-v', 'mine:/w/data', 'busybox', 'sh', '-c', 'echo b >/w/data/f; cat /w/data/f'),
       'b',
     );
-    await host.runOk(['sh', '-c', 'echo d >/tmp/own']);
-    assert.equal(await run('-v', '/tmp:/w:ro', 'busybox', 'cat', '/w/own'), 'd');
+    await host.runOk(['sh', '-c', 'mkdir /run/own; echo d >/run/own/f']);
+    assert.equal(await run('-v', '/run/own:/w:ro', 'busybox', 'cat', '/w/f'), 'd');
     assert.equal(await run('volume', 'sh', '-c', 'echo c >/w/f; cat /w/f'), 'c');
     assert.match(await run('-w', '/w', 'busybox', 'ip', '-o', '-4', 'addr'), / ethwe .*10\.32\./);
   });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { crash } from '../support/crash.ts';
 import { until } from '../support/until.ts';
 import { useHost } from '../support/use-host.ts';
 
@@ -10,12 +11,6 @@ describe('state damaged while no daemon runs', () => {
   const host = useHost({ launch: [] });
   let started = 0;
 
-  /** Ends the daemon as a power cut does. */
-  const crash = async () => {
-    const pid = (await host.runOk(['pgrep', '-f', 'daemon/main.js'])).trim();
-    await host.runOk(['kill', '-9', pid]);
-    await until('it is gone', async () => (await host.run(['kill', '-0', pid])).code !== 0);
-  };
   const ps = async () => {
     const lines = (await host.weavets('ps')).stdout.trim().split('\n');
     return lines.sort().join('\n');
@@ -47,7 +42,7 @@ describe('state damaged while no daemon runs', () => {
   })) {
     test(`${what}: no address changes, none is given twice, and status says so`, async () => {
       const before = await ps();
-      await crash();
+      await crash(host);
       assert.equal((await host.run(['bash', '-c', harm])).code, 0);
       const launched = await host.weavets('launch');
       assert.equal(launched.code, 0, launched.stderr);
@@ -68,7 +63,7 @@ describe('state damaged while no daemon runs', () => {
 
   test('a daemon that was killed without losing anything says nothing', async () => {
     const before = await ps();
-    await crash();
+    await crash(host);
     const launched = await host.weavets('launch');
     assert.deepEqual([launched.code, await ps()], [0, before]);
     assert.doesNotMatch((await host.weavets('status')).stdout, /damaged/);

@@ -65,7 +65,8 @@ forEachEngine(({ suite }) => {
     await host.proxied('rm', '-f', 'web');
     await host.proxied('rename', '0123456789ab_web', 'web');
     await host.proxied('start', 'web');
-    assert.equal(await found('web'), await addressOf('web'));
+    // The engine's event may still be on its way that the former one is gone.
+    await until('only the new one is found', async () => (await found('web')) === (await addressOf('web')));
     assert.equal(await found('0123456789ab_web'), undefined);
     assert.equal(await host.proxied('exec', 'web', 'hostname'), 'web.weave.local');
   });
