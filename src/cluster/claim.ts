@@ -7,6 +7,8 @@ import { aliveRecord, type Holder } from '../store/records/alive.ts';
 import { hostRecord } from '../store/records/host.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store } from '../store/store.ts';
+import { parkedRun } from './moved.ts';
+import { settingsKey, whereMoved } from './settings.ts';
 
 /** A {@link NameClaim}'s collaborators. */
 export interface NameClaimDeps {
@@ -125,6 +127,10 @@ export class NameClaim {
     const entry = await shared.get(key);
     const holder = entry && this.#reader.read(entry)?.value;
     if (holder?.run === this.#holder.run) return undefined;
+    if (holder?.run === parkedRun) {
+      const text = whereMoved(await shared.get(settingsKey));
+      return { text: text ?? 'the cluster is moving to another etcd just now', final: text !== undefined };
+    }
     // Two live hosts can't have one address: that was an earlier run here, or the machine that this one replaces.
     if (holder && holder.address !== address) {
       const text = `another host of the cluster, ${holder.address}, has the name ${name} of this one; were they cloned? give this one another /etc/machine-id, or launch with --name`;

@@ -5,11 +5,18 @@ import { readAuthority } from '../etcd/files.ts';
 import { askToJoin, type Credential } from '../etcd/join/client.ts';
 import type { JoiningHost, Welcome } from '../etcd/join/messages.ts';
 import { fingerprintOf, parseToken } from '../etcd/join/token.ts';
+import { readNetworkFile } from '../etcd/network-file.ts';
 import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { splitHostPort } from '../model/endpoint.ts';
+import { membersOf } from '../model/members.ts';
 import { joinPort } from '../model/ports.ts';
+import type { EtcdStore } from '../store/etcd/etcd.ts';
+import type { Store } from '../store/store.ts';
 import { asKept, dropKept, keepWelcome } from './managed.ts';
+import { movedKey } from './members.ts';
+import { isSameCluster } from './moved.ts';
+import { connectStore } from './overlay.ts';
 
 /**
  * How a host stands to a cluster when it is launched. `known`: it is part of one, as it or its flags say; `joined`: it
@@ -22,6 +29,8 @@ export interface FindOptions {
   config: LaunchConfig;
   /** the same with the store that `--resume` goes on with; absent: there is none */
   resumed?: LaunchConfig;
+  /** this host's own store */
+  local?: Store;
   /** where what is kept of a managed cluster lies */
   folder: string;
   self: JoiningHost | undefined;
@@ -40,12 +49,12 @@ export interface FindOptions {
  * @throws WeaveError USAGE, JOIN_REFUSED; JOIN_UNREACHABLE by a token
  */
 export async function findCluster(options: FindOptions): Promise<{ config: LaunchConfig; way: Way }> {
-  const { config, folder, targets } = options;
-  const kept = await asKept(folder, config);
-  if (kept && config.store !== 'lmdb') {
+  const { config, folder, targets, local } = options;
+  const kept = (await hasMovedTo(options)) ? undefined : await asKept(folder, config);
+  if (kept && config.store !== 'lmdb' && !(await cameFrom(folder, config.store))) {
     throw new WeaveError(
       'USAGE',
-      "this host is part of a cluster with an etcd of weavets' own; --store would take it out of that: 'weavets cluster leave' first",
+      "this host is part of a cluster with an etcd of weavets' own; --store would take it out of that: leave it out, or 'weavets cluster leave' first",
     );
   }
   if (kept) {
@@ -63,6 +72,13 @@ export async function findCluster(options: FindOptions): Promise<{ config: Launc
     throw new WeaveError(
       'JOIN_REFUSED',
       `${host} is in no cluster yet; 'weavets cluster init' there makes one`,
+    );
+  }
+  const moved = (await local?.get(movedKey))?.value;
+  if (targets.length === 0 && moved !== undefined) {
+    throw new WeaveError(
+      'USAGE',
+      `this host's cluster is at ${moved}: launch with --store ${moved}; to be alone, 'weavets reset' first`,
     );
   }
   if (targets.length === 0) return { config, way: 'alone' };
@@ -124,6 +140,26 @@ async function keep({ config, folder, self, check }: FindOptions, welcome: Welco
   check?.(welcome);
   await keepWelcome(folder, { welcome, config, self: self as JoiningHost });
   return (await asKept(folder, config)) as LaunchConfig;
+}
+
+/** True when the cluster was moved here from that store, which launch's flags may still name. */
+async function cameFrom(folder: string, store: string): Promise<boolean> {
+  const { from } = (await readNetworkFile(folder)) ?? {};
+  return from !== undefined && membersOf(from).some((member) => membersOf(store).includes(member));
+}
+
+/** True when the cluster that this host keeps has moved to the etcd that its flags name. @throws WeaveError STORE_UNAVAILABLE */
+async function hasMovedTo({ config, folder, local, logger }: FindOptions): Promise<boolean> {
+  if (local === undefined || config.store === 'lmdb') return false;
+  if ((await asKept(folder, config)) === undefined || (await cameFrom(folder, config.store))) return false;
+  const shared = (await connectStore(config, logger)) as EtcdStore;
+  try {
+    const has = await isSameCluster(shared, local);
+    if (has) await local.commit([{ key: movedKey, value: config.store }]);
+    return has;
+  } finally {
+    await shared.close();
+  }
 }
 
 /** A token of this very cluster asks for what is already the case. @throws WeaveError USAGE for another's */

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { LaunchConfig } from '../config/config.ts';
 import { clusterIdOf } from '../etcd/authority.ts';
-import { readClusterFile, writeClusterFile } from '../etcd/cluster-file.ts';
+import { type ClusterFile, readClusterFile, writeClusterFile } from '../etcd/cluster-file.ts';
 import { ensureCertificates, etcdFiles, writeAuthority } from '../etcd/files.ts';
 import type { Welcome } from '../etcd/join/messages.ts';
 import { EtcdMember } from '../etcd/member-process.ts';
@@ -27,12 +27,10 @@ export async function asKept(folder: string, config: LaunchConfig): Promise<Laun
       `${folder} lacks network.json, which has the cluster's range, domain and password; put it back, or 'weavets reset' and join again`,
     );
   }
-  const { ca, client } = etcdFiles(folder);
   const range = config.ipallocRangeGiven ? config.ipallocRange : network.range;
   return {
     ...config,
-    store: `etcds://${file.endpoints.join(',')}`,
-    etcd: { ca: ca.cert, cert: client.cert, key: client.key },
+    ...accessOf(folder, file),
     ipallocRange: range,
     defaultIpalloc: config.defaultIpalloc && range !== null,
     dnsDomain: config.dnsDomainGiven ? config.dnsDomain : network.domain,
@@ -40,6 +38,19 @@ export async function asKept(folder: string, config: LaunchConfig): Promise<Laun
     open: config.open || network.open,
   };
 }
+
+/** How this host reaches the etcd that weavets runs. */
+export function accessOf(folder: string, { endpoints }: ClusterFile): Pick<LaunchConfig, 'store' | 'etcd'> {
+  const { ca, client } = etcdFiles(folder);
+  return {
+    store: `etcds://${endpoints.join(',')}`,
+    etcd: { ca: ca.cert, cert: client.cert, key: client.key },
+  };
+}
+
+/** True for a store that {@link accessOf} made. */
+export const isManaged = (folder: string, { etcd }: Pick<LaunchConfig, 'etcd'>) =>
+  etcd?.ca === etcdFiles(folder).ca.cert;
 
 /** Keeps what this host was let into; the last file that is written makes it part of the cluster. */
 export async function keepWelcome(
@@ -62,8 +73,9 @@ export async function keepWelcome(
 }
 
 /** Keeps what the hosts of a cluster share that this host is to found; its etcd's own part does the rest. */
-export const keepNetwork = (folder: string, config: LaunchConfig) =>
+export const keepNetwork = (folder: string, config: LaunchConfig, from?: string) =>
   writeNetworkFile(folder, {
+    from,
     range: config.ipallocRange,
     domain: config.dnsDomain,
     password: config.password,

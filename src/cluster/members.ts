@@ -8,6 +8,9 @@ import { etcdEndpoint } from './overlay.ts';
 /** Of the members of etcd, in this host's own store. */
 export const membersKey = 'cluster/store';
 
+/** Of the store that this host's cluster has moved to from an etcd that weavets ran, in this host's own store. */
+export const movedKey = 'cluster/moved';
+
 /** The members for `launch --resume`, including those known when this host last ran. */
 export async function resumeStore(config: LaunchConfig, local: Store): Promise<LaunchConfig> {
   const kept = config.resume ? await local.get(membersKey) : undefined;
@@ -38,6 +41,11 @@ export class EtcdMembers {
     return members;
   }
 
+  /** as a LaunchConfig has it */
+  get store(): string {
+    return `${this.#scheme}://${this.#members.join(',')}`;
+  }
+
   /** `host:port` of each */
   list(): string[] {
     return [...this.#members];
@@ -49,8 +57,7 @@ export class EtcdMembers {
       throw new WeaveError('USAGE', 'no etcd would be left to go to; name one that stays');
     }
     this.#members = [...new Set(members.map(withEtcdPort))];
-    const store = `${this.#scheme}://${this.#members.join(',')}`;
-    await this.#local.commit([{ key: membersKey, value: store }]);
+    await this.#local.commit([{ key: membersKey, value: this.store }]);
     this.#etcd.setEndpoints(this.#members.map((member) => etcdEndpoint(this.#scheme, member)));
   }
 

@@ -4,7 +4,7 @@ import { hasCode, WeaveError } from '../lib/errors.ts';
 import { Cidr } from '../model/address.ts';
 import type { Hostname } from '../model/names.ts';
 import { KeySeal } from '../net/overlay/seal.ts';
-import { type Settings, settingsRecord } from '../store/records/settings.ts';
+import { movedRecord, type Settings, settingsRecord } from '../store/records/settings.ts';
 import type { Entry, Store } from '../store/store.ts';
 
 /** Where they are kept, in both stores. */
@@ -36,6 +36,16 @@ export async function findSettings(shared: Store): Promise<Settings | undefined>
   const entry = await shared.get(settingsKey);
   const parsed = entry && settingsRecord.parse(entry);
   return typeof parsed === 'object' ? parsed.value : undefined;
+}
+
+/** Where the cluster is now that was in this store, and how to get there; undefined: it is here. */
+export function whereMoved(entry: Entry | undefined): string | undefined {
+  const parsed = entry && movedRecord.parse(entry);
+  if (typeof parsed !== 'object') return undefined;
+  const { to, host } = parsed.value.moved;
+  return to === null
+    ? `the cluster of this etcd has moved to one that weavets runs; launch without --store, by the line that 'weavets cluster token' prints on ${host}`
+    : `the cluster of this etcd has moved to ${to}; launch with --store ${to}`;
 }
 
 async function read(config: LaunchConfig, shared: Store) {
@@ -72,6 +82,8 @@ async function check(
 ): Promise<{ settings: Settings; seal: KeySeal | null }> {
   const parsed = settingsRecord.parse(entry);
   if (typeof parsed === 'string') {
+    const moved = whereMoved(entry);
+    if (moved !== undefined) throw new WeaveError('CLUSTER_MISMATCH', moved);
     throw new WeaveError(
       'CLUSTER_MISMATCH',
       `the settings of the cluster at ${config.store} are malformed (${parsed}), or of an older weavets; when no host of it runs, remove them with: etcdctl del /weavets/${settingsKey}`,

@@ -22,8 +22,13 @@ export function parseStore(given: string | null, etcd: EtcdLogin | null): string
   return `${tls ? 'etcds' : 'etcd'}://${members.map(withEtcdPort).join(',')}`;
 }
 
+type EtcdFlag = 'etcd-cacert' | 'etcd-cert' | 'etcd-key' | 'etcd-user' | 'etcd-user-file';
+
 /** How etcd lets us in, as etcdctl has it. @throws WeaveError TLS_CONFIG, USAGE */
-export function parseEtcdLogin(settings: Settings, passwordVariable: string | undefined): EtcdLogin | null {
+export function parseEtcdLogin(
+  settings: Pick<Settings, EtcdFlag>,
+  passwordVariable: string | undefined,
+): EtcdLogin | null {
   const tls = etcdTls({
     cacert: settings['etcd-cacert'] || undefined,
     cert: settings['etcd-cert'] || undefined,

@@ -100,6 +100,15 @@ const clusterStatus = v.object({
   certificatesEnd: v.nullable(v.string()),
 });
 
+/** Absolute paths of files, and who this host is there. */
+const etcdLogin = v.object({
+  ca: v.optional(v.string()),
+  cert: v.optional(v.string()),
+  key: v.optional(v.string()),
+  user: v.optional(v.string()),
+  password: v.optional(v.string()),
+});
+
 const tokenOutput = v.object({ token: v.string(), host: v.string(), expires: v.string() });
 
 /** Every operation: what it takes and what it gives. To add one, add a row, and its handler in daemon/operations.ts. */
@@ -128,8 +137,13 @@ export const operations = {
   dnsLookup: { in: v.object({ name: v.string() }), out: addresses },
   dnsArgs: { in: nothing, out: v.object({ args: texts }) },
   rmpeer: { in: v.object({ peers: texts, force: v.optional(v.boolean()) }), out: v.object({ lines: texts }) },
-  /** Makes this host the first of a cluster. */
-  clusterInit: { in: v.object({ voters: v.optional(v.picklist([3, 5])) }), out: tokenOutput },
+  /** Makes this host the first of a cluster; `from`: the etcd of the users' own that it moves from. */
+  clusterInit: {
+    in: v.object({ voters: v.optional(v.picklist([3, 5])), from: v.optional(v.string()) }),
+    out: tokenOutput,
+  },
+  /** Moves this host's cluster to an etcd of the users' own. */
+  clusterMove: { in: v.object({ store: v.string(), etcd: v.nullable(etcdLogin) }), out: nothing },
   clusterJoin: { in: v.object({ host: v.string(), token: v.string() }), out: nothing },
   /** `ttl` in ms */
   clusterToken: { in: v.object({ ttl: v.number() }), out: tokenOutput },

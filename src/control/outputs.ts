@@ -50,6 +50,7 @@ export const outputs = {
   rmpeer: operations.rmpeer.out,
   prime: done,
   'cluster init': operations.clusterInit.out,
+  'cluster init --from weavets': done,
   'cluster join': done,
   'cluster token': operations.clusterToken.out,
   'cluster token --revoke': operations.clusterRevoke.out,

@@ -19,6 +19,7 @@ export interface ClusterOperationsDeps {
 
 type Handled =
   | 'clusterInit'
+  | 'clusterMove'
   | 'clusterJoin'
   | 'clusterToken'
   | 'clusterRevoke'
@@ -61,9 +62,13 @@ export function clusterOperations({
   }
 
   return {
-    clusterInit: async ({ voters }) => {
-      await door.found(voters);
+    clusterInit: async (wish) => {
+      await door.found(wish);
       return newToken(firstTtl);
+    },
+    clusterMove: async (to) => {
+      await door.moveTo(to);
+      return {};
     },
     clusterJoin: async ({ host, token }) => {
       await door.join(host, { kind: 'token', ...parseToken(token) });

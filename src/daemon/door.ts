@@ -16,6 +16,7 @@ import type { UndoStack } from '../lib/undo.ts';
 import { addressesBeside } from '../net/host.ts';
 import { etcdVotersRecord } from '../store/records/etcd.ts';
 import { JoinService, welcomeOf } from './join-service.ts';
+import { moveToManaged, moveToOwn } from './move.ts';
 import type { Seat } from './seat.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
 import type { PreparedHost } from './stages/prepare-host.ts';
@@ -121,9 +122,18 @@ export class Door {
     goAlone();
   }
 
-  /** Makes this host the first of a cluster. @throws WeaveError USAGE: it is in one; or why it can't */
-  found(voters?: 3 | 5): Promise<void> {
+  /**
+   * Makes this host the first of a cluster with an etcd that weavets runs.
+   * @param from the users' own etcd, from which its cluster moves there
+   * @throws WeaveError USAGE: it is in one; or why it can't
+   */
+  found({ voters, from }: { voters?: 3 | 5 | undefined; from?: string | undefined }): Promise<void> {
     return this.#lock.run('seat', async () => {
+      if (from !== undefined) {
+        await moveToManaged({ ...this.#deps, self: this.#self() }, from);
+        await this.#service.serve();
+        return this.#setVoters(voters);
+      }
       if (this.#deps.seat.membership) {
         throw new WeaveError(
           'USAGE',
@@ -131,6 +141,14 @@ export class Door {
         );
       }
       await this.#found(voters);
+    });
+  }
+
+  /** Moves this host's cluster to an etcd of the users' own. @throws WeaveError USAGE, CLUSTER_MISMATCH, STORE_UNAVAILABLE */
+  moveTo(to: Pick<LaunchConfig, 'store' | 'etcd'>): Promise<void> {
+    return this.#lock.run('seat', async () => {
+      await moveToOwn({ ...this.#deps, self: this.#self() }, to);
+      await this.#service.close();
     });
   }
 
@@ -200,7 +218,7 @@ export class Door {
   }
 
   async #found(voters?: 3 | 5): Promise<void> {
-    const { host, logger, seat } = this.#deps;
+    const { host, logger } = this.#deps;
     const self = this.#self();
     await keepNetwork(etcdFolder, host.config);
     const addresses = addressesBeside(host.network, self.address);
@@ -210,8 +228,12 @@ export class Door {
     );
     logger.info('this host is the first of a cluster');
     await this.#enter();
-    if (voters !== undefined)
-      await seat.membership?.shared.commit([etcdVotersRecord.write('voters', voters)]);
+    await this.#setVoters(voters);
+  }
+
+  async #setVoters(voters: 3 | 5 | undefined): Promise<void> {
+    if (voters === undefined) return;
+    await this.#deps.seat.membership?.shared.commit([etcdVotersRecord.write('voters', voters)]);
   }
 
   /** As {@link #enter}; what others' addresses forbid now, a later launch must not take for done. */

@@ -1,7 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { NameClaim } from '../cluster/claim.ts';
 import { keepAccess } from '../cluster/leave.ts';
-import { EtcdMembers, membersKey } from '../cluster/members.ts';
+import { isManaged } from '../cluster/managed.ts';
+import { EtcdMembers, membersKey, movedKey } from '../cluster/members.ts';
+import { reopenAfterCrash } from '../cluster/moved.ts';
 import { connectStore, makeDatapath } from '../cluster/overlay.ts';
 import { keepPeerName } from '../cluster/peer.ts';
 import type { Cluster, ClusterFollower } from '../cluster/registration.ts';
@@ -9,6 +11,7 @@ import { agreeOnSettings } from '../cluster/settings.ts';
 import type { LaunchConfig } from '../config/config.ts';
 import { demand } from '../doctor/check.ts';
 import { encryption } from '../doctor/checks/encryption.ts';
+import { etcdFolder } from '../etcd/files.ts';
 import { type Allocator, noRange } from '../ipam/allocator.ts';
 import { Blocks } from '../ipam/blocks.ts';
 import { carryOver } from '../ipam/carry-over.ts';
@@ -36,6 +39,8 @@ export interface Membership {
   seal: KeySeal | null;
   /** undefined: this host gives no addresses */
   blocks: Blocks | undefined;
+  /** aborted when this host has another place, or none */
+  signal: AbortSignal;
 }
 
 /** What a {@link Seat} is made of. */
@@ -112,7 +117,8 @@ export class Seat {
     // Each part listens for the end.
     setMaxListeners(0, signal);
     try {
-      const member = await startMember({ host, conditions, logger, signal });
+      const managed = isManaged(etcdFolder, config);
+      const member = managed ? await startMember({ host, conditions, logger, signal }) : undefined;
       const membership = await this.#join(config, { first, own, signal });
       await this.#startDatapath(config);
       this.#membership = membership;
@@ -130,6 +136,27 @@ export class Seat {
       throw error;
     } finally {
       space.use(blocks);
+    }
+  }
+
+  /**
+   * Gives up the place in the cluster and takes that which `carry` makes; nothing that runs notices. If either fails, what
+   * it has begun is undone, and the host is again where it was.
+   */
+  async move(carry: (undo: UndoStack) => Promise<LaunchConfig>): Promise<void> {
+    const { config, members } = this.#membership as Membership;
+    const undo = new UndoStack();
+    this.#deps.space.pause();
+    const before = { ...config, store: members.store };
+    await this.#end();
+    this.#membership = undefined;
+    this.#cluster = undefined;
+    try {
+      await this.enter(await carry(undo), { first: false });
+    } catch (error) {
+      await undo.rollback();
+      await this.enter(before, { first: false });
+      throw error;
     }
   }
 
@@ -151,7 +178,7 @@ export class Seat {
     await this.#end();
     const { store } = this.#deps.host;
     await OwnBlocks.forget(store);
-    await store.commit([{ key: membersKey, value: null }]);
+    await store.commit([membersKey, movedKey].map((key) => ({ key, value: null })));
   }
 
   /** Something of a container changed. */
@@ -184,6 +211,7 @@ export class Seat {
     own.push(() => shared.close());
     const members = await EtcdMembers.of(config.store, local, shared);
     await keepAccess(local, config);
+    if (!isManaged(etcdFolder, config)) await reopenAfterCrash(shared, id).catch(() => {});
     let blocks: Blocks | undefined;
     const changed = (lost: string | undefined) => {
       blocks?.suspend(lost);
@@ -212,7 +240,7 @@ export class Seat {
       if (first) await carryOver(blocks, allocator);
       else void blocks.attach(allocator);
     }
-    return { config, shared, members, claim, seal, blocks };
+    return { config, shared, members, claim, seal, blocks, signal };
   }
 
   async #startDatapath(config: LaunchConfig): Promise<void> {

@@ -27,6 +27,13 @@ const patience = 60_000;
  * @throws WeaveError TOOL_MISSING, ETCD_FAILED
  */
 export async function createCluster(options: CreateOptions, signal?: AbortSignal): Promise<ClusterFile> {
+  const file = await beginCluster(options, signal);
+  await writeClusterFile(options.folder, file);
+  return file;
+}
+
+/** As {@link createCluster}, but the host is no part of it until its file is written. */
+export async function beginCluster(options: CreateOptions, signal?: AbortSignal): Promise<ClusterFile> {
   const { folder, name, address, addresses = [address] } = options;
   const ca = (await readAuthority(folder)) ?? (await newAuthority(folder));
   const id = clusterIdOf(ca.cert);
@@ -36,9 +43,7 @@ export async function createCluster(options: CreateOptions, signal?: AbortSignal
   const members = new Members({ endpoints: [`${address}:${memberClientPort}`], ca });
   await begun({ folder, address, members }, signal);
   await members.enableUsers();
-  const file = { id, endpoints: [`${address}:${memberClientPort}`] };
-  await writeClusterFile(folder, file);
-  return file;
+  return { id, endpoints: [`${address}:${memberClientPort}`] };
 }
 
 async function newAuthority(folder: string): Promise<CertificateAndKey> {

@@ -9,6 +9,8 @@ const schema = v.object({
   password: v.nullable(v.string()),
   /** whoever reaches the port may join */
   open: v.boolean(),
+  /** the store from which the cluster was moved here, as this host was launched with it */
+  from: v.optional(v.string()),
 });
 
 /** What all hosts of a managed cluster share, and a launch without flags uses. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ClusterStatus } from '../../src/control/contract.ts';
 import { type Host, until } from '../support/host.ts';
-import { crash, known, Lab, launch, lookup, pings, reaches, reportOf, start } from './lab.ts';
+import { crash, daemonOf, known, Lab, launch, lookup, pings, reaches, reportOf, start } from './lab.ts';
 
 let lab: Lab;
 const host = (number: number) => lab.host(number);
@@ -35,12 +35,6 @@ const roles = async (on: Host) =>
 
 const startedAt = (on: Host, container: string) =>
   on.docker('inspect', '-f', '{{.State.StartedAt}} {{.RestartCount}} {{.State.Pid}}', container);
-
-async function daemonOf(on: Host): Promise<number> {
-  const socket = ['--unix-socket', '/var/run/weave/control.sock'];
-  const answer = await on.runOk(['curl', '-sf', ...socket, '-X', 'POST', 'http://weavets/op/ping']);
-  return (JSON.parse(answer) as { pid: number }).pid;
-}
 
 /** Ends weavets on a host, and all that it keeps. */
 const reset = (on: Host) => weavets(on, 'reset');

@@ -72,6 +72,13 @@ export async function launch(on: Host, ...flags: string[]): Promise<void> {
   daemons.set(on, stdout.trim());
 }
 
+/** Pid, inside, of the daemon. */
+export async function daemonOf(on: Host): Promise<number> {
+  const socket = ['--unix-socket', '/var/run/weave/control.sock'];
+  const answer = await on.runOk(['curl', '-sf', ...socket, '-X', 'POST', 'http://weavets/op/ping']);
+  return (JSON.parse(answer) as { pid: number }).pid;
+}
+
 /** Kills the daemon that {@link launch} started last. */
 export const crash = (on: Host) => on.runOk(['kill', '-9', daemons.get(on) ?? '']);
 

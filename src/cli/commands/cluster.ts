@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { splitJoin } from '../../config/join.ts';
-import { flag, text } from '../../config/option.ts';
+import { launchOptions } from '../../config/launch-options.ts';
+import { type Args, flag, text } from '../../config/option.ts';
 import { duration } from '../../config/values.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { clusterText } from '../cluster-text.ts';
@@ -16,21 +17,36 @@ interface Given {
   words: string[];
   ttl?: string;
   voters?: string;
+  from?: string;
+  store?: string;
   revoke?: string;
   'revoke-all'?: boolean;
   force?: boolean;
   json?: boolean;
 }
 
+/** As `--from` names the etcd that weavets runs. */
+const own = 'weavets';
+
 const verbs: Readonly<Record<string, (given: Given, context: CommandContext) => Promise<void>>> = {
-  init: async ({ words, voters, json }, { control, out, err, doing }) => {
+  init: async (given, context) => {
+    const { words, voters, from, store, json } = given;
+    const { control, out, err, doing } = context;
     noWords(words);
+    if (from === own) return moveAway(given, context);
+    if (store !== undefined) {
+      throw new WeaveError('USAGE', `--store says where to move to, and goes with --from ${own}`);
+    }
     doing("starting the cluster's etcd");
-    const made = await control.call('clusterInit', { voters: parseVoters(voters) });
+    const made = await control.call('clusterInit', { voters: parseVoters(voters), from: await etcd(from) });
     if (json) return out(toJson<'cluster init'>(made));
     err('This host is now the first of a cluster. To add another, run there:');
     out(launchLine(made));
     err(lasts(made.expires));
+    if (from !== undefined)
+      err(
+        `The other hosts of ${from} join the same way, without --store; so is this host from now on launched.`,
+      );
   },
   join: async ({ words, json }, { control, out, doing }) => {
     const { token, host } = splitJoin(only(words, 'TOKEN@HOST'));
@@ -106,12 +122,28 @@ const verbs: Readonly<Record<string, (given: Given, context: CommandContext) => 
   },
 };
 
+const { 'etcd-cacert': cacert, 'etcd-cert': cert, 'etcd-key': key } = launchOptions;
+const { 'etcd-user': user, 'etcd-user-file': userFile } = launchOptions;
+/** How to reach the etcd that a cluster moves to, as for launch. */
+const moving = {
+  store: text('`init --from weavets`: the etcd of your own to move to, etcd://HOST:PORT,…'),
+  'etcd-cacert': cacert,
+  'etcd-cert': cert,
+  'etcd-key': key,
+  'etcd-user': user,
+  'etcd-user-file': userFile,
+} as const;
+
 export const cluster = command({
   name: 'cluster',
   operands: 'init|join|token|status|leave|remove|backup|restore [TOKEN@HOST|HOST|FILE]',
   about: 'Join hosts into one network, with an etcd that weavets runs',
   options: {
     ttl: text('`token`: how long it lasts: 30m, 1h, 2d', '1h'),
+    from: text(
+      '`init`: keep the cluster of this etcd of your own, etcd://HOST:PORT,…; weavets: move it to --store',
+    ),
+    ...moving,
     voters: text('`init`: how many hosts vote, 3 or 5; a majority must be up', '3'),
     revoke: text('`token`: end this token'),
     'revoke-all': flag('`token`: end all tokens'),
@@ -119,6 +151,10 @@ export const cluster = command({
   },
   examples: [
     ['weavets cluster init', 'makes this host the first, and prints what to type on the next'],
+    [
+      'weavets cluster init --from etcd://10.0.0.5:2379',
+      'moves the cluster of that etcd to one that weavets runs',
+    ],
     ['weavets cluster token --ttl 10m', 'prints another such line, valid for ten minutes'],
     ['weavets cluster join WVTS-1-…@10.0.0.1', 'joins the cluster without a restart'],
     ['weavets cluster status', 'the hosts, and the state of their etcd'],
@@ -140,6 +176,31 @@ const launchLine = ({ token, host }: { token: string; host: string }) =>
 
 const lasts = (expires: string) =>
   `The token is valid until ${expires}; 'weavets cluster token' prints another, '--revoke TOKEN' ends one.`;
+
+/** Moves the cluster to an etcd of the users' own. */
+async function moveAway(given: Given, { control, out, err, env, doing }: CommandContext): Promise<void> {
+  const { readSettings } = await import('../../config/settings.ts');
+  const { parseEtcdLogin, parseStore } = await import('../../config/store-config.ts');
+  const settings = readSettings(given as unknown as Args<typeof launchOptions>, env);
+  const login = parseEtcdLogin(settings, env.ETCDCTL_PASSWORD);
+  if (given.store === undefined || given.store === 'lmdb') {
+    throw new WeaveError('USAGE', `--from ${own}: name the etcd to move to, --store etcd://HOST:PORT`);
+  }
+  const store = parseStore(given.store, login);
+  doing(`moving the cluster to ${store}`);
+  await control.call('clusterMove', { store, etcd: login });
+  if (given.json) return out(toJson<'cluster init --from weavets'>({}));
+  err(`The cluster is now at ${store}; from now on launch each of its hosts with --store ${store}.`);
+}
+
+/** A store as the daemon has it. @throws WeaveError USAGE */
+async function etcd(from: string | undefined): Promise<string | undefined> {
+  if (from === undefined) return undefined;
+  const { parseStore } = await import('../../config/store-config.ts');
+  const store = parseStore(from, null);
+  if (store !== 'lmdb') return store;
+  throw new WeaveError('USAGE', `--from: '${from}' is neither etcd://HOST:PORT,HOST:PORT… nor ${own}`);
+}
 
 function parseVoters(text: string | undefined): 3 | 5 | undefined {
   if (text === undefined) return undefined;

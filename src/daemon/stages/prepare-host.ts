@@ -57,6 +57,7 @@ export async function prepareHost(
   const { config, way } = await findCluster({
     config: deps.config,
     resumed: await resumeStore(deps.config, store),
+    local: store,
     folder: etcdFolder,
     self,
     targets: targets.list(),

@@ -162,11 +162,11 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
 
 /** Registers this host with the others, and follows them. */
 function announce(
-  { host, joined, dns, signal, logger }: Deps,
+  { host, joined, dns, logger }: Deps,
   { membership, datapath, attachments, exposer }: Announced,
 ): Cluster {
   const { config, peer, bridge, underlay } = host;
-  const { shared, seal, blocks, claim } = membership;
+  const { shared, seal, blocks, claim, signal } = membership;
   const { names } = dns;
   const own = new OwnLinks({ attachments, exposer, names, self: peer, bridgeMac: bridge.address });
   return Cluster.join({

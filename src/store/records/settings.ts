@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { cidr, hostname } from './fields.ts';
+import { cidr, hostname, ip, word } from './fields.ts';
 import { RecordKind } from './record-kind.ts';
 
 const base64 = v.pipe(v.string(), v.base64());
@@ -23,4 +23,23 @@ export const settingsRecord = new RecordKind({
   prefix: 'cluster/',
   key: v.literal('settings'),
   value: settings,
+});
+
+const moved = v.object({
+  moved: v.object({
+    /** id and address of the host that moved it */
+    by: word,
+    host: ip,
+    /** the store where it is now; null: an etcd that weavets runs */
+    to: v.nullable(word),
+    /** the settings, as they were */
+    settings: v.string(),
+  }),
+});
+
+/** In place of the settings where the cluster was before it moved to another store: no host joins it there. */
+export const movedRecord = new RecordKind({
+  prefix: settingsRecord.prefix,
+  key: v.literal('settings'),
+  value: moved,
 });
