@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { splitJoin } from '../../config/join.ts';
 import { launchOptions } from '../../config/launch-options.ts';
-import { type Args, flag, text } from '../../config/option.ts';
+import type { Args } from '../../config/option.ts';
+import { flag, text } from '../../config/option.ts';
 import { duration } from '../../config/values.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { clusterText } from '../cluster-text.ts';
@@ -123,15 +124,12 @@ const verbs: Readonly<Record<string, (given: Given, context: CommandContext) => 
 };
 
 const { 'etcd-cacert': cacert, 'etcd-cert': cert, 'etcd-key': key } = launchOptions;
-const { 'etcd-user': user, 'etcd-user-file': userFile } = launchOptions;
 /** How to reach the etcd that a cluster moves to, as for launch. */
 const moving = {
   store: text('`init --from weavets`: the etcd of your own to move to, etcd://HOST:PORT,…'),
   'etcd-cacert': cacert,
   'etcd-cert': cert,
   'etcd-key': key,
-  'etcd-user': user,
-  'etcd-user-file': userFile,
 } as const;
 
 export const cluster = command({
