@@ -36,6 +36,11 @@ test('weavets expose gives the host the names, by systemd-resolved', async () =>
   const { code, stdout, stderr } = await run('expose');
   assert.deepEqual([code, stderr], [0, '']);
   await works('web.weave.local');
+  // With nss-mdns before DNS: it is asked, and leaves the name to the resolver.
+  const libraries = { ...resolver.env, LD_DEBUG: 'libs' };
+  const asked = await host.run(['getent', 'ahostsv4', 'web.weave.local'], { env: libraries });
+  assert.match(asked.stderr, /calling init: \S+libnss_mdns4_minimal\.so/);
+  assert.match(asked.stdout, /^10\.32\.0\.1 /);
   assert.match(await domains(), /: ~weave\.local$/m);
   assert.match((await resolver.resolvectl('default-route', 'weave')).stdout, /: no$/m);
   assert.match((await resolver.resolvectl('mdns', 'weave')).stdout, /: no$/m);

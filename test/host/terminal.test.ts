@@ -116,8 +116,40 @@ test('launch, stop and reset tell what they do when they take long, on a termina
   await json('reset', 'reset');
 });
 
-test('connect, forget, rmpeer and uninstall, too', async () => {
+test('while the daemon does not answer, commands say what they wait for', async () => {
   await host.launch();
+  const { pid } = JSON.parse(await host.runOk(['curl', '-sf', ...socket, 'http://weavets/op/ping']));
+  // When it goes on it finds the calls of all these, so none may change anything.
+  const waits: Record<string, string> = {
+    'ps --watch': 'waiting for weavets',
+    'attach bbox1': 'waiting for weavets',
+    report: 'waiting for weavets',
+    status: 'waiting for weavets',
+    doctor: 'checking this host',
+    'doctor bbox1 bbox1': 'going from bbox1 to bbox1 and back',
+    prime: 'waiting for addresses',
+    'cluster backup /root/b': 'writing /root/b',
+    stop: 'stopping weavets',
+  };
+  await host.runOk(['kill', '-STOP', `${pid}`]);
+  try {
+    for (const [command, text] of Object.entries(waits)) {
+      const waiting = host.spawn(['script', '-qec', `${weavets} ${command}`, '/dev/null'], { TERM: 'xterm' });
+      let said = '';
+      waiting.stdout?.setEncoding('utf8').on('data', (more) => {
+        said += more;
+      });
+      await until(`${command} says it`, () => said.includes(`\r\x1b[K${text}… `));
+      waiting.stdin?.write('\x03');
+      await once(waiting, 'exit');
+    }
+  } finally {
+    await host.runOk(['kill', '-CONT', `${pid}`]);
+  }
+});
+const socket = ['--unix-socket', '/var/run/weave/control.sock', '-X', 'POST'];
+
+test('connect, forget, rmpeer and uninstall, too', async () => {
   await json('rmpeer', 'rmpeer', 'nobody');
   await json('uninstall', 'uninstall', '--force');
   // Those that need other hosts are tried in test/cluster, doctor beside its faults.
