@@ -48,7 +48,7 @@ const day = 86_400_000;
 const authorityDays = 7_300;
 /** days of a host's certificates; they are renewed long before */
 const hostDays = 90;
-/** ms by which certificates are backdated, for hosts whose clocks are behind */
+/** ms by which an authority is backdated, for hosts whose clocks are behind */
 const backdated = 3_600_000;
 
 const ids = {
@@ -74,7 +74,8 @@ export function createAuthority(clusterId: string): CertificateAndKey {
     // Bits 5 and 6: signs certificates and revocation lists.
     extension(ids.keyUsage, bits(Buffer.of(0x06), 1), true),
   ];
-  const fields = { issuer: name, subject: name, days: authorityDays, extensions };
+  const from = Date.now() - backdated;
+  const fields = { issuer: name, subject: name, from, days: authorityDays, extensions };
   return { cert: signed(key, key, fields), key: text(key) };
 }
 
@@ -109,7 +110,9 @@ export function issue({
   ]);
   const issuer = authorityName(clusterIdOf(ca.cert));
   const authorityKey = createPrivateKey(ca.key);
-  return { cert: signed(own, authorityKey, { issuer, subject, days, extensions }), key: text(own) };
+  // As old as the authority: one made while this host's clock is ahead is valid for the others, and once that is right.
+  const from = Date.parse(new X509Certificate(ca.cert).validFrom);
+  return { cert: signed(own, authorityKey, { issuer, subject, from, days, extensions }), key: text(own) };
 }
 
 /** The cluster's id, from its authority's name. @throws when the certificate is no authority of ours */
@@ -124,12 +127,11 @@ export function fingerprint(cert: string): string {
   return createHash('sha256').update(new X509Certificate(cert).raw).digest('hex');
 }
 
-/** True when two thirds of a certificate's lifetime are over, it has yet to begin (the clock was set back), or it can't be read. */
+/** True when less than a third of a certificate's days is left, or it can't be read. */
 export function renewalDue(cert: string, now: Date = new Date()): boolean {
   try {
-    const { validFrom, validTo } = new X509Certificate(cert);
-    const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
-    return !(now.getTime() >= from && now.getTime() < from + ((to - from) * 2) / 3);
+    const left = Date.parse(new X509Certificate(cert).validTo) - now.getTime();
+    return !(left > (hostDays * day) / 3);
   } catch {
     return true;
   }
@@ -138,19 +140,22 @@ export function renewalDue(cert: string, now: Date = new Date()): boolean {
 interface Fields {
   issuer: Buffer;
   subject: Buffer;
+  /** ms since the epoch */
+  from: number;
+  /** from now */
   days: number;
   extensions: readonly Buffer[];
 }
 
-function signed(own: KeyObject, authority: KeyObject, { issuer, subject, days, extensions }: Fields): string {
-  const now = Date.now();
+function signed(own: KeyObject, authority: KeyObject, fields: Fields): string {
+  const { issuer, subject, from, days, extensions } = fields;
   const algorithm = sequence(oid(ids.ecdsaWithSha256));
   const body = sequence(
     tagged(0, integer(Buffer.of(2))),
     integer(randomBytes(16)),
     algorithm,
     issuer,
-    sequence(time(new Date(now - backdated)), time(new Date(now + days * day))),
+    sequence(time(new Date(from)), time(new Date(Date.now() + days * day))),
     subject,
     publicKeyOf(own),
     tagged(

@@ -126,7 +126,7 @@ export class Steward {
   /** @returns true while something is under way */
   async #look(): Promise<boolean> {
     const { own } = this.#deps;
-    // Without valid ones nothing can be reached, as when the clock was set back.
+    // Without valid ones nothing can be reached, as after the clock was wrong.
     if (await own.keepCertificates()) await this.#deps.renewed();
     const members = await this.#reach();
     // First, as everything else depends on it.
