@@ -1,11 +1,12 @@
+import { createHash } from 'node:crypto';
+
 /** Numbers that follow from a seed: the same seed makes the same choices. */
 export class Random {
-  #state = 0;
+  #state: number;
 
   constructor(seed: string) {
-    for (const char of seed) this.#state = Math.imul(this.#state ^ char.charCodeAt(0), 0x01000193);
-    // The first numbers of neighbouring seeds are alike.
-    for (let i = 0; i < 8; i++) this.next();
+    // Neighbouring seeds are to have nothing in common.
+    this.#state = createHash('sha256').update(seed).digest().readInt32LE();
   }
 
   /** 0 to 1, without 1; by mulberry32. */
