@@ -15,7 +15,7 @@ import { repeat } from '../lib/repeat.ts';
 import type { UndoStack } from '../lib/undo.ts';
 import { addressesBeside } from '../net/host.ts';
 import { etcdVotersRecord } from '../store/records/etcd.ts';
-import { JoinService, welcomeOf } from './join-service.ts';
+import { admitHost, expelHost, JoinService, welcomeOf } from './join-service.ts';
 import { moveToManaged, moveToOwn } from './move.ts';
 import type { Seat } from './seat.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
@@ -51,7 +51,7 @@ export class Door {
 
   constructor(deps: DoorDeps) {
     this.#deps = deps;
-    this.#service = new JoinService({ ...deps, admit: (joining) => this.#admit(joining) });
+    this.#service = new JoinService({ ...deps, admit: (joining, by) => this.#admit(joining, by) });
     this.#seeking = deps.host.way === 'sought';
   }
 
@@ -176,6 +176,11 @@ export class Door {
     });
   }
 
+  /** A host of the cluster is none any more: its certificates and its password let it in no more. @throws WeaveError STORE_UNAVAILABLE */
+  remove(name: string): Promise<void> {
+    return expelHost(this.#deps.seat, name);
+  }
+
   /** The tokens of this host's cluster. @throws WeaveError USAGE: it is in none */
   async tokens(): Promise<{ tokens: Tokens; authority: CertificateAndKey }> {
     const { seat, logger } = this.#deps;
@@ -254,7 +259,7 @@ export class Door {
     await this.#service.serve();
   }
 
-  #admit(joining: JoiningHost): Promise<Welcome | 'wait'> {
+  #admit(joining: JoiningHost, by: Credential['kind']): Promise<Welcome | 'wait'> {
     const { seat, host } = this.#deps;
     if (joining.name === host.peer) {
       if (joining.address === host.underlay.address) return Promise.resolve('wait');
@@ -270,6 +275,7 @@ export class Door {
     }
     return this.#lock.run('seat', async () => {
       if (!seat.membership) await this.#found();
+      await admitHost(seat, joining.name, by);
       return welcomeOf(seat);
     });
   }

@@ -5,8 +5,10 @@ import { etcdFolder, readAuthority } from '../etcd/files.ts';
 import type { Welcome } from '../etcd/join/messages.ts';
 import { type Door, JoinServer } from '../etcd/join/server.ts';
 import { Tokens } from '../etcd/join/tokens.ts';
+import { Members } from '../etcd/members.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { joinPort } from '../model/ports.ts';
+import { removedRecord } from '../store/records/removed.ts';
 import type { Seat } from './seat.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
 import type { PreparedHost } from './stages/prepare-host.ts';
@@ -74,4 +76,42 @@ export async function welcomeOf({ membership }: Seat): Promise<Welcome> {
     domain: settings?.domain ?? membership.config.dnsDomain,
     password: membership.config.password,
   };
+}
+
+/**
+ * Makes etcd serve a host that may join. One that was removed knows the password all the same: it needs a token.
+ * @throws WeaveError JOIN_REFUSED, STORE_UNAVAILABLE
+ */
+export async function admitHost(
+  { membership }: Seat,
+  name: string,
+  by: 'token' | 'password' | 'open',
+): Promise<void> {
+  const members = await etcdOf();
+  if (membership === undefined || members === undefined) return;
+  const key = removedRecord.keyOf(name);
+  const removed = await membership.shared.get(key);
+  if (removed && by !== 'token') {
+    throw new WeaveError(
+      'JOIN_REFUSED',
+      "it was removed from this cluster; 'weavets cluster token' on a host of the cluster prints what lets it in again",
+    );
+  }
+  await members.admit(name);
+  if (removed) await membership.shared.commit([{ key, value: null }]);
+}
+
+/** Makes etcd refuse a host that is removed, and the others not let it in by password. @throws WeaveError STORE_UNAVAILABLE */
+export async function expelHost({ membership }: Seat, name: string): Promise<void> {
+  const members = await etcdOf();
+  if (membership === undefined || members === undefined) return;
+  // First: it must not ask etcd to know it again.
+  await membership.shared.commit([removedRecord.write(name, { at: Date.now() })]);
+  await members.expel(name);
+}
+
+/** undefined: weavets runs none for this host */
+async function etcdOf(): Promise<Members | undefined> {
+  const [ca, file] = [await readAuthority(etcdFolder), await readClusterFile(etcdFolder)];
+  return ca && file && new Members({ endpoints: file.endpoints, ca });
 }

@@ -125,6 +125,7 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
         `${peer} is up, or was ${leaseSeconds} s ago; if it was just stopped or killed, try again in ${leaseSeconds} s, or use --force; else stop weavets there first`,
       );
     }
+    if (cluster?.nicknames.has(name)) await parts.door.remove(name);
     await cluster?.forget(name);
     const count = (await membership?.blocks?.removePeer(name)) ?? 0;
     return count;

@@ -18,16 +18,18 @@ export interface CertificateAndKey {
 }
 
 /**
- * What a certificate is for; etcd goes by its common name. `member`: the peer port takes no other. `client`: etcd's
- * user, who may have weavets' keys only. `admin`: etcd's root.
+ * What a certificate is for; etcd goes by its common name. `member`: the peer port takes no other. `client`: the host's
+ * own user, who may have weavets' keys only, until the host is removed. `admin`: etcd's root.
  */
 export type CertificateKind = 'member' | 'client' | 'admin';
 
-export const commonNames: Readonly<Record<CertificateKind, string>> = {
-  member: 'weavets-member',
-  client: 'weavets',
-  admin: 'root',
-};
+export const commonNames = { member: 'weavets-member', admin: 'root' } as const;
+
+/** etcd's user for a host. No host can be called so that it is another's, or a member's. */
+export const userOf = (host: string) => `weavets:${host}`;
+
+/** The host whose client certificate this is; undefined: it is none. */
+export const hostOf = (cert: string) => /^CN=weavets:(.+)$/m.exec(new X509Certificate(cert).subject)?.[1];
 
 /** What {@link issue} signs. */
 export interface IssueOptions {
@@ -106,7 +108,7 @@ export function issue({
   ];
   const subject = distinguished([
     [ids.organizationalUnit, name],
-    [ids.commonName, commonNames[kind]],
+    [ids.commonName, kind === 'client' ? userOf(name) : commonNames[kind]],
   ]);
   const issuer = authorityName(clusterIdOf(ca.cert));
   const authorityKey = createPrivateKey(ca.key);

@@ -55,6 +55,7 @@ export async function restore(file: string, options: CreateOptions): Promise<Clu
   await begun({ folder, address, members });
   // What the file has of them is no more.
   await members.put(membersWrite(await members.list()));
+  await members.admit(name);
   const cluster = { id, endpoints };
   await writeClusterFile(folder, cluster);
   return cluster;

@@ -43,6 +43,7 @@ export async function beginCluster(options: CreateOptions, signal?: AbortSignal)
   const members = new Members({ endpoints: [`${address}:${memberClientPort}`], ca });
   await begun({ folder, address, members }, signal);
   await members.enableUsers();
+  await members.admit(name);
   return { id, endpoints: [`${address}:${memberClientPort}`] };
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { paths } from '../model/paths.ts';
-import { type CertificateAndKey, type CertificateKind, issue, renewalDue } from './authority.ts';
+import { type CertificateAndKey, type CertificateKind, hostOf, issue, renewalDue } from './authority.ts';
 
 /** What a host of a managed cluster keeps, for root only. */
 export const etcdFolder = join(paths.state, 'etcd');
@@ -121,7 +121,9 @@ async function ensure(
   { ca, name, addresses, now }: CertificateOptions,
 ): Promise<boolean> {
   const had = await readPair(files);
-  if (had && !renewalDue(had.cert, now) && holds(had.cert, ca, addresses)) return false;
+  if (had && !renewalDue(had.cert, now) && holds(had.cert, ca, addresses)) {
+    if (kind !== 'client' || hostOf(had.cert) === name) return false;
+  }
   await writePair(files, issue({ ca, kind, name, addresses, ...(had && { key: had.key }) }));
   return true;
 }

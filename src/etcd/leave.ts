@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../lib/errors.ts';
+import { hostOf } from './authority.ts';
 import { readClusterFile } from './cluster-file.ts';
-import { readAuthority, readMemberId } from './files.ts';
+import { etcdFiles, readAuthority, readMemberId } from './files.ts';
 import { EtcdMember } from './member-process.ts';
 import { Members } from './members.ts';
 
@@ -15,10 +17,13 @@ const patience = 20_000;
  */
 export async function leaveEtcd(folder: string): Promise<void> {
   const [ca, cluster] = [await readAuthority(folder), await readClusterFile(folder)];
+  if (ca === undefined || cluster === undefined) return;
+  const members = new Members({ endpoints: cluster.endpoints, ca });
   const id = await readMemberId(folder);
-  if (ca === undefined || cluster === undefined || id === undefined) return;
+  const host = hostOf(await readFile(etcdFiles(folder).client.cert, 'utf8'));
   try {
-    await depart(new Members({ endpoints: cluster.endpoints, ca }), id);
+    if (host !== undefined) await members.expel(host);
+    if (id !== undefined) await depart(members, id);
   } finally {
     await (await EtcdMember.find(folder))?.stop();
   }

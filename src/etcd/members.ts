@@ -2,15 +2,18 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { EtcdRoleExistsError, EtcdUserExistsError, Range } from 'etcd3';
+import { EtcdRoleExistsError, EtcdUserExistsError, EtcdUserNotFoundError, Range } from 'etcd3';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { memberClientPort } from '../model/ports.ts';
 import { type CallOptions, EtcdSession } from '../store/etcd/session.ts';
 import type { Write } from '../store/store.ts';
-import { type CertificateAndKey, commonNames, issue } from './authority.ts';
+import { type CertificateAndKey, commonNames, issue, userOf } from './authority.ts';
 import { peerUrl } from './member-process.ts';
 
 type Client = EtcdSession['client'];
+
+/** What a host may have in etcd. */
+const role = 'weavets';
 
 /** One member of etcd. */
 export interface Member {
@@ -107,6 +110,13 @@ export class Members {
     }
   }
 
+  /** The value of one of weavets' keys. @throws WeaveError STORE_UNAVAILABLE */
+  async get(key: string): Promise<string | undefined> {
+    const request = { key: Buffer.from(`/weavets/${key}`) };
+    const { kvs } = await this.#any((client, options) => client.kv.range(request, options));
+    return kvs[0]?.value.toString();
+  }
+
   /** Writes one of weavets' keys. @throws WeaveError STORE_UNAVAILABLE */
   async put({ key, value }: Pick<Write, 'key' | 'value'>): Promise<void> {
     const text = { key: Buffer.from(`/weavets/${key}`), value: Buffer.from(value ?? '') };
@@ -172,21 +182,28 @@ export class Members {
 
   /** From now on etcd authenticates callers: hosts get weavets' keys, and nothing else. Can be repeated. */
   async enableUsers(): Promise<void> {
-    const there = (error: unknown) => {
-      if (!(error instanceof EtcdUserExistsError || error instanceof EtcdRoleExistsError)) throw error;
-    };
     await this.#any(async ({ auth }, options) => {
-      const { client: user, admin } = commonNames;
+      const { admin } = commonNames;
       const { start, end } = Range.prefix('/weavets/');
-      for (const role of [admin, user]) await auth.roleAdd({ name: role }, options).catch(there);
+      for (const name of [admin, role]) await auth.roleAdd({ name }, options).catch(there);
       const perm = { permType: 'Readwrite' as const, key: start, range_end: end };
-      await auth.roleGrantPermission({ name: user, perm }, options);
-      for (const name of [admin, user]) {
-        // By certificate only.
-        await auth.userAdd({ name, options: { no_password: true } }, options).catch(there);
-        await auth.userGrantRole({ user: name, role: name }, options);
-      }
+      await auth.roleGrantPermission({ name: role, perm }, options);
+      await addUser(auth, { name: admin, role: admin }, options);
       await auth.authEnable(options);
+    });
+  }
+
+  /** etcd serves this host from now on. Can be repeated. @throws WeaveError STORE_UNAVAILABLE */
+  async admit(host: string): Promise<void> {
+    await this.#any(({ auth }, options) => addUser(auth, { name: userOf(host), role }, options));
+  }
+
+  /** etcd refuses this host's certificates from now on. Can be repeated. @throws WeaveError STORE_UNAVAILABLE */
+  async expel(host: string): Promise<void> {
+    await this.#any(async ({ auth }, options) => {
+      await auth.userDelete({ name: userOf(host) }, options).catch((error: unknown) => {
+        if (!(error instanceof EtcdUserNotFoundError)) throw error;
+      });
     });
   }
 
@@ -228,6 +245,20 @@ export class Members {
       session.end(new Error('the call is over'));
     }
   }
+}
+
+/** One that is known by certificate only. */
+async function addUser(
+  auth: Client['auth'],
+  { name, role }: { name: string; role: string },
+  options: CallOptions,
+): Promise<void> {
+  await auth.userAdd({ name, options: { no_password: true } }, options).catch(there);
+  await auth.userGrantRole({ user: name, role }, options);
+}
+
+function there(error: unknown): void {
+  if (!(error instanceof EtcdUserExistsError || error instanceof EtcdRoleExistsError)) throw error;
 }
 
 const endpointOf = (address: string) => `${address}:${memberClientPort}`;

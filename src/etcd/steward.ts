@@ -5,8 +5,10 @@ import type { Logger } from '../lib/log.ts';
 import type { Ip } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
 import { memberClientPort } from '../model/ports.ts';
+import { isDenied } from '../store/etcd/session.ts';
 import { etcdHostRecord, etcdMembersRecord, etcdPrefix, etcdStewardRecord } from '../store/records/etcd.ts';
 import type { RecordKind } from '../store/records/record-kind.ts';
+import { removedRecord } from '../store/records/removed.ts';
 import type { Entry, Store } from '../store/store.ts';
 import type { CertificateAndKey } from './authority.ts';
 import { readClusterFile, writeClusterFile } from './cluster-file.ts';
@@ -108,7 +110,7 @@ export class Steward {
       const busy = await this.#look().catch(async (error: unknown) => {
         if (signal.aborted) return true;
         logger.debug({ reason: messageOf(error) }, 'cannot look after etcd now');
-        await this.#askOwn().catch(() => {});
+        await (isDenied(error) ? this.#askBack() : this.#askOwn()).catch(() => {});
         return true;
       });
       if (woken || signal.aborted) continue;
@@ -212,6 +214,15 @@ export class Steward {
     return false;
   }
 
+  /** etcd does not know this host: it was removed, or came after the backup that etcd was restored from. */
+  async #askBack(): Promise<void> {
+    const { self, conditions } = this.#deps;
+    const members = await this.#reach();
+    const removed = (await members.get(removedRecord.keyOf(self.name))) !== undefined;
+    conditions.update('HOST_REMOVED', removed ? removedText : undefined);
+    if (!removed) await members.admit(self.name);
+  }
+
   /** None of the voters that were known answers: this host's own member may have become one meanwhile. */
   async #askOwn(): Promise<void> {
     const { folder, self, ca, own } = this.#deps;
@@ -234,6 +245,9 @@ export class Steward {
     this.#members = members;
   }
 }
+
+const removedText =
+  "this host was removed from its cluster: its containers keep their network, but no more addresses are given here, and the others don't see it; 'weavets reset', and join again by a new token";
 
 /** `address:port` of those that serve, which a learner does not. */
 export function endpointsOf(members: readonly Member[]): string[] {

@@ -21,6 +21,8 @@ before(async () => {
   const at = { netns: underlay.netns, address: '10.250.0.254' };
   first = await Etcd.start({ at });
   second = await Etcd.start({ at, tls: true });
+  await second.enableUsers('secret two');
+  for (const host of [one, two]) await host.shell("echo 'weavets:secret two' > /root/etcd-user");
 });
 after(async () => {
   for (const etcd of [first, second]) await etcd?.[Symbol.asyncDispose]();
@@ -68,9 +70,9 @@ function watch(on: Host, from: string, address: string) {
   };
 }
 
-const tls = () => {
+const access = () => {
   const { ca, cert, key } = second.files;
-  return ['--etcd-cacert', ca, '--etcd-cert', cert, '--etcd-key', key];
+  return ['--etcd-cacert', ca, '--etcd-cert', cert, '--etcd-key', key, '--etcd-user-file', '/root/etcd-user'];
 };
 
 test('from an etcd of the user’s own to one that weavets runs: what runs does not notice', async () => {
@@ -128,7 +130,7 @@ test('from an etcd of the user’s own to one that weavets runs: what runs does 
 
 test('and to another etcd of the user’s own', async () => {
   const store = storeOf(second).replace('etcd:', 'etcds:');
-  const argv = ['cluster', 'init', '--from', 'weavets', '--store', store, ...tls()];
+  const argv = ['cluster', 'init', '--from', 'weavets', '--store', store, ...access()];
   await refused(one, argv, /runs on other hosts/);
   await weavets(two, 'stop');
   const pings = watch(one, 'a1', given.get('b2') ?? '');
@@ -139,7 +141,7 @@ test('and to another etcd of the user’s own', async () => {
   await run(one, 'a3');
   assert.notEqual((await one.run(['test', '-e', '/var/lib/weave/etcd'])).code, 0);
 
-  await launch(two, '--store', store, ...tls());
+  await launch(two, '--store', store, ...access());
   assert.notEqual((await two.run(['test', '-e', '/var/lib/weave/etcd'])).code, 0);
   await known([one, two], 'b2', given.get('b2') ?? '');
   await known([one, two], 'a3', given.get('a3') ?? '');
@@ -147,7 +149,7 @@ test('and to another etcd of the user’s own', async () => {
   await reaches(two, 'b4', 'a3');
   await weavets(one, 'stop');
   await refused(one, ['launch'], /this host's cluster is at etcds:/);
-  await launch(one, '--store', store, ...tls());
+  await launch(one, '--store', store, ...access());
   await reaches(one, 'a1', 'b4');
   const owners = new Set((await reportOf(one)).IPAM?.Entries?.map(({ Peer }) => Peer));
   assert.equal(owners.size, 2);

@@ -17,10 +17,11 @@ export interface Door {
   checkToken(secret: string): Promise<TokenState>;
   /**
    * Makes a host that has shown that it may part of the cluster.
+   * @param by by what it may
    * @returns what it needs, or that it must wait
    * @throws WeaveError that is shown to it
    */
-  admit(host: JoiningHost): Promise<Welcome | 'wait'>;
+  admit(host: JoiningHost, by: 'token' | 'password' | 'open'): Promise<Welcome | 'wait'>;
 }
 
 /** How to serve. */
@@ -108,7 +109,7 @@ export class JoinServer {
       const binding = await this.#check({ by, from, messages, socket });
       clearTimeout(timer);
       timer = setTimeout(() => socket.destroy(), longPatience);
-      const welcome = await this.#door.admit(host);
+      const welcome = await this.#door.admit(host, by.kind);
       if (welcome === 'wait') messages.write(waiting);
       else {
         this.#logger.info({ host: host.nickname, address: host.address }, 'a host joins the cluster');

@@ -48,6 +48,8 @@ export class EtcdStore implements Store {
   #running: Promise<void> = Promise.resolve();
   #session: EtcdSession | undefined;
   #reason = 'not connected yet';
+  /** of the last session that came to nothing */
+  #failure: unknown;
 
   private constructor(options: EtcdOptions) {
     this.#options = options;
@@ -166,6 +168,7 @@ export class EtcdStore implements Store {
         failures = 0;
       } catch (error) {
         this.#reason = `${session.endpoint}: ${messageOf(error)}`;
+        this.#failure = error;
         failures++;
       } finally {
         session.end(new Error('the session is over'));
@@ -223,7 +226,7 @@ export class EtcdStore implements Store {
     const end = performance.now() + callTimeout;
     for (;;) {
       const session = await this.#connected(end);
-      if (!session || this.#closing.signal.aborted) throw unavailable(this.#reason);
+      if (!session || this.#closing.signal.aborted) throw unavailable(this.#reason, this.#failure);
       try {
         const left = Math.ceil(end - performance.now());
         return await session.call(send, repeatable ? Math.min(left, attemptTimeout) : left);

@@ -178,6 +178,11 @@ export class EtcdSession {
   }
 }
 
+/** True for an error of the store that etcd gave because it does not know this host, or lets it do less. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof EtcdPermissionDeniedError;
+}
+
 /** True when etcd was reached and said no; all else means that this member can't be relied on now. */
 function isAnswer(error: unknown): boolean {
   // It has users by now, and we have no name: so it will say to whatever we ask.
