@@ -40,6 +40,8 @@ export interface StewardDeps {
 const pauses = { busy: 500, idle: 3_000 };
 /** ms between looks at whether another host was restored from a backup */
 const heedPause = 10_000;
+/** ms between looks at whether etcd still serves this host */
+const servedPause = 10_000;
 /** ms between looks at what changes by the day */
 const tendPause = 600_000;
 
@@ -54,6 +56,7 @@ export class Steward {
   /** revision of the last list of members */
   #heard = 0;
   #heeded = Number.NEGATIVE_INFINITY;
+  #served = Number.NEGATIVE_INFINITY;
   #tended = Number.NEGATIVE_INFINITY;
   #version: string | null | undefined;
   #wake = () => {};
@@ -135,6 +138,11 @@ export class Steward {
     await own.follow(this.#members, members);
     if (await this.#heedRestore(members)) return true;
     await this.#register();
+    if (performance.now() - this.#served > servedPause) {
+      // Nothing else may ask for long; what is watched goes on even if etcd would refuse to serve this host.
+      await this.#deps.shared.get(membersKey);
+      this.#served = performance.now();
+    }
     if (performance.now() - this.#tended > tendPause) {
       await own.tend(members);
       this.#tended = performance.now();

@@ -20,6 +20,7 @@ import { madeHostnameRecord } from '../../src/store/records/made-hostname.ts';
 import { namesRecord } from '../../src/store/records/names.ts';
 import { overrideRecord } from '../../src/store/records/override.ts';
 import type { RecordKind } from '../../src/store/records/record-kind.ts';
+import { removedRecord } from '../../src/store/records/removed.ts';
 import { movedRecord, settingsRecord } from '../../src/store/records/settings.ts';
 import { targetsRecord } from '../../src/store/records/targets.ts';
 import { tuningRecord } from '../../src/store/records/tuning.ts';
@@ -111,6 +112,7 @@ const list: [kind: unknown, key: string, value: unknown][] = [
     },
   ],
   [settingsRecord, 'settings', { range: '10.32.0.0/12', domain: 'weave.local.', proof: key, salt: key }],
+  [removedRecord, host, { at: 1 }],
   [movedRecord, 'settings', { moved: { by: 'a', host: ip, to: null, settings: '{}' } }],
   [targetsRecord, 'targets', { hosts: [ip] }],
   [tuningRecord, 'net/ipv4/conf/eth1/rp_filter', { from: '1', to: '2' }],

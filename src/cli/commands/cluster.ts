@@ -124,12 +124,15 @@ const verbs: Readonly<Record<string, (given: Given, context: CommandContext) => 
 };
 
 const { 'etcd-cacert': cacert, 'etcd-cert': cert, 'etcd-key': key } = launchOptions;
+const { 'etcd-user': user, 'etcd-user-file': userFile } = launchOptions;
 /** How to reach the etcd that a cluster moves to, as for launch. */
 const moving = {
   store: text('`init --from weavets`: the etcd of your own to move to, etcd://HOST:PORT,…'),
   'etcd-cacert': cacert,
   'etcd-cert': cert,
   'etcd-key': key,
+  'etcd-user': user,
+  'etcd-user-file': userFile,
 } as const;
 
 export const cluster = command({
