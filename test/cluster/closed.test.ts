@@ -96,7 +96,7 @@ const hex = (number: number) => number.toString(16).padStart(2, '0');
  */
 const asking = `
   const { targets, addresses } = JSON.parse(process.argv[1]);
-  const wait = 6000;
+  const wait = 15_000;
   const tcp = (port, host) => new Promise((done) => {
     const socket = require('node:net').connect({ host, port });
     const end = (reached) => { socket.destroy(); done(reached); };

@@ -172,7 +172,7 @@ test("checksums are computed here where frames don't pass with those of the card
         const { checks } = await doctor(one);
         return checks.some(({ check, state }) => check === 'offload' && state === 'healed');
       },
-      120_000,
+      240_000,
     );
     assert.equal(await leaves(), false);
     await reaches(one, 'web', b);

@@ -92,14 +92,21 @@ test('thirty containers on each host: all distinct, named everywhere, and reacha
   });
 });
 
-/** Connects to a port where nobody listens: who is there refuses. Prints those from whom nothing comes. */
+/** Connects to a port where nobody listens: who is there refuses. Prints those from whom nothing comes in a minute. */
 const reach = `
   const addresses = process.argv.slice(1);
-  for (const address of addresses) {
+  const end = Date.now() + 60_000;
+  const knock = (address) => {
     const socket = require('net').connect(9, address);
-    const lost = setTimeout(() => { console.log(address); socket.destroy(); }, 30_000);
-    socket.on('error', ({ code }) => { if (code === 'ECONNREFUSED') clearTimeout(lost); });
-  }
+    const lost = setTimeout(() => { console.log(address); socket.destroy(); }, end - Date.now());
+    socket.on('error', ({ code }) => {
+      clearTimeout(lost);
+      // On a busy machine a neighbour may be asked for in vain.
+      if (code !== 'ECONNREFUSED' && Date.now() < end) setTimeout(knock, 200, address);
+      else if (code !== 'ECONNREFUSED') console.log(address, code);
+    });
+  };
+  for (const address of addresses) knock(address);
 `;
 
 /** Addresses that some of the containers do not reach. */
@@ -133,6 +140,8 @@ test("services, wildcards, ports and names of hosts are known everywhere; the as
     start(host(1), 'shop-web-1', ...labels, '-p', '80'),
     start(host(2), 'shop-web-2', ...labels, '-p', '80'),
   ]);
+  await known([host(1), host(2)], 'shop-web-1', here);
+  await known([host(1), host(2)], 'shop-web-2', there);
   await host(2).weavets('dns-add', 'shop-web-2', '-h', '*.apps.weave.local');
   await finds('any.apps.weave.local', there);
   await finds('shop-web-2.host2.host.weave.local', there);
@@ -179,12 +188,10 @@ test("status shows the other hosts and etcd's members", async () => {
   const members = store.slice('etcd://'.length).split(',');
   for (const on of lab.hosts) {
     await until(`all connections of ${on.name} are established`, async () => {
-      const connections = (await reportOf(on)).Router.Connections ?? [];
-      return connections.length === 2 && connections.every(({ State }) => State === 'established');
+      const lines = (await on.weavets('status', 'connections')).stdout.trim().split('\n');
+      const good = lines.every((line) => / 10\.250\.0\.\d:6784 +established +vxlan /.test(line));
+      return lines.length === 2 && good;
     });
-    const lines = (await on.weavets('status', 'connections')).stdout.trim().split('\n');
-    assert.equal(lines.length, 2);
-    for (const line of lines) assert.match(line, / 10\.250\.0\.\d:6784 +established +vxlan /);
     const { stdout } = await on.weavets('status', 'peers');
     assert.deepEqual(stdout.match(/host\d/g)?.sort(), ['host1', 'host2', 'host3']);
     assert.deepEqual(await membersOf(on), members);
@@ -219,7 +226,10 @@ test('a full subnet: addresses free on another host are used, then no more', asy
   const small = ['-e', 'WEAVE_CIDR=net:10.40.0.0/30'];
   const taken = [await start(host(1), 'full-1', ...small), await start(host(1), 'full-2', ...small)];
   assert.deepEqual(taken, ['10.40.0.1', '10.40.0.2']);
+  const active = async () => (await reportOf(host(1))).IPAM?.ActiveIPs ?? 0;
+  const before = await active();
   await host(1).docker('rm', '-f', 'full-1');
+  await until('its address is free', async () => (await active()) === before - 1);
   assert.equal(await start(host(2), 'full-3', ...small), '10.40.0.1');
   await assert.rejects(start(host(3), 'full-4', ...small), /no free address in 10\.40\.0\.0\/30/);
 });
@@ -245,7 +255,7 @@ test('etcd down for longer than a lease: containers still start, and are known o
   for (const member of [0, 1, 2]) etcd.launch(member);
   await etcd.healthy();
   await known([host(3)], 'meanwhile', address);
-  assert.notEqual(await lookup(host(3), 'bbox1'), '');
+  await until('the others are known, too', async () => (await lookup(host(3), 'bbox1')) !== '');
 });
 
 test('a host cut off: both sides keep working, and rejoin without a double address or a stale name', async (t) => {
@@ -319,7 +329,9 @@ test('a lost machine and its replacement: the names go, the addresses stay until
     'it is forgotten',
     async () => !(await host(1).weavets('status', 'peers')).stdout.includes('host3'),
   );
-  assert.match((await host(1).weavets('status', 'ipam')).stdout, /\(host3\) .* unreachable/);
+  await until('it counts as away', async () =>
+    /\(host3\) .* unreachable/.test((await host(1).weavets('status', 'ipam')).stdout),
+  );
   assert.ok(await refusesAddress(host(1), address));
 
   const fresh = await lab.add('host4');
@@ -331,7 +343,13 @@ test('a lost machine and its replacement: the names go, the addresses stay until
   await reaches(fresh, 'newcomer', 'bbox1');
   await until('the way back', () => pings(host(1), 'bbox1', 'newcomer'));
 
-  assert.match((await host(1).weavets('rmpeer', 'host3')).stdout, /^[1-9]\d* IPs taken over from host3$/m);
+  // It is refused as long as the host may be there, and whenever etcd is busy.
+  let removed = '';
+  await until('it is removed', async () => {
+    removed = (await host(1).weavets('rmpeer', 'host3')).stdout;
+    return removed !== '';
+  });
+  assert.match(removed, /^[1-9]\d* IPs taken over from host3$/m);
   assert.doesNotMatch((await host(1).weavets('status', 'ipam')).stdout, /host3/);
   assert.equal(await start(host(1), 'heir', '-e', `WEAVE_CIDR=${address}/12`), address);
 });

@@ -53,8 +53,9 @@ async function refused(on: Host, flags: string[], message: RegExp): Promise<void
   assert.doesNotMatch(stderr, /pass:word|correct horse/);
 }
 
-/** What passes the underlay at a host while a container sends the marker to an address. */
+/** What passes the underlay at a host while a container sends the marker to an address that it reaches. */
 async function seen(on: Host, { from, to }: { from: string; to: string }): Promise<boolean> {
+  await reaches(on, from, to);
   const capture = await Capture.start(on, 'eth0', 'udp');
   const pid = await on.docker('inspect', '-f', '{{.State.Pid}}', from);
   const send = ['nsenter', '-n', '-t', pid, 'socat', '-u', '-', `UDP4-DATAGRAM:${to}:9`];
@@ -125,10 +126,11 @@ test('encrypted between hosts, plain to trusted subnets', async () => {
   assert.equal(await seen(host(1), { from: 'one', to: three }), true);
   assert.equal(await seen(host(3), { from: 'three', to: two }), true);
   assert.match((await host(3).weavets('status')).stdout, /TrustedSubnets: 10\.250\.0\.0\/30/);
-  await until('both are established', () => established(host(1)));
-  const { stdout } = await host(1).weavets('status', 'connections');
-  assert.match(stdout, /10\.250\.0\.2:6784 +established +encrypted wireguard/);
-  assert.match(stdout, /10\.250\.0\.3:6784 +established +vxlan/);
+  await until('both are established, by what carries them', async () => {
+    const { stdout } = await host(1).weavets('status', 'connections');
+    const encrypted = /10\.250\.0\.2:6784 +established +encrypted wireguard/.test(stdout);
+    return encrypted && /10\.250\.0\.3:6784 +established +vxlan/.test(stdout);
+  });
   assert.match((await host(1).weavets('status')).stdout, /Encryption: enabled/);
   assert.match((await host(1).weavets('status')).stdout, /TrustedSubnets: 10\.250\.0\.3\/32/);
   assert.doesNotMatch((await host(1).weavets('report')).stdout, /pass:word|correct horse/);

@@ -38,20 +38,24 @@ const killEtcd = async (on: Host) => on.runOk(['kill', '-9', await etcdPid(on)])
 
 /** Resolves when the etcd of one of these hosts serves; a learner's does not. */
 const serves = (...hosts: readonly Host[]) =>
-  until(`the etcd of ${hosts.map(({ name }) => name).join(' or ')} serves`, async () => {
-    for (const on of hosts) {
-      const folder = '/var/lib/weave/etcd';
-      const { code } = await on.run(
-        [
-          ...['etcdctl', '--endpoints', `https://${on.address}:6786`, '--cacert', `${folder}/ca.crt`],
-          ...['--cert', `${folder}/client.crt`, '--key', `${folder}/client.key`, 'get', '/weavets/x'],
-        ],
-        { env: { ETCDCTL_API: '3' } },
-      );
-      if (code === 0) return true;
-    }
-    return false;
-  });
+  until(
+    `the etcd of ${hosts.map(({ name }) => name).join(' or ')} serves`,
+    async () => {
+      for (const on of hosts) {
+        const folder = '/var/lib/weave/etcd';
+        const { code } = await on.run(
+          [
+            ...['etcdctl', '--endpoints', `https://${on.address}:6786`, '--cacert', `${folder}/ca.crt`],
+            ...['--cert', `${folder}/client.crt`, '--key', `${folder}/client.key`, 'get', '/weavets/x'],
+          ],
+          { env: { ETCDCTL_API: '3' } },
+        );
+        if (code === 0) return true;
+      }
+      return false;
+    },
+    120_000,
+  );
 
 test('init, join, join: three voters, and what ran goes on', async () => {
   await launch(host(1));
@@ -63,7 +67,7 @@ test('init, join, join: three voters, and what ran goes on', async () => {
   await launch(host(2), '--join', token);
   await launch(host(3), '--join', token);
   for (const on of lab.hosts)
-    await until(`${on.name} knows three voters`, async () => (await voters(on)).length === 3);
+    await until(`${on.name} knows three voters`, async () => (await voters(on)).length === 3, 120_000);
   const [two, three] = [await run(host(2), 'two'), await run(host(3), 'three')];
   await known(lab.hosts, 'before', before);
   await known(lab.hosts, 'two', two);
@@ -112,7 +116,7 @@ test('etcd outlives its daemon, and reset removes all of it', async () => {
   assert.notEqual((await host(3).run(['test', '-e', '/var/lib/weave/etcd'])).code, 0);
   // Two are left: one votes, so that the other may fail.
   for (const on of others(3))
-    await until(`${on.name} knows one voter`, async () => (await voters(on)).length === 1);
+    await until(`${on.name} knows one voter`, async () => (await voters(on)).length === 1, 120_000);
   await known(others(3), 'after', await run(host(1), 'after'));
 });
 

@@ -131,10 +131,19 @@ test('the flags of attach survive restarts of the daemon and the container', asy
   await relaunch();
   await asAsked();
   await host.docker('restart', '-t', '0', 'c3');
-  await until('it is attached again', async () =>
-    (await host.weavets('ps', 'c3')).stdout.includes('10.32.5.1/24'),
-  );
-  await asAsked();
+  // It is in the list as soon as it is being attached.
+  let lack: unknown;
+  const isAsAsked = () =>
+    asAsked().then(
+      () => true,
+      (error: unknown) => {
+        lack = error;
+        return false;
+      },
+    );
+  await until('it is attached again', isAsAsked).catch(() => {
+    throw lack;
+  });
   await plain('c4');
   await prints('10.32.5.2\n', 'attach', '10.32.5.2/24', 'c4');
   assert.match(await inside('c4', 'ip', 'route'), /224\.0\.0\.0\/4 dev ethwe/);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { buildPackages, InstallRoot } from '../support/install-root.ts';
+import { until } from '../support/until.ts';
 import { useHost } from '../support/use-host.ts';
 
 let out = '';
@@ -61,7 +62,9 @@ test('removed, containers go on and start by themselves; installed again, they h
   await root.runOk(['dpkg', '-i', '/weavets.deb']);
   await root.runOk(['weavets', 'launch']);
   assert.equal(await addressOf('one'), before);
-  assert.match(await host.docker('exec', 'two', 'ping', '-c', '1', 'one'), / 0% packet loss/);
+  await until('they reach each other', async () =>
+    (await host.tryDocker('exec', 'two', 'ping', '-c', '1', 'one')).stdout.includes(' 0% packet loss'),
+  );
 });
 
 test('purged, nothing of it is left but what containers run, which start without it', async () => {

@@ -64,7 +64,11 @@ test('whatever prints data prints it as JSON, in the form that is written down',
 });
 
 test('status on a terminal is one screen that says what is well, what not, and what to do', async () => {
-  const well = await onTerminal('status');
+  let well = '';
+  await until('all is well', async () => {
+    well = await onTerminal('status');
+    return / on host1: all is well\n/.test(well);
+  });
   assert.match(well, /^weavets \S+ on host1: all is well\n/);
   assert.match(well, /^ {2}ok {2}containers {2}\d attached; 2 not: (late, apart|apart, late)/m);
   assert.match(well, /eval \$\(weavets env\)/);

@@ -9,7 +9,7 @@ import type { Mac } from '../../src/model/mac.ts';
 import type { PeerState } from '../../src/net/overlay/datapath.ts';
 import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
 import { Capture } from '../support/capture.ts';
-import { Host, Underlay } from '../support/host.ts';
+import { Host, Underlay, until } from '../support/host.ts';
 import { startOvs } from '../support/ovs.ts';
 
 // What IPv6 says to itself when links come up would be in the captures.
@@ -150,6 +150,11 @@ export class Node implements AsyncDisposable {
     return (await this.host.run(this.within(from, argv))).code === 0;
   }
 
+  /** Waits until a ping is answered: a busy machine may lose the first. */
+  async reaches(from: Container, to: Container): Promise<void> {
+    await until(`${from.ip} reaches ${to.ip}`, () => this.pings(from, to));
+  }
+
   /** Containers, in the form in which other hosts know them. */
   entries(): RemoteEntry[] {
     return this.containers.map(({ mac, ip }) => ({ mac: mac as Mac, ips: [ip as Ip], peer: this.name }));
@@ -225,9 +230,9 @@ export async function transfer({
   to: Node;
   bytes: number;
 }): Promise<number> {
-  const listen = ['sh', '-c', 'timeout 120 socat -u TCP-LISTEN:7000 STDOUT | wc -c'];
+  const listen = ['sh', '-c', 'timeout 300 socat -u TCP-LISTEN:7000,reuseaddr STDOUT | wc -c'];
   const received = to.host.runOk(to.within(first(to), listen));
-  const send = `head -c ${bytes} /dev/zero | timeout 120 socat -u STDIN TCP:${first(to).ip}:7000,retry=600,interval=0.1`;
+  const send = `head -c ${bytes} /dev/zero | timeout 300 socat -u STDIN TCP:${first(to).ip}:7000,retry=600,interval=0.1`;
   await from.host.runOk(from.within(first(from), ['sh', '-c', send]));
   return Number(await received);
 }

@@ -130,6 +130,16 @@ class Daemon {
   }
 }
 
+/** Waits until a key has this value; while etcd elects a leader it may have to be asked again. */
+const hasValue = ({ shared, name }: Daemon, key: string, value: string) =>
+  until(`${name} finds ${value} under ${key}`, async () => {
+    return (await shared.get(key).catch(() => undefined))?.value === value;
+  });
+
+/** Writes a value, however often that takes. */
+const put = ({ shared }: Daemon, key: string, value: string) =>
+  until(`${key} is written`, () => shared.commit([{ key, value }]).catch(() => false));
+
 const daemons: Daemon[] = [];
 function daemon(number: number, at = number): Daemon {
   const made = new Daemon(number, at);
@@ -172,12 +182,15 @@ after(async () => {
 async function ctl(address: string, pair: { ca: string; cert: string; key: string }, ...args: string[]) {
   const files = ['--cacert', pair.ca, '--cert', pair.cert, '--key', pair.key];
   const endpoint = ['--endpoints', `https://${address}:${memberClientPort}`];
-  return run(['etcdctl', ...endpoint, ...files, ...args], {
-    env: { ...process.env, ETCDCTL_API: '3' },
-  });
+  return run(
+    ['etcdctl', '--dial-timeout', '20s', '--command-timeout', '20s', ...endpoint, ...files, ...args],
+    {
+      env: { ...process.env, ETCDCTL_API: '3' },
+    },
+  );
 }
 
-const soon = ['--command-timeout', '2s'];
+const soon = ['--dial-timeout', '2s', '--command-timeout', '2s'];
 
 test('the first host: its etcd admits only clients with its certificate, and only to weavets’ keys', async () => {
   const one = daemon(1);
@@ -254,7 +267,7 @@ test('an etcd that is killed comes back with its data, and outlives its daemon',
   const [one, two, three] = daemons as [Daemon, Daemon, Daemon];
   for (const each of [one, two, three]) {
     await each.killEtcd();
-    await until('etcd serves', () => one.shared.commit([{ key: 'x', value: each.name }]).catch(() => false));
+    await put(one, 'x', each.name);
     await until('it is back', async () => (await EtcdMember.find(each.folder)) !== undefined);
     const { address } = each;
     const ca = await readAuthority(one.folder);
@@ -262,7 +275,7 @@ test('an etcd that is killed comes back with its data, and outlives its daemon',
     const members = new Members({ endpoints: [`${address}:${memberClientPort}`], ca });
     await until('it serves', async () => (await members.list().catch(() => undefined)) !== undefined);
   }
-  assert.equal((await two.shared.get('x'))?.value, three.name);
+  await hasValue(two, 'x', three.name);
   const pid = (await EtcdMember.find(three.folder))?.pid;
   await three.stop();
   assert.equal((await EtcdMember.find(three.folder))?.pid, pid);
@@ -275,22 +288,25 @@ test('a voter whose host is lost is replaced by another host', async () => {
   await settled(one, 'v1 v2 v3');
   await three.killEtcd();
   await settled(one, 'v1 v2 v4');
-  assert.equal((await four.shared.get('x'))?.value, three.name);
+  await hasValue(four, 'x', three.name);
 });
 
 test('another daemon takes over changing the members', async () => {
   const [one, two, , four] = daemons as [Daemon, Daemon, Daemon, Daemon];
   const key = etcdStewardRecord.keyOf('steward');
-  const lead = async () =>
-    (JSON.parse((await one.shared.get(key))?.value ?? '{"host":""}') as { host: string }).host;
-  const before = await lead();
+  let before = '';
+  await until('one leads', async () => {
+    const entry = await one.shared.get(key).catch(() => undefined);
+    before = (JSON.parse(entry?.value ?? '{"host":""}') as { host: string }).host;
+    return before !== '';
+  });
   const leader = [one, two, four].find(({ name }) => name === before);
   assert.ok(leader, `${before} leads`);
   const others = [one, two, four].filter((each) => each !== leader);
   await leader.stop();
   const [other] = others as [Daemon];
   await until('another leads', async () => {
-    const now = (await other.shared.get(key))?.value ?? '';
+    const now = (await other.shared.get(key).catch(() => undefined))?.value ?? '';
     return now !== '' && !now.includes(before);
   });
 });
@@ -323,16 +339,16 @@ test('a backup restores a lost cluster, and it grows again', async () => {
   const { options } = one;
   await createCluster(options);
   await one.start();
-  await one.shared.commit([{ key: 'kept', value: 'yes' }]);
+  await put(one, 'kept', 'yes');
   const file = join(root, 'backup.db');
   await backUp(one.folder, file);
-  await one.shared.commit([{ key: 'kept', value: 'no' }]);
+  await put(one, 'kept', 'no');
   await one.stop();
   await (await EtcdMember.find(one.folder))?.stop();
   await restore(file, options);
   const again = daemon(5);
   await again.start();
-  assert.equal((await again.shared.get('kept'))?.value, 'yes');
+  await hasValue(again, 'kept', 'yes');
   const six = daemon(6);
   await six.join(again);
   await settled(again, 'l6 v5');
@@ -362,17 +378,10 @@ test('a backup restores a lost cluster, and it grows again', async () => {
   await leaveEtcd(again.folder);
   assert.equal(await EtcdMember.find(again.folder), undefined);
   await settled(six, 'v6');
-  assert.equal((await six.shared.get('kept'))?.value, 'yes');
+  await hasValue(six, 'kept', 'yes');
   assert.match(
-    (
-      await ctl(
-        six.address,
-        { ca: ca.cert, ...etcdFiles(again.folder).client },
-        ...soon,
-        'get',
-        '/weavets/kept',
-      )
-    ).stderr,
+    (await ctl(six.address, { ca: ca.cert, ...etcdFiles(again.folder).client }, 'get', '/weavets/kept'))
+      .stderr,
     /permission denied/,
   );
 });
@@ -384,10 +393,10 @@ test('hosts that were away while another was restored from a backup join its clu
   await two.join(one);
   await three.join(one);
   await settled(one, 'v11 v12 v13');
-  await one.shared.commit([{ key: 'kept', value: 'yes' }]);
+  await put(one, 'kept', 'yes');
   const file = join(root, 'backup-of-three.db');
   await backUp(one.folder, file);
-  await one.shared.commit([{ key: 'kept', value: 'no' }]);
+  await put(one, 'kept', 'no');
   for (const each of [one, two, three]) await each.stop();
   for (const each of [one, two, three]) await (await EtcdMember.find(each.folder))?.stop();
   await restore(file, one.options);
@@ -397,11 +406,7 @@ test('hosts that were away while another was restored from a backup join its clu
   const back = [11, 12, 13].map((number) => daemon(number)) as [Daemon, Daemon, Daemon];
   await Promise.all(back.map((each) => each.start()));
   for (const each of back) await settled(each, 'v11 v12 v13');
-  for (const { shared } of back)
-    await until(
-      'it has what was restored',
-      async () => (await shared.get('kept').catch(() => undefined))?.value === 'yes',
-    );
+  for (const each of back) await hasValue(each, 'kept', 'yes');
 });
 
 test('a host with a new address keeps its member', async () => {
@@ -409,9 +414,6 @@ test('a host with a new address keeps its member', async () => {
   await six.stop();
   const moved = daemon(6, 7);
   await moved.start();
-  await until(
-    'it serves at the new address',
-    async () => (await moved.shared.get('kept').catch(() => undefined))?.value === 'yes',
-  );
+  await hasValue(moved, 'kept', 'yes');
   await settled(moved, 'v7');
 });

@@ -51,8 +51,8 @@ test('frames from peers pass, even if the host accepts and forwards nothing', as
   await one.host.shell(`
     iptables -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
     iptables -P INPUT DROP; iptables -P FORWARD DROP`);
-  await until('frames come in', () => two.pings(first(two), first(one)));
-  await until('frames pass', () => one.pings(first(one), first(two)));
+  await two.reaches(first(two), first(one));
+  await one.reaches(first(one), first(two));
   await one.host.shell('iptables -P INPUT ACCEPT; iptables -P FORWARD ACCEPT; iptables -F INPUT');
   assert.equal(await one.call('keepRules'), true);
 });
@@ -64,12 +64,14 @@ test('frames from strangers and containers are dropped, whatever source they cla
   await forge((argv) => one.host.runOk([...container, ...argv]));
   await forge((argv) => one.host.runOk([...container, ...argv]), '10.250.0.2');
   await forge((argv) => two.host.runOk(argv));
+  await until("the peer's is heard", () => closed.packets().length > 0);
   assert.equal((await closed.stop()).length, 1, "the peer's alone");
   await one.host.runOk(['iptables', '-D', 'INPUT', '-j', 'WEAVE-INPUT']);
   const open = await hearing();
   await forge((argv) => stranger.host.runOk(argv));
   await forge((argv) => one.host.runOk([...container, ...argv]), '10.250.0.2');
-  assert.equal((await open.stop()).length, 2, 'without the rules they are heard');
+  await until('without the rules they are heard', () => open.packets().length === 2);
+  assert.equal((await open.stop()).length, 2);
   assert.equal(await one.call('keepRules'), true);
 });
 
@@ -92,12 +94,12 @@ test('a container reaches only the name server; another host not even that', asy
   try {
     for (const port of [53, 2379, 8080])
       await one.host.runOk(['sh', '-c', `until ss -Hlnt sport = :${port} | grep -q .; do sleep 0.05; done`]);
-    assert.equal(await reaches(inContainer, 53), true);
-    assert.equal(await reaches(inContainer, 8080), true, 'what is not ours is not closed');
+    await until('the name server is reached', () => reaches(inContainer, 53));
+    await until('what is not ours is not closed', () => reaches(inContainer, 8080));
     assert.equal(await reaches(inContainer, 2379), false);
     assert.equal(await reaches(onStranger, 53), false);
-    assert.equal(await reaches(onStranger, 2379), true, 'hosts of the cluster go to the store');
-    for (const port of [53, 2379, 8080]) assert.equal(await reaches(onHost, port), true);
+    await until('hosts of the cluster go to the store', () => reaches(onStranger, 2379));
+    for (const port of [53, 2379, 8080]) await until(`${port} is open here`, () => reaches(onHost, port));
   } finally {
     for (const listener of listeners) listener.kill();
   }
@@ -123,6 +125,17 @@ test('managed etcd: members reach the peer port, other hosts the client port, co
     );
     return (await Promise.all(runs)).flat();
   };
+  /** Waits until it is reached by all of these, and at no time by another. */
+  const reachedBy = (to: Node, port: number, ...names: (string | undefined)[]) =>
+    until(`${to.nickname}:${port} is reached by ${names}`, async () => {
+      const found = await reach(to, port);
+      assert.deepEqual(
+        found.filter((name) => !names.includes(name)),
+        [],
+        `${to.nickname}:${port}`,
+      );
+      return found.length === names.length;
+    });
   const everyone = Object.keys(who);
   const [self, member, outsider] = everyone;
   const closedPorts = [2379, ...ports];
@@ -132,13 +145,13 @@ test('managed etcd: members reach the peer port, other hosts the client port, co
         await host.runOk(['sh', '-c', `until ss -Hlnt sport = :${port} | grep -q .; do sleep 0.05; done`]);
     // As the engine does it, so that answers find their way back.
     await one.host.shell('iptables -t nat -A POSTROUTING -s 172.30.0.0/24 -j MASQUERADE');
-    for (const to of [one, stranger])
-      assert.deepEqual(await reach(to, memberPeerPort), everyone, 'still open');
+    // Still open.
+    for (const to of [one, stranger]) await reachedBy(to, memberPeerPort, ...everyone);
     await one.call('rules', { members: [two.host.address], closedPorts });
-    assert.deepEqual(await reach(one, memberPeerPort), [self, member]);
-    assert.deepEqual(await reach(one, memberClientPort), [self, member, outsider]);
+    await reachedBy(one, memberPeerPort, self, member);
+    await reachedBy(one, memberClientPort, self, member, outsider);
     await one.call('rules', { members: [two.host.address, stranger.host.address], closedPorts });
-    for (const port of ports) assert.deepEqual(await reach(stranger, port), [self, member, outsider]);
+    for (const port of ports) await reachedBy(stranger, port, self, member, outsider);
   } finally {
     for (const listener of listeners) listener.kill();
     await one.host.shell('iptables -t nat -D POSTROUTING -s 172.30.0.0/24 -j MASQUERADE');
@@ -195,7 +208,7 @@ test('ports on all addresses are closed to containers over IPv6 too', async () =
     await one.host.runOk(['sh', '-c', 'until ss -Hlnt sport = :2379 | grep -q .; do sleep 0.05; done']);
     assert.equal(await reaches(2379), false);
     await one.host.runOk(['ip6tables', '-D', 'INPUT', '-j', 'WEAVE-INPUT']);
-    assert.equal(await reaches(2379), true, 'without the rules');
+    await until('without the rules it is reached', () => reaches(2379));
     assert.equal(await one.call('keepRules'), true);
   } finally {
     for (const listener of listeners) listener.kill();
@@ -218,7 +231,7 @@ test('flushed rules come back', async () => {
 test('a foreign chain that drops frames is found by a test frame, and the suggested line fixes it', async () => {
   await one.host.runOk(['sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1']);
   assert.equal(await one.call('probe'), 'passed');
-  await until('frames pass', () => one.pings(first(one), first(two)));
+  await one.reaches(first(one), first(two));
   const links = () => one.host.runOk(['sh', '-c', 'ls /sys/class/net']);
   const before = await links();
   const rules = `table inet mine {
@@ -235,7 +248,7 @@ test('a foreign chain that drops frames is found by a test frame, and the sugges
   assert.ok(line);
   await one.host.runOk(['sh', '-c', line]);
   assert.equal(await one.call('probe'), 'passed');
-  await until('frames pass', () => one.pings(first(one), first(two)));
+  await one.reaches(first(one), first(two));
   await one.host.runOk(['nft', 'delete', 'table', 'inet', 'mine']);
   await one.host.runOk(['iptables', '-t', 'mangle', '-A', 'FORWARD', '-j', 'DROP']);
   assert.equal(await one.call('probe'), 'dropped');

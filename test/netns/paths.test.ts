@@ -32,6 +32,8 @@ const pingsLarge = async (from: Node, to: Node) => {
   return (await from.host.run(from.within(first(from), argv))).code === 0;
 };
 
+const largePasses = (from: Node, to: Node) => until('a large ping passes', () => pingsLarge(from, to));
+
 /** The MTU with which a container of one node sends to that of another. */
 const mtuTo = async (from: Node, to: Node) => {
   const argv = from.within(first(from), ['ip', '-json', 'route', 'get', first(to).ip]);
@@ -62,19 +64,23 @@ for (const [name, options, port, overhead] of [
     for (const { host } of cluster.nodes)
       await host.runOk(['ethtool', '-K', 'eth0', 'gso', 'off', 'tso', 'off']);
     await allKnown(cluster.nodes);
-    assert.ok(await pingsLarge(one, two));
+    await largePasses(one, two);
 
     const start = performance.now();
     await narrow(two, port, 700);
     assert.equal(await pingsLarge(one, two), false, 'full size passes all the same');
-    await until('a large ping passes', () => pingsLarge(one, two));
+    await largePasses(one, two);
     t.diagnostic(`${((performance.now() - start) / 1000).toFixed(1)} s until 10,000-byte pings pass`);
-    assert.ok(await pingsLarge(two, one), 'from the other side');
+    await largePasses(two, one);
     assert.equal(await transfer({ from: one, to: two, bytes: 10_000_000 }), 10_000_000);
     assert.equal(await transfer({ from: two, to: one, bytes: 10_000_000 }), 10_000_000);
-    const { small, full, mtu } = await pathTo(one, two);
-    assert.deepEqual([small.state, full.state, mtu], ['ok', 'failing', await mtuTo(one, two)]);
-    if (overhead) assert.equal(mtu, 700 - overhead);
+    let mtu: number | undefined;
+    // On a busy machine probes may be late: then it is looked for once more.
+    await until('the path is known as it is', async () => {
+      mtu = await mtuTo(one, two);
+      const known = (await pathTo(one, two)).mtu === mtu && (await states(one, two)) === 'ok failing';
+      return known && mtu !== undefined && (overhead === undefined || mtu === 700 - overhead);
+    });
     await until('the third knows too', async () => (await mtuTo(three, two)) === mtu);
     assert.deepEqual([await mtuTo(one, three), await mtuTo(three, one)], [undefined, undefined]);
 
@@ -95,7 +101,7 @@ for (const [name, options, port, overhead] of [
       const routes = await one.host.runOk(one.within(late, ['ip', 'route']));
       return sizes.every((size) => size === undefined) && !routes.includes('mtu');
     });
-    assert.ok(await pingsLarge(one, two));
+    await largePasses(one, two);
   });
 }
 
@@ -107,13 +113,15 @@ test('probes', async (t) => {
 
   await t.test('tell VXLAN that is blocked from a host that is away', async () => {
     await narrow(two, 6784, 0);
-    await until('one sees it fail', async () => (await states(one, two)) === 'failing failing');
-    const [state] = await one.state();
-    assert.deepEqual([state?.state, state?.health?.underlay], ['failed', 'up']);
-    assert.match(state?.text ?? '', /its daemon answers, but nothing passes inside the network/);
+    await until('one sees it fail, and why', async () => {
+      const [state] = await one.state();
+      const failed = (await states(one, two)) === 'failing failing' && state?.state === 'failed';
+      const why = /its daemon answers, but nothing passes inside the network/.test(state?.text ?? '');
+      return failed && why && state?.health?.underlay === 'up';
+    });
     await two.host.runOk(['ip', 'link', 'set', 'eth0', 'down']);
     await until('it is away', async () => (await pathTo(one, two)).underlay === 'down');
-    assert.match((await one.state())[0]?.text ?? '', /no answer from/);
+    await until('one says so', async () => /no answer from/.test((await one.state())[0]?.text ?? ''));
     await two.host.runOk(['ip', 'link', 'set', 'eth0', 'up']);
     await two.host.runOk(['ip', 'route', 'replace', 'default', 'via', '10.250.0.254']);
     await widen(two);
@@ -139,7 +147,7 @@ test('probes', async (t) => {
     assert.notEqual((await inside('busybox', 'ping', '-c', '1', '-W', '1', ip)).code, 0);
     const ask = await inside('sh', '-c', `echo 'wv?1' | timeout 2 socat -T1 - UDP:${ip}:6783`);
     assert.equal(ask.stdout, '');
-    assert.equal(await states(one, two), 'ok ok');
+    await until('all is well', async () => (await states(one, two)) === 'ok ok');
   });
 
   await t.test('go with their process, and with reset', async () => {

@@ -34,7 +34,7 @@ test('unencrypted, a capture on the underlay shows the payload', async () => {
   await using cluster = await Cluster.create({}, {});
   const [one, two] = cluster.nodes as [Node, Node];
   const packets = await seen(one, async () => {
-    assert.ok(await one.pings(first(one), first(two)));
+    await one.reaches(first(one), first(two));
     await sendMarker(one, two);
   });
   assert.ok(shows(packets));
@@ -54,7 +54,7 @@ test('the encrypted datapath', async (t) => {
     await two.start();
     await introduce(cluster.nodes);
     const packets = await seen(one, async () => {
-      await until('containers ping', () => one.pings(first(one), first(two)));
+      await one.reaches(first(one), first(two));
       await sendMarker(one, two);
       await one.pings(first(one), { ...first(two), ip: '10.47.0.1' });
     });
@@ -68,7 +68,7 @@ test('the encrypted datapath', async (t) => {
 
   await t.test('is unencrypted to trusted subnets', async () => {
     const packets = await seen(three, async () => {
-      assert.ok(await one.pings(first(one), first(three)));
+      await one.reaches(first(one), first(three));
       await sendMarker(one, three);
     });
     assert.ok(shows(packets));
@@ -92,36 +92,41 @@ test('the encrypted datapath', async (t) => {
     assert.ok(
       !ports(packets.filter((packet) => packet.includes(Buffer.from([10, 250, 0, 2])))).includes(6784),
     );
-    await until('a new process carries on', () => one.pings(first(one), first(two)));
+    await one.reaches(first(one), first(two));
     assert.notEqual(await userspacePid(one), pid);
   });
 
   await t.test('key and sessions survive a crash of the daemon', async () => {
     const before = one.publicKey;
     await one.crash();
-    assert.ok(await one.pings(first(one), first(two)), 'without a daemon');
+    // Without a daemon.
+    await one.reaches(first(one), first(two));
     await one.start();
     assert.equal(one.publicKey, before);
     await introduce(cluster.nodes);
-    await until('containers ping', () => one.pings(first(one), first(two)));
-    assert.equal((await one.host.shell('pgrep -xc wireguard-go')).stdout.trim(), '1');
+    await one.reaches(first(one), first(two));
+    await until('one process carries all', async () => {
+      return (await one.host.shell('pgrep -xc wireguard-go')).stdout.trim() === '1';
+    });
   });
 
   await t.test('keeps working without its daemon; the key is in no file, even after kill -9', async () => {
     const key = (await one.host.shell('wg show weave-wg private-key')).stdout.trim();
     assert.match(key, /^[\w+/]{43}=$/);
     await one.crash();
-    for (let i = 0; i < 3; i++) assert.ok(await one.pings(first(one), first(two)));
+    for (let i = 0; i < 3; i++) await one.reaches(first(one), first(two));
     const found = await one.host.shell(`grep -rlF '${key}' /run /tmp /etc /var/lib /var/log 2>/dev/null`);
     assert.equal(found.stdout, '');
     await one.start();
     await one.call('stop');
-    assert.ok(await one.pings(first(one), first(two)), 'stopped in order');
+    // Stopped in order.
+    await one.reaches(first(one), first(two));
     await one.crash();
     await one.start();
-    assert.ok(await one.pings(first(one), first(two)), 'started, and not told of its peers yet');
+    // Started, and not told of its peers yet.
+    await one.reaches(first(one), first(two));
     await introduce(cluster.nodes);
-    assert.ok(await one.pings(first(one), first(two)));
+    await one.reaches(first(one), first(two));
   });
 
   await t.test('accepts cleartext VXLAN from trusted subnets only', async () => {
@@ -134,7 +139,7 @@ test('the encrypted datapath', async (t) => {
     await until('it is heard', () => heard.packets().length > 0);
     assert.equal((await heard.stop()).length, 1, 'the second alone, which came without the rules');
     assert.equal(await one.call('keepRules'), true);
-    assert.ok(await one.pings(first(one), first(three)));
+    await one.reaches(first(one), first(three));
   });
 
   await t.test('does not talk to a peer without a key', async () => {

@@ -28,6 +28,9 @@ export interface SpawnOptions {
  */
 export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Promise<number> {
   const log = openLog(how.log);
+  // The daemon is in a session of its own, so Ctrl-C reaches only us; heard from before it is there.
+  const interrupted = () => child.kill('SIGTERM');
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
   const child = spawn(process.execPath, [...daemonFlags, how.file], {
     cwd: '/',
     detached: true,
@@ -38,9 +41,6 @@ export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Prom
   child.stdin?.on('error', () => {});
   child.stdin?.end(JSON.stringify(config));
   if (log !== 'ignore') closeSync(log);
-  // The daemon is in a session of its own, so Ctrl-C reaches only us.
-  const interrupted = () => child.kill('SIGTERM');
-  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
   try {
     return await ready(child, how);
   } catch (error) {

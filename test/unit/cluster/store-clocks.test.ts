@@ -28,6 +28,6 @@ test('a clock that differs from that of a member of the store is told, and by ho
   assert.equal((await check(same.address)).state, 'ok');
   const { state, text } = await check(same.address, late.address);
   assert.equal(state, 'failed');
-  assert.match(text, new RegExp(`clock is (3599|3600|3601) s ahead of that of ${late.address}.*set-ntp`));
+  assert.match(text, new RegExp(`clock is (359\\d|36[0-5]\\d) s ahead of that of ${late.address}.*set-ntp`));
   assert.equal((await check('127.0.0.1:1')).state, 'skipped');
 });

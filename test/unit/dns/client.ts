@@ -11,6 +11,9 @@ export type Reply = DecodedPacket & { rcode: string; answers: Answer[]; addition
 
 export type Transport = 'udp' | 'tcp';
 
+/** ms: on a busy machine even what is answered at once may take its time. */
+const patience = 60_000;
+
 /** A server under test on the loopback, with no names but those given. */
 export interface Running extends AsyncDisposable {
   server: DnsServer;
@@ -68,7 +71,7 @@ export function edns(udpPayloadSize: number, fields: { ednsVersion?: number; fla
   return { additionals: [{ ...opt, options: [], ...fields } as Answer] };
 }
 
-/** Sends bytes, gives the bytes of the first answer. @throws after 5 s without one */
+/** Sends bytes, gives the bytes of the first answer. @throws after {@link patience} without one */
 export function exchange(at: string, packet: Buffer, transport: Transport = 'udp'): Promise<Buffer> {
   return transport === 'udp' ? exchangeUdp(at, packet) : exchangeTcp(at, packet);
 }
@@ -86,7 +89,7 @@ async function exchangeUdp(at: string, packet: Buffer): Promise<Buffer> {
   const [address = '', port = ''] = at.split(':');
   const socket = createSocket('udp4');
   try {
-    const message = once(socket, 'message', { signal: AbortSignal.timeout(5_000) });
+    const message = once(socket, 'message', { signal: AbortSignal.timeout(patience) });
     socket.send(packet, Number(port), address);
     return (await message)[0] as Buffer;
   } finally {
@@ -107,7 +110,7 @@ export function framed(packet: Buffer): Buffer {
 /** Sends chunks over one TCP connection, each when the last has gone, then FIN. @returns all answers until its end */
 export async function conversation(at: string, chunks: Buffer[]): Promise<Buffer[]> {
   const [host = '', port = ''] = at.split(':');
-  const socket = connect({ host, port: Number(port), noDelay: true, signal: AbortSignal.timeout(5_000) });
+  const socket = connect({ host, port: Number(port), noDelay: true, signal: AbortSignal.timeout(patience) });
   for (const chunk of chunks) await new Promise((sent) => socket.write(chunk, sent));
   socket.end();
   const bytes = Buffer.concat(await socket.toArray());

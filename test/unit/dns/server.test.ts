@@ -467,7 +467,7 @@ test('close ends clients, drops late answers, and frees the port', async () => {
   const start = performance.now();
   await running.server.close();
   await closed;
-  assert.ok(performance.now() - start < 5_000, 'waited for a client that idles');
+  assert.ok(performance.now() - start < 9_000, 'waited for a client that idles');
   answer(null);
   udp.close();
   await using again = await serve({ port: Number(port) });

@@ -538,22 +538,17 @@ test('HTTP/1.0 and Connection: close end after the answer, intercepted or not', 
 });
 
 test('closing waits for pending answers, but no longer than the grace period', async () => {
-  const scripted = await Scripted.start((engine) => {
-    void engine
-      .until((text) => text.includes('/slow'), 10_000)
-      .then(
-        () => setTimeout(() => engine.send(ok('slow')), 100),
-        () => {},
-      );
-  });
-  await using _disposed = scripted;
+  const engines: RawClient[] = [];
+  await using scripted = await Scripted.start((engine) => void engines.push(engine));
   const idle = scripted.connect();
   const slow = scripted.connect().send(get('/slow'));
   const stuck = scripted.connect().send(get('/stuck'));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const asked = (path: string) => engines.find(({ text }) => text.includes(path));
+  await idle.until(() => engines.length === 3 && Boolean(asked('/slow') && asked('/stuck')));
   const grace = new AbortController();
   const closed = scripted.proxy.close(grace.signal);
   await idle.until((_, { ended }) => ended);
+  asked('/slow')?.send(ok('slow'));
   assert.equal(await slow.until((_, { ended }) => ended), ok('slow'));
   assert.equal(stuck.ended, false);
   grace.abort();
