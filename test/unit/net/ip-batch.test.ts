@@ -54,7 +54,7 @@ test('many lines run in order, and failures are reported', async (t) => {
 });
 
 test('a tool that hangs is killed and replaced; the new one runs the waiting jobs', async (t) => {
-  const { batch, ran } = await standIn(t, { deadline: 4_000 });
+  const { batch, ran } = await standIn(t, { deadline: 10_000 });
   const [first, hung, behind] = await Promise.allSettled([
     batch.run(['one']),
     batch.run(['hang', 'never']),
