@@ -267,7 +267,10 @@ test('a host that disappears loses its leased keys, and only those', async (t) =
     await store.commit([{ key: 'peer/gone', value: '1', leased: true }, { key: 'block/gone', value: '1' }]);
     process.kill(process.pid, 'SIGKILL');
   `;
-  await run(['node', '--import', 'tsx', '--input-type=module', '-e', script], { script: true, deadline: null });
+  await run(['node', '--import', 'tsx', '--input-type=module', '-e', script], {
+    script: true,
+    deadline: null,
+  });
   using seen = await Follower.of(b, '');
   assert.equal(seen.now.get('block/gone'), '1');
   await seen.until('the leased key gone', () => !seen.now.has('peer/gone'));
