@@ -204,6 +204,15 @@ export function first(node: Node): Container {
   return node.containers[0] as Container;
 }
 
+/** The frame in a VXLAN packet: who it is for, and its type. */
+export function inner(packet: Buffer): { to: string; type: number } {
+  return { to: packet.toString('hex', 50, 56), type: packet.readUInt16BE(62) };
+}
+
+/** How many of VXLAN packets carry IP. (Containers verify their neighbours by ARP when they like.) */
+export const carryingIp = (packets: readonly Buffer[] = []) =>
+  packets.filter((packet) => inner(packet).type === 0x0800).length;
+
 /** What a container sends to everyone, an ARP request and multicast, reaches the containers of all other nodes. */
 export async function floods(from: Node, others: readonly Node[]): Promise<void> {
   const captures = await Promise.all(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Capture } from '../support/capture.ts';
 import { startVswitchd } from '../support/ovs.ts';
-import { Cluster, first, floods, introduce, type Node, transfer } from './datapath-lab.ts';
+import { Cluster, carryingIp, first, floods, inner, introduce, type Node, transfer } from './datapath-lab.ts';
 
 /** `name -> [kind, master, mtu]` of the links that Weave Net shows. */
 async function topology({ host }: Node): Promise<Record<string, unknown[]>> {
@@ -50,8 +50,12 @@ test('the Open vSwitch datapath', async (t) => {
       cluster.nodes.map(({ host }) => Capture.start(host, 'eth0', 'udp port 6784')),
     );
     assert.ok(await one.pings(first(one), first(two), 2));
-    const counts = (await Promise.all(captures.map((capture) => capture.stop()))).map(({ length }) => length);
-    assert.deepEqual(counts, [4, 4, 0]);
+    const [atOne, atTwo, atThree] = await Promise.all(captures.map((capture) => capture.stop()));
+    assert.deepEqual([carryingIp(atOne), carryingIp(atTwo), atThree?.length], [4, 4, 0]);
+    assert.ok(
+      atOne?.every((packet) => inner(packet).to !== 'ffffffffffff'),
+      'nobody is asked',
+    );
   });
 
   await t.test('broadcasts and multicast reach every host', () => floods(one, [two, three]));

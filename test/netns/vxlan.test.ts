@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Capture } from '../support/capture.ts';
 import { until } from '../support/host.ts';
-import { Cluster, first, floods, introduce, type Node } from './datapath-lab.ts';
+import { Cluster, carryingIp, first, floods, inner, introduce, type Node } from './datapath-lab.ts';
 
 const vxlan = 'udp port 6784';
 
@@ -29,7 +29,11 @@ test('the bridge datapath', async (t) => {
     );
     assert.ok(await one.pings(first(one), first(two), 2));
     const [atOne, atTwo, atThree] = await Promise.all(captures.map((capture) => capture.stop()));
-    assert.deepEqual([atOne?.length, atTwo?.length, atThree?.length], [4, 4, 0]);
+    assert.deepEqual([carryingIp(atOne), carryingIp(atTwo), atThree?.length], [4, 4, 0]);
+    assert.ok(
+      atOne?.every((packet) => inner(packet).to !== 'ffffffffffff'),
+      'nobody is asked',
+    );
     assert.equal((await quiet.stop()).length, 0);
   });
 
@@ -46,7 +50,7 @@ test('the bridge datapath', async (t) => {
     await one.host.runOk(one.within(first(one), set));
     const nobody = { ...first(two), ip: '10.47.0.1' };
     assert.equal(await one.pings(first(one), nobody), false);
-    assert.equal((await capture.stop()).length, 0);
+    assert.ok((await capture.stop()).every((packet) => inner(packet).to !== '02000000ffff'));
   });
 
   await t.test('sends ARP for unknown addresses, and multicast, to every host', () =>
