@@ -48,8 +48,14 @@ services:
 /**
  * Plays Compose through the proxy of a host.
  * @param command argv that runs it with further arguments @param joint what joins a container's name: `_` or `-`
+ * @param domain what `hostname -f` has behind the name on a network of the user's
  */
-export async function playCompose(host: Host, command: readonly string[], joint: '_' | '-'): Promise<void> {
+export async function playCompose(
+  host: Host,
+  command: readonly string[],
+  joint: '_' | '-',
+  domain = '.weave.local',
+): Promise<void> {
   // Hosts share /tmp with the machine, and two may play at the same time.
   const file = `/tmp/weavets-compose-${process.pid}.yml`;
   const compose = async (...args: string[]) => {
@@ -70,7 +76,7 @@ export async function playCompose(host: Host, command: readonly string[], joint:
   const [, own] = /inet (\S+)\//.exec(await exec('db', 'ip', '-4', 'addr', 'show', 'eth0')) ?? [];
   assert.ok((await exec('web', 'ping', '-c', '1', 'db')).startsWith(`PING db (${own})`));
   assert.match(await exec('web', 'ping', '-c', '1', `${named('db')}.weave.local`), /\(10\.32\.77\.7\)/);
-  assert.equal(await exec('db', 'hostname', '-f'), `${named('db')}.weave.local\n`);
+  assert.equal(await exec('db', 'hostname', '-f'), `${named('db')}${domain}\n`);
   await compose('restart', '-t', '0', 'db');
   assert.match(await exec('web', 'ping', '-c', '1', `${named('db')}.weave.local`), /\(10\.32\.77\.7\)/);
   await compose('down', '-t', '0');
