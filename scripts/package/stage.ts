@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { environmentText } from '../../src/cli/service/installed.ts';
 import { serviceUnit, socketUnit } from '../../src/cli/service/service-units.ts';
 import { runOk } from '../../src/lib/exec.ts';
+import { foreignFiles } from './elf.ts';
 import { type Architecture, copyRuntime, nodeRuntime } from './runtime.ts';
 
 export const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -37,6 +38,9 @@ export async function stage(root: string, arch: Architecture, downloads: string)
   });
   rmSync(join(lib, 'package-lock.json'));
   rmSync(join(lib, 'node_modules/.package-lock.json'), { force: true });
+  // Some name the compiler as a peer that they may have.
+  for (const name of ['typescript', '@typescript', '.bin/tsc'])
+    rmSync(join(lib, 'node_modules', name), { recursive: true, force: true });
   copyRuntime(await nodeRuntime(arch, downloads), join(lib, 'node'));
 
   const node = `${home}/node/bin/node`;
@@ -54,6 +58,8 @@ export async function stage(root: string, arch: Architecture, downloads: string)
   put(inside('/usr/share/fish/vendor_completions.d/weavets.fish'), await say('completion', 'fish'));
   put(inside('/usr/share/man/man1/weavets.1.gz'), gzipSync(await say('help', '--man'), { level: 9 }));
   put(inside('/usr/share/doc/weavets/copyright'), readFileSync(join(repository, 'LICENSE')));
+  const foreign = foreignFiles(root, arch);
+  if (foreign.length > 0) throw new Error(`not for ${arch}: ${foreign.join(', ')}`);
 }
 
 function put(path: string, text: string | Uint8Array, mode = 0o644): void {

@@ -70,8 +70,9 @@ export class Naming {
     const naming = new Naming(parts);
     const reader = new RecordReader(namesRecord, parts.logger);
     for (const { key: owner, value } of reader.readAll(await parts.store.list(namesRecord.prefix))) {
-      // After a reboot the same pid is another run.
-      const pid = isContainer(owner) && value.boot !== naming.#boot ? noRun : value.pid;
+      // After a reboot the same pid is another run. Older versions did not say which boot; it is mostly this one.
+      const rebooted = value.boot !== '' && value.boot !== naming.#boot;
+      const pid = isContainer(owner) && rebooted ? noRun : value.pid;
       naming.#kept.set(owner, { ...value, pid, edited: true });
       if (!isContainer(owner)) naming.#resume(owner, 0);
     }

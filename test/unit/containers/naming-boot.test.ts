@@ -42,4 +42,5 @@ async function kept(boot: string): Promise<string[]> {
 test('names given by hand belong to one run: after a reboot the same pid is another run', async () => {
   assert.deepEqual(await kept(bootId()), ['10.32.0.1']);
   assert.deepEqual(await kept('another boot'), []);
+  assert.deepEqual(await kept(''), ['10.32.0.1'], 'written by an older version');
 });
