@@ -10,6 +10,7 @@ import { dockerd, type EngineProgram, podman } from './engine-program.ts';
 import { endOf, keepLogs } from './logs.ts';
 import { deleteNetns } from './netns.ts';
 import { inSuite, type Suite } from './suite.ts';
+import { engineDropIn, HostCgroup, systemdScript } from './systemd.ts';
 import { Underlay } from './underlay.ts';
 import { until } from './until.ts';
 
@@ -34,6 +35,8 @@ export interface HostOptions {
   engine?: boolean;
   /** Debian whose dockerd is run in place of the machine's own */
   suite?: Suite | undefined;
+  /** its PID 1 is systemd, which also runs the engine; its root is a copy of the machine's, in memory */
+  systemd?: boolean;
 }
 
 /** Options of a command on a host. `env` replaces nothing of the environment but what it names. */
@@ -180,6 +183,7 @@ export class Host implements AsyncDisposable {
 
   async startEngine(extraArgs: string[] = this.#engineArgs): Promise<void> {
     this.#engineArgs = extraArgs;
+    if (this.#options.systemd) return this.#startUnit();
     const { name, script } = this.#program;
     const command = ['sh', '-c', `exec >>/var/log/${name}.log 2>&1; ${script} "$@"`, name, ...extraArgs];
     const { suite } = this.#options;
@@ -195,6 +199,18 @@ export class Host implements AsyncDisposable {
       const tail = await endOf(join(this.dir, `log/${name}.log`));
       throw new Error(`${(error as Error).message}; the end of its log:\n${tail}`, { cause: error });
     }
+  }
+
+  async #startUnit(): Promise<void> {
+    const { suite } = this.#options;
+    if (suite !== undefined) {
+      const folder = '/etc/systemd/system/docker.service.d';
+      await this.runOk(['mkdir', '-p', folder]);
+      await this.runOk(['tee', `${folder}/engine.conf`], { input: await engineDropIn(suite) });
+      // That one would not see the other Debian's files.
+      await this.runOk(['systemctl', 'mask', '--now', 'containerd.service']);
+    }
+    await this.runOk(['systemctl', 'start', 'docker.service']);
   }
 
   /** Ends the engine with a signal (SIGTERM, or SIGKILL as a crash) and waits for its end. */
@@ -275,13 +291,20 @@ export class Host implements AsyncDisposable {
 
   /** Starts PID 1. */
   async #boot(): Promise<void> {
+    const { systemd = false } = this.#options;
+    const script = systemd ? systemdScript : join(here, 'host-init.sh');
+    const argv = [
+      ...['unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--propagation', 'private'],
+      ...['sh', script, this.dir, this.name, this.address, repository],
+    ];
+    const cgroup = systemd ? await HostCgroup.create(this.netns) : undefined;
+    if (cgroup) this.#undo.push(() => cgroup[Symbol.asyncDispose]());
     // It ends with this process, even with one that is killed.
     const init = spawn(
       'setpriv',
       [
         ...['--pdeathsig', 'KILL', 'nsenter', `--net=/run/netns/${this.netns}`],
-        ...['unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--propagation', 'private'],
-        ...['sh', join(here, 'host-init.sh'), this.dir, this.name, this.address],
+        ...(cgroup ? cgroup.inside(argv) : argv),
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
@@ -305,5 +328,17 @@ export class Host implements AsyncDisposable {
     // It has become unshare, whose only child is the host's PID 1.
     const children = await readFile(`/proc/${init.pid}/task/${init.pid}/children`, 'utf8');
     this.#pid = Number(children.trim());
+    if (systemd) await this.#systemdIsUp();
+  }
+
+  /** Its journal becomes one of the host's logs. */
+  async #systemdIsUp(): Promise<void> {
+    this.#undo.push(() =>
+      this.shell('journalctl -o short-precise >/var/log/journal.log; rm -r /var/log/journal'),
+    );
+    await until(`systemd runs ${this.name}`, async () => {
+      const { stdout } = await this.run(['systemctl', 'is-system-running']);
+      return /^(running|degraded)$/m.test(stdout);
+    });
   }
 }
