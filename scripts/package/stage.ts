@@ -49,8 +49,9 @@ export async function stage(root: string, arch: Architecture, downloads: string)
   mkdirSync(inside('/usr/bin'), { recursive: true });
   symlinkSync('../lib/weavets/bin/weavets', inside('/usr/bin/weavets'));
   put(inside('/etc/default/weavets'), environmentText({}), 0o600);
-  put(inside('/usr/lib/systemd/system/weavets.socket'), socketUnit);
-  put(inside('/usr/lib/systemd/system/weavets.service'), serviceUnit(node, `${home}/bin/weavets`));
+  const installed = { node, weavets: `${home}/bin/weavets` };
+  put(inside('/usr/lib/systemd/system/weavets.socket'), socketUnit(installed));
+  put(inside('/usr/lib/systemd/system/weavets.service'), serviceUnit(installed));
 
   const say = (...words: string[]) => runOk(['node', 'bin/weavets', ...words]);
   put(inside('/usr/share/bash-completion/completions/weavets'), await say('completion', 'bash'));

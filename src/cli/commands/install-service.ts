@@ -2,9 +2,9 @@ import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { command, noWords } from '../command.ts';
 import { refuseSecond } from '../process/running.ts';
-import { environmentFile, install, installEnvironment, unitFiles } from '../service/installed.ts';
+import { environmentFile, install, installEnvironment, isPackaged, unitFiles } from '../service/installed.ts';
 import { serviceUnit, socketUnit } from '../service/service-units.ts';
-import { systemctl, systemdRuns } from '../service/systemd.ts';
+import { ensureSocketGroup, systemctl, systemdRuns, units as unitNames } from '../service/systemd.ts';
 
 export const installService = command({
   name: 'install-service',
@@ -21,7 +21,7 @@ export const installService = command({
   async run({ words, write, install: start }, context) {
     noWords(words);
     const units = [
-      [unitFiles.socket, socketUnit],
+      [unitFiles.socket, socketUnit()],
       [unitFiles.service, serviceUnit()],
     ] as const;
     if (!write && !start) {
@@ -37,13 +37,14 @@ export const installService = command({
       }
       await refuseSecond(context.control);
     }
-    for (const [path, text] of units) {
+    await ensureSocketGroup();
+    for (const [path, text] of isPackaged() ? [] : units) {
       await install(path, text);
       context.out(path);
     }
     if (await installEnvironment(context.env)) context.out(environmentFile);
     if (!start) return context.err('next: systemctl daemon-reload && systemctl enable --now weavets');
     await systemctl('daemon-reload');
-    await systemctl('enable', '--now', 'weavets.socket', 'weavets.service');
+    await systemctl('enable', '--now', ...unitNames);
   },
 });

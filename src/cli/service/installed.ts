@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { secretVariables } from '../../config/secrets.ts';
@@ -11,11 +12,14 @@ export const completionFiles = {
   fish: '/etc/fish/completions/weavets.fish',
 } as const;
 
-/** systemd's units; the socket is first, as it is needed by the other. */
+/** systemd's units. */
 export const unitFiles = {
   socket: '/etc/systemd/system/weavets.socket',
   service: '/etc/systemd/system/weavets.service',
 } as const;
+
+/** Where there is a package, the units are the package's own. */
+export const isPackaged = () => existsSync('/usr/lib/systemd/system/weavets.service');
 
 /** Flags and secrets for the service; root's alone. */
 export const environmentFile = '/etc/default/weavets';

@@ -4,33 +4,45 @@ import { packageRoot } from '../../lib/package-root.ts';
 import { paths } from '../../model/paths.ts';
 import { daemonFlags } from '../process/node-flags.ts';
 import { environmentFile } from './installed.ts';
+import { socketGroup } from './systemd.ts';
 
 const socketPath = paths.proxy.replace('unix:///var/run/', '/run/');
 
+/** What the units run: paths of Node.js and of `weavets`; default: those that run this. */
+export interface Program {
+  node: string;
+  weavets: string;
+}
+
+const thisProgram = (): Program => ({
+  node: realpathSync(process.execPath),
+  weavets: join(packageRoot, 'bin/weavets'),
+});
+
+const refusal = 'weavets runs, but not under systemd, which would take its socket away; first: weavets stop';
+
 /** The proxy's socket, held by systemd: it exists before the daemon, and while that restarts. */
-export const socketUnit = `[Unit]
+export function socketUnit({ node, weavets } = thisProgram()): string {
+  const status = [node, weavets, 'status'].map(quote).join(' ');
+  return `[Unit]
 Description=Docker API proxy of weavets
 
 [Socket]
+# systemd takes over a path that somebody listens at.
+ExecStartPre=/bin/sh -c '"$$0" "$$@" >/dev/null 2>&1 || exit 0; echo "${refusal}"; exit 1' ${status}
 ListenStream=${socketPath}
 SocketMode=0660
-SocketGroup=docker
+SocketGroup=${socketGroup}
 DirectoryMode=0755
 RemoveOnStop=yes
 
 [Install]
 WantedBy=sockets.target
 `;
+}
 
-/**
- * The daemon. Its capabilities are those of docker-compose.yml, which tells what each is for.
- * @param node path of Node.js; default: the one that runs this
- * @param program path of `weavets`; default: this one
- */
-export function serviceUnit(
-  node = realpathSync(process.execPath),
-  program = join(packageRoot, 'bin/weavets'),
-): string {
+/** The daemon. Its capabilities are those of docker-compose.yml, which tells what each is for. */
+export function serviceUnit({ node, weavets } = thisProgram()): string {
   return `[Unit]
 Description=weavets: an address and a name for every container
 Wants=network-online.target docker.service
@@ -42,7 +54,7 @@ Type=notify
 # Node can't send to systemd's socket; systemd-notify does it.
 NotifyAccess=all
 EnvironmentFile=-${environmentFile}
-ExecStart=${[node, ...daemonFlags, program].map(quote).join(' ')} launch --foreground -H fd:// $WEAVETS_FLAGS
+ExecStart=${[node, ...daemonFlags, weavets].map(quote).join(' ')} launch --foreground -H fd:// $WEAVETS_FLAGS
 Restart=on-failure
 RestartSec=2
 TimeoutStartSec=120
@@ -52,14 +64,13 @@ OOMScoreAdjust=-500
 LimitNOFILE=1048576
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_CHOWN
 NoNewPrivileges=yes
-# Not strict, and homes stay open: the engine's folder, with containers' hosts files, may be anywhere.
-ProtectSystem=full
+# Open are /etc, for 'weavets expose --hosts-file', homes, as the engine's folder, with containers' hosts files, may be
+# anywhere, and /tmp, where 'weavets cluster backup' may be told to write to.
+ProtectSystem=yes
 ProtectControlGroups=yes
 ProtectClock=yes
-ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
-PrivateTmp=yes
 PrivateMounts=yes
 # For wireguard-go.
 DevicePolicy=closed
@@ -68,8 +79,8 @@ LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET
-# It enters containers' network namespaces, and no others.
-RestrictNamespaces=net
+# It enters containers' network namespaces, and sets the hostname of those that were renamed.
+RestrictNamespaces=net uts
 SystemCallArchitectures=native
 SystemCallFilter=@system-service @pkey
 SystemCallErrorNumber=EPERM

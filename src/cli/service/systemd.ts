@@ -1,5 +1,11 @@
 import { existsSync } from 'node:fs';
-import { runOk } from '../../lib/exec.ts';
+import { run, runOk } from '../../lib/exec.ts';
+
+/** The socket is first, as it is needed by the other. */
+export const units = ['weavets.socket', 'weavets.service'] as const;
+
+/** Who may use the proxy, as with the engine's own socket. */
+export const socketGroup = 'docker';
 
 /** True where systemd is the host's first process. */
 export function systemdRuns(): boolean {
@@ -10,4 +16,18 @@ export function systemdRuns(): boolean {
 export async function systemctl(...args: string[]): Promise<void> {
   // A unit's start takes as long as its service needs; systemd itself sets the limit.
   await runOk(['systemctl', ...args], { deadline: null });
+}
+
+/** Those of our units that run, are started again, or wait for a client. */
+export async function unitsInUse(): Promise<string[]> {
+  if (!systemdRuns()) return [];
+  const { stdout } = await run(['systemctl', 'is-active', ...units]);
+  const states = stdout.split('\n');
+  return units.filter((_, at) => !['inactive', 'failed', ''].includes(states[at] ?? ''));
+}
+
+/** The socket's group, which comes with Docker: without it systemd would not open the socket. */
+export async function ensureSocketGroup(): Promise<void> {
+  const { code } = await run(['getent', 'group', socketGroup]);
+  if (code !== 0) await runOk(['groupadd', '--system', socketGroup]);
 }
