@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { parseErrorCode, WeaveError } from '../lib/errors.ts';
-import { paths } from '../model/paths.ts';
+import { logPlace, paths } from '../model/paths.ts';
 import type { Operation, Operations } from './contract.ts';
 
 /** Options of {@link ControlClient.call}. */
@@ -40,7 +40,7 @@ export class ControlClient {
       if (error instanceof WeaveError) throw error;
       options.signal?.throwIfAborted();
       if (timeout?.aborted) {
-        const message = `weavets did not answer '${operation}' within ${options.timeoutMs} ms; see ${paths.log}`;
+        const message = `weavets did not answer '${operation}' within ${options.timeoutMs} ms; see ${logPlace}`;
         throw new WeaveError('INTERNAL', message, { cause: error });
       }
       throw explain(error, operation);
@@ -95,7 +95,7 @@ function explain(error: unknown, operation: string): unknown {
     case 'EPIPE':
       return new WeaveError(
         'NOT_RUNNING',
-        `weavets ended before it answered '${operation}'; see ${paths.log}`,
+        `weavets ended before it answered '${operation}'; see ${logPlace}`,
         {
           cause,
         },

@@ -8,3 +8,6 @@ export const paths = {
   proxy: 'unix:///var/run/weave/weave.sock',
   log: '/var/log/weavets.log',
 } as const;
+
+/** Where a person finds the log. */
+export const logPlace = `${paths.log} (under systemd: journalctl -u weavets)`;

@@ -6,7 +6,7 @@ import { command } from '../command.ts';
 import { warnOfConditions } from '../conditions.ts';
 import { toJson } from '../output.ts';
 import { daemonFile, importDaemon } from '../process/daemon.ts';
-import { refuseSecond } from '../process/running.ts';
+import { refuseBesideUnits, refuseSecond } from '../process/running.ts';
 
 export const launch = command({
   name: 'launch',
@@ -38,6 +38,7 @@ export const launch = command({
     if (config.hosts.includes('fd://') && !args.foreground) {
       throw new WeaveError('USAGE', '-H fd:// is for systemd, with --foreground');
     }
+    if (!config.hosts.includes('fd://')) await refuseBesideUnits();
     if (args.foreground) {
       context.doing('');
       const { runDaemon } = await importDaemon();

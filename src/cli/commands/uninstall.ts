@@ -1,12 +1,19 @@
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { flag } from '../../config/option.ts';
 import { WeaveError } from '../../lib/errors.ts';
 import { paths } from '../../model/paths.ts';
 import { command, noWords } from '../command.ts';
 import { toJson } from '../output.ts';
 import { resetAll } from '../process/reset-all.ts';
-import { completionFiles, environmentFile, uninstall as remove, unitFiles } from '../service/installed.ts';
-import { systemctl, systemdRuns } from '../service/systemd.ts';
+import {
+  completionFiles,
+  environmentFile,
+  isPackaged,
+  uninstall as remove,
+  unitFiles,
+} from '../service/installed.ts';
+import { systemctl, systemdRuns, units as unitNames } from '../service/systemd.ts';
 
 export const uninstall = command({
   name: 'uninstall',
@@ -25,9 +32,8 @@ export const uninstall = command({
     }
     if (!agreed) return context.err('nothing was removed');
     const units = Object.values(unitFiles).filter((path) => existsSync(path));
-    if (units.length > 0 && systemdRuns()) {
-      await systemctl('disable', '--now', ...units.map((path) => path.replace(/^.*\//, '')));
-    }
+    const names = isPackaged() ? unitNames : units.map((path) => basename(path));
+    if (names.length > 0 && systemdRuns()) await systemctl('disable', '--now', ...names);
     const state = [paths.state, paths.log].filter((path) => existsSync(path));
     await resetAll(context, force);
     const removed: string[] = state.filter((path) => !existsSync(path));

@@ -1,5 +1,6 @@
 import { hasCode, WeaveError } from '../../lib/errors.ts';
 import type { Context } from '../command.ts';
+import { unitsInUse } from '../service/systemd.ts';
 
 /** Pid of the daemon that answers on the control socket, ready or not; undefined if none does. */
 export async function runningPid(control: Context['control']): Promise<number | undefined> {
@@ -18,6 +19,15 @@ export async function refuseSecond(control: Context['control']): Promise<void> {
   throw new WeaveError(
     'ALREADY_RUNNING',
     `weavets is already running (pid ${pid}); stop it first with: weavets stop`,
+  );
+}
+
+/** @throws WeaveError ALREADY_RUNNING where systemd starts it for the next client, who would wait for two */
+export async function refuseBesideUnits(): Promise<void> {
+  if ((await unitsInUse()).length === 0) return;
+  throw new WeaveError(
+    'ALREADY_RUNNING',
+    "systemd has weavets' socket; start weavets by 'systemctl start weavets', or free the socket by 'weavets stop'",
   );
 }
 
