@@ -26,6 +26,6 @@ COPY docs docs
 COPY bin/weavets bin/weavets
 RUN ln -s /weavets/bin/weavets /usr/local/bin/weavets
 # As in `weavets launch`: V8 would keep 48 MB for young objects.
-ENV NODE_OPTIONS=--max-semi-space-size=2
+ENV NODE_OPTIONS="--max-semi-space-size=2 --disable-warning=DEP0123"
 ENTRYPOINT ["weavets"]
 CMD ["launch", "--foreground"]

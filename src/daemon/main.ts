@@ -4,7 +4,7 @@ import type { LaunchConfig } from '../config/config.ts';
 import { secretVariables } from '../config/secrets.ts';
 import { codeOf, WeaveError } from '../lib/errors.ts';
 import { createLogger } from '../lib/log.ts';
-import { LogFile } from '../lib/log-file.ts';
+import { isJournal, LogFile } from '../lib/log-file.ts';
 import { Conditions } from '../model/conditions.ts';
 import { paths } from '../model/paths.ts';
 import { runParts } from './daemon.ts';
@@ -21,7 +21,7 @@ import type { DaemonDeps } from './stages/daemon-deps.ts';
  */
 export async function runDaemon(
   config: LaunchConfig,
-  to: LogFile = new LogFile({ to: 2 }),
+  to: LogFile = new LogFile({ to: 2, priorities: isJournal(2, process.env) }),
   launcher: Pick<DaemonDeps, 'doing' | 'onReady'> = { doing: () => {}, onReady: () => {} },
 ): Promise<void> {
   // The tools that we run have no use for them.

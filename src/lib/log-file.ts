@@ -8,6 +8,8 @@ export interface LogFileOptions {
   maxBytes?: number;
   /** rotated files to keep: `path.1` is the newest */
   keep?: number;
+  /** lines begin with their priority, as systemd's journal reads it: `<4>` is a warning's */
+  priorities?: boolean;
   /** ms between attempts while lines are lost; default 5 s */
   retryAfter?: number;
 }
@@ -21,6 +23,7 @@ export class LogFile {
   readonly #maxBytes: number;
   readonly #keep: number;
   readonly #retryAfter: number;
+  readonly #priorities: boolean;
   #fd: number | undefined;
   #size = 0;
   /** ends in the middle of a line, as the disk was full */
@@ -30,7 +33,14 @@ export class LogFile {
   #retry: NodeJS.Timeout | undefined;
   #listener: (problem: string | undefined) => void = () => {};
 
-  constructor({ to, maxBytes = 10 * 1024 * 1024, keep = 3, retryAfter = 5_000 }: LogFileOptions) {
+  constructor({
+    to,
+    maxBytes = 10 * 1024 * 1024,
+    keep = 3,
+    retryAfter = 5_000,
+    priorities = false,
+  }: LogFileOptions) {
+    this.#priorities = priorities;
     this.#retryAfter = retryAfter;
     this.#path = typeof to === 'string' ? to : undefined;
     this.#fd = typeof to === 'number' ? to : undefined;
@@ -77,7 +87,8 @@ export class LogFile {
 
   #put(line: string): void {
     const fd = this.#open();
-    const bytes = Buffer.from(this.#torn ? `\n${line}` : line);
+    const marked = this.#priorities ? withPriority(line) : line;
+    const bytes = Buffer.from(this.#torn ? `\n${marked}` : marked);
     const written = writeAll(fd, bytes);
     this.#size += written;
     this.#torn = written === bytes.length ? false : written > 0 || this.#torn;
@@ -131,6 +142,19 @@ export class LogFile {
     this.#problem = problem;
     this.#listener(problem);
   }
+}
+
+/** True if what is written to a descriptor becomes lines of systemd's journal. */
+export function isJournal(fd: number, env: NodeJS.ProcessEnv): boolean {
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  return env.JOURNAL_STREAM === `${dev}:${ino}`;
+}
+
+/** From pino's levels to syslog's. */
+function withPriority(line: string): string {
+  const level = Number(/^\{"level":(\d+)/.exec(line)?.[1] ?? 30);
+  const priority = level >= 60 ? 2 : level >= 50 ? 3 : level >= 40 ? 4 : level >= 30 ? 6 : 7;
+  return line === '' ? line : `<${priority}>${line}`;
 }
 
 /** Writes until all is written or nothing more is taken. @returns bytes written */

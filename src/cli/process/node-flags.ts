@@ -1,5 +1,6 @@
 /**
  * Flags of node for the daemon. V8 lets what is young grow to 48 MB before it looks for garbage there, and never gives
- * them back; the daemon makes little garbage, and is as quick with a few.
+ * them back; the daemon makes little garbage, and is as quick with a few. And grpc names etcd's IP address as the server's
+ * name, of which Node would say in the log that it ignores it.
  */
-export const daemonFlags = ['--max-semi-space-size=2'] as const;
+export const daemonFlags = ['--max-semi-space-size=2', '--disable-warning=DEP0123'] as const;

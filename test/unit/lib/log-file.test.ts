@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { createLogger } from '../../../src/lib/log.ts';
-import { LogFile } from '../../../src/lib/log-file.ts';
+import { isJournal, LogFile } from '../../../src/lib/log-file.ts';
 import { Conditions } from '../../../src/model/conditions.ts';
 import { until } from '../../support/host.ts';
 
@@ -101,4 +112,31 @@ test('a dead descriptor does not end the process', () => {
   file.write('x\n');
   assert.match(file.problem ?? '', /standard error \(EBADF\)/);
   file.close();
+});
+
+test("in systemd's journal each line has its priority", async (t) => {
+  const dir = await folder(t);
+  const path = join(dir, 'log');
+  const file = new LogFile({ to: path, priorities: true });
+  t.after(() => file.close());
+  const logger = createLogger('debug', file);
+  logger.debug('a');
+  logger.info('b');
+  logger.warn('c');
+  logger.error('d');
+  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n');
+  assert.deepEqual(
+    lines.map((line) => line.slice(0, 4)),
+    ['<7>{', '<6>{', '<4>{', '<3>{'],
+  );
+});
+
+test('standard error is the journal only if systemd says so of this very stream', async (t) => {
+  const dir = await folder(t);
+  const file = await open(join(dir, 'stream'), 'w');
+  t.after(() => file.close());
+  const { dev, ino } = await file.stat({ bigint: true });
+  assert.equal(isJournal(file.fd, { JOURNAL_STREAM: `${dev}:${ino}` }), true);
+  assert.equal(isJournal(file.fd, { JOURNAL_STREAM: `${dev}:${ino + 1n}` }), false);
+  assert.equal(isJournal(file.fd, {}), false);
 });
