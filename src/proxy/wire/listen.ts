@@ -91,8 +91,9 @@ async function listenUnix(path: string, { like, accept }: ListenOptions): Promis
     process.umask(umask);
   }
   await listening(server, `unix://${path}`);
-  chownSync(path, owner?.uid ?? 0, owner?.gid ?? 0);
+  // The mode first: without CAP_FOWNER only the owner may change it.
   chmodSync(path, owner ? owner.mode & 0o777 : 0o660);
+  chownSync(path, owner?.uid ?? 0, owner?.gid ?? 0);
   return listener(`unix://${path}`, server);
 }
 
