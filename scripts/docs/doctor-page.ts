@@ -8,8 +8,9 @@ const intro = `# Doctor
 and has been repaired), \`FAILED\` with what to do, or \`-\` if there is nothing to check. The exit code is 1 if one failed.
 Checks look at effects, not at which program causes them. They also run by themselves: before the daemon starts, every
 five seconds, or every minute. What they find is then a [condition](conditions.md), shown by \`weavets status\`, the log and
-the metric \`weave_conditions\`. Whatever was changed on the host as a repair, \`weavets reset\` restores. Without a daemon,
-only the checks of launch run.
+the metric \`weave_conditions\`. The [page](page.md) shows what each found last; while it is open, the others run once a
+minute too. Whatever was changed on the host as a repair, \`weavets reset\` restores. Without a daemon, only the checks of
+launch run.
 
 | check | what must be true, and how it is checked | what is repaired | code | when |
 |---|---|---|---|---|
