@@ -91,6 +91,7 @@ export class Chaos {
     const wrongs = new Wrongs();
     for (;;) {
       const began = seconds();
+      // It takes seconds on a busy machine: what counts is when it began.
       const wrong = await this.#look(workloads);
       wrongs.add(wrong, began);
       const broken = began > lastWait;
