@@ -17,6 +17,8 @@ const payload = Buffer.alloc(1_200);
 /** ms to wait for a frame that passes a bridge within microseconds */
 const patience = 1_000;
 const pause = 10;
+/** attempts to remove the links, and ms between them */
+const removals = { most: 20, pause: 250 } as const;
 
 /** What happened to a frame between two bridge ports; `unsent`: the host did not even send it. */
 export type Passage = 'passed' | 'dropped' | 'unsent';
@@ -40,7 +42,20 @@ export async function probeForwarding(): Promise<Passage> {
     await runOk(['bridge', 'fdb', 'replace', receiver.mac, 'dev', receiver.port, 'master', 'static']);
     return await passage();
   } finally {
-    await ip.run([`link del ${sender.port}`, `link del ${receiver.port}`]).finally(() => ip.close());
+    await removeEnds(ip).finally(() => ip.close());
+  }
+}
+
+/** Again if the tool was killed meanwhile: what is left would stay until the next probe. @throws WeaveError TOOL_FAILED */
+export async function removeEnds(ip: Pick<IpBatch, 'run'>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await ip.run([`link del ${sender.port}`, `link del ${receiver.port}`]);
+      return;
+    } catch (error) {
+      if (tries === removals.most) throw error;
+      await delay(removals.pause);
+    }
   }
 }
 

@@ -88,6 +88,9 @@ const kinds = [/ \S*daemon\/main\.js$/, /^etcd /, /^wireguard-go /, /^(ip|bridge
 const others =
   /^(sh .*host-init\.sh|sleep|bash -c|ps -eo|dockerd|containerd|\S*containerd-shim|\S*docker-proxy|\/w\/w)/;
 
+/** as ps shows what has ended, but has not been waited for yet */
+const ended = / <defunct>$/;
+
 function processesWrong(sight: Sight, first: Sight): string[] {
   const count = ({ processes }: Sight, kind: RegExp) => processes.filter((line) => kind.test(line)).length;
   const wrong = kinds.flatMap((kind, i) => {
@@ -99,7 +102,9 @@ function processesWrong(sight: Sight, first: Sight): string[] {
   const shims = count(sight, /^\S*containerd-shim/);
   if (shims !== sight.running.length)
     wrong.push(`${shims} shims of the engine for ${sight.running.length} containers`);
-  const strange = sight.processes.filter((line) => ![...kinds, others].some((kind) => kind.test(line)));
+  const strange = sight.processes.filter(
+    (line) => ![...kinds, others, ended].some((kind) => kind.test(line)),
+  );
   return [...wrong, ...strange.map((line) => `process left behind: ${line}`)];
 }
 
