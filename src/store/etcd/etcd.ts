@@ -199,7 +199,8 @@ export class EtcdStore implements Store {
     const verifying = setInterval(() => {
       for (const watch of this.#watches) watch.verify(session).catch(() => {});
     }, verifyInterval);
-    await Promise.allSettled(attached);
+    // What is being attached when the session ends may never hear of that.
+    void Promise.allSettled(attached);
     if (!ended.aborted) await new Promise((resolve) => ended.addEventListener('abort', resolve));
     clearInterval(verifying);
     this.#session = undefined;
@@ -214,7 +215,8 @@ export class EtcdStore implements Store {
       const done = () => {
         clearTimeout(timer);
         this.#waiting.delete(done);
-        resolve(this.#session);
+        const now = this.#session;
+        resolve(now?.ended.aborted ? undefined : now);
       };
       const timer = setTimeout(done, Math.max(end - performance.now(), 0));
       this.#waiting.add(done);

@@ -126,6 +126,8 @@ export class EtcdWatch {
 
   async #follow(session: EtcdSession): Promise<void> {
     const stream = await session.client.watchClient.watch();
+    // Another session may be followed by now.
+    if (session.ended.aborted) return stream.on('error', () => {}).cancel();
     const probe = { write: () => stream.write({ progress_request: {} }), answered: () => {} };
     const stop = () => {
       // Ended before it is cancelled: the library takes a cancelled stream that could still be written to for a
