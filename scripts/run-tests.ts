@@ -23,6 +23,7 @@ const long: Record<string, number> = {
   'test/netns/ovs.test.ts': 45,
   'test/netns/wireguard.test.ts': 45,
   'test/host/install.test.ts': 40,
+  'test/host/systemd.test.ts': 40,
   'test/docker/passthrough.test.ts': 35,
 };
 
