@@ -56,6 +56,7 @@ if [ "${1:-}" = --test ] || [ "${1:-}" = --engines ]; then
   need systemd-analyze systemd
   need nft nftables
   need dbus-daemon dbus-daemon
+  [ -e /lib/systemd/system/dbus.service ] || packages+=(dbus)
   need bridge iproute2
   need setpriv util-linux
   ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || packages+=(libfaketime)
