@@ -195,7 +195,12 @@ class Cluster {
     };
     if (action === 'allocate') {
       const owners = Array.from({ length: 1 + (pick % 4) }, newOwner);
-      return Promise.all(owners.map((owner) => host.allocator.allocate(owner, this.range)));
+      // All have ended when this does, though one fails: what is free in the end is counted then.
+      const given = await Promise.allSettled(
+        owners.map((owner) => host.allocator.allocate(owner, this.range)),
+      );
+      for (const result of given) if (result.status === 'rejected') throw result.reason;
+      return undefined;
     }
     if (action === 'claim') {
       const ip = this.range.first + 1 + (pick % (this.range.size - 2));
