@@ -3,7 +3,19 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { ClusterStatus } from '../../src/control/contract.ts';
 import { type Host, until } from '../support/host.ts';
-import { crash, daemonOf, known, Lab, launch, lookup, reaches, reportOf, start } from './lab.ts';
+import {
+  crash,
+  daemonOf,
+  known,
+  Lab,
+  launch,
+  lookup,
+  reaches,
+  refused,
+  reportOf,
+  start,
+  weavets,
+} from './lab.ts';
 
 let lab: Lab;
 const host = (number: number) => lab.host(number);
@@ -12,19 +24,6 @@ before(async () => {
   lab = await Lab.create();
 });
 after(() => lab?.[Symbol.asyncDispose]());
-
-/** Runs a command that must succeed. @returns its standard output */
-async function weavets(on: Host, ...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await on.weavets(...argv);
-  assert.equal(code, 0, stderr);
-  return stdout.trim();
-}
-
-async function refused(on: Host, argv: string[], message: RegExp): Promise<void> {
-  const { code, stderr } = await on.weavets(...argv);
-  assert.equal(code, 1, `${argv.join(' ')} was not refused`);
-  assert.match(stderr, message);
-}
 
 /** As a host tells it; while etcd elects a leader it may have to be asked again. */
 async function statusOf(on: Host): Promise<ClusterStatus> {

@@ -63,13 +63,25 @@ export class Lab implements AsyncDisposable {
   }
 }
 
+/** Runs a command that must succeed. @returns its standard output */
+export async function weavets(on: Host, ...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await on.weavets(...argv);
+  assert.equal(code, 0, stderr);
+  return stdout.trim();
+}
+
+/** Runs a command that must be refused with this message. */
+export async function refused(on: Host, argv: readonly string[], message: RegExp): Promise<void> {
+  const { code, stderr } = await on.weavets(...argv);
+  assert.equal(code, 1, `${argv.join(' ')} was not refused`);
+  assert.match(stderr, message);
+}
+
 /** Pids, inside, of the daemons. */
 const daemons = new WeakMap<Host, string>();
 
 export async function launch(on: Host, ...flags: string[]): Promise<void> {
-  const { code, stdout, stderr } = await on.weavets('launch', ...flags);
-  assert.equal(code, 0, stderr);
-  daemons.set(on, stdout.trim());
+  daemons.set(on, await weavets(on, 'launch', ...flags));
 }
 
 /** Pid, inside, of the daemon. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Etcd } from '../support/etcd.ts';
 import { Host, Underlay, until } from '../support/host.ts';
-import { daemonOf, known, launch, reaches, reportOf, start, storeOf } from './lab.ts';
+import { daemonOf, known, launch, reaches, refused, reportOf, start, storeOf, weavets } from './lab.ts';
 
 let underlay: Underlay;
 let one: Host;
@@ -29,18 +29,6 @@ after(async () => {
   for (const host of [one, two]) await host?.[Symbol.asyncDispose]();
   await underlay?.[Symbol.asyncDispose]();
 });
-
-async function weavets(on: Host, ...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await on.weavets(...argv);
-  assert.equal(code, 0, stderr);
-  return stdout.trim();
-}
-
-async function refused(on: Host, argv: string[], message: RegExp): Promise<void> {
-  const { code, stderr } = await on.weavets(...argv);
-  assert.equal(code, 1, `${argv.join(' ')} was not refused`);
-  assert.match(stderr, message);
-}
 
 /** Starts a container, whose address nobody else has been given. */
 async function run(on: Host, name: string): Promise<string> {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Host, Underlay, until } from '../support/host.ts';
-import { crash, known, launch, reaches, start } from './lab.ts';
+import { crash, known, launch, reaches, start, weavets } from './lab.ts';
 
 let underlay: Underlay;
 let one: Host;
@@ -24,12 +24,6 @@ after(async () => {
   for (const host of [one, two]) await host?.[Symbol.asyncDispose]();
   await underlay?.[Symbol.asyncDispose]();
 });
-
-async function weavets(on: Host, ...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await on.weavets(...argv);
-  assert.equal(code, 0, stderr);
-  return stdout.trim();
-}
 
 /** What the first host's etcd answers to whoever shows the client certificate of a host. */
 function ask(on: Host, ...argv: string[]) {

@@ -3,17 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { Attachments } from '../../../src/containers/attachments.ts';
-import type { Overrides } from '../../../src/containers/overrides.ts';
-import { Reconciler } from '../../../src/containers/reconciler.ts';
-import { StartWatch } from '../../../src/containers/start-watch.ts';
 import type { ContainerInfo } from '../../../src/docker/types.ts';
 import { wholeSpace } from '../../../src/ipam/space.ts';
-import { KeyedLock } from '../../../src/lib/lock.ts';
-import { silent } from '../../../src/lib/log.ts';
 import { Cidr } from '../../../src/model/address.ts';
 import { LmdbStore } from '../../../src/store/lmdb.ts';
 import { loadAllocator } from '../../support/ipam.ts';
+import { reconcilerWith } from '../../support/reconciler.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weavets-removed-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -37,29 +32,13 @@ for (const [what, request] of Object.entries({
         shim: { source: '/shims/wait', target: '/w' },
         running: false,
       }) as ContainerInfo;
-    const reconciler = new Reconciler({
+    const reconciler = reconcilerWith({
       engine: {
         list: async () => [...existing].map((id) => ({ id, name: id, running: false })),
         inspect: async (id) => (existing.has(id) ? info(id) : undefined),
         remove: async () => {},
       },
       allocator,
-      attachments: { ended: async () => {} } as unknown as Attachments,
-      overrides: { get: () => undefined, delete: async () => {} } as unknown as Overrides,
-      made: { owners: () => [], delete: async () => {} },
-      naming: { owners: () => [], running: async () => {} },
-      created: { owners: async () => [], delete: async () => {} },
-      lock: new KeyedLock(),
-      history: { add: () => {} },
-      startWatch: new StartWatch({ tasks: [], runtimes: [] }),
-      options: {
-        defaultIpalloc: true,
-        attachUserNetworks: false,
-        multicastRoute: true,
-        rewriteHosts: true,
-        shimRoot: '/shims',
-      },
-      logger: silent,
     });
     const start = async (id: string) => (await reconciler.begin(id))?.abandon();
 

@@ -1,44 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Attachments } from '../../../src/containers/attachments.ts';
-import type { Overrides } from '../../../src/containers/overrides.ts';
-import { Reconciler } from '../../../src/containers/reconciler.ts';
-import { StartWatch } from '../../../src/containers/start-watch.ts';
 import type { ContainerInfo } from '../../../src/docker/types.ts';
 import type { Allocator } from '../../../src/ipam/allocator.ts';
-import { KeyedLock } from '../../../src/lib/lock.ts';
-import { silent } from '../../../src/lib/log.ts';
-
-type Deps = ConstructorParameters<typeof Reconciler>[0];
-
-/** One among stand-ins that have nothing and refuse nothing. */
-function reconcilerWith(deps: Pick<Deps, 'engine'> & Partial<Deps>): Reconciler {
-  return new Reconciler({
-    allocator: { owners: () => [], release: async () => [] } as unknown as Allocator,
-    attachments: {
-      owners: () => [],
-      get: () => undefined,
-      holds: () => false,
-      ended: async () => {},
-    } as unknown as Attachments,
-    overrides: { owners: () => [], get: () => undefined, delete: async () => {} } as unknown as Overrides,
-    made: { owners: () => [], delete: async () => {} },
-    naming: { owners: () => [], running: async () => {} },
-    created: { owners: async () => [], delete: async () => {} },
-    lock: new KeyedLock(),
-    history: { add: () => {} },
-    startWatch: new StartWatch({ tasks: [], runtimes: [] }),
-    options: {
-      defaultIpalloc: true,
-      attachUserNetworks: false,
-      multicastRoute: true,
-      rewriteHosts: true,
-      shimRoot: '/nowhere',
-    },
-    logger: silent,
-    ...deps,
-  });
-}
+import { reconcilerWith } from '../../support/reconciler.ts';
 
 test('containers that hang the engine neither stop a sweep nor hide the others', async () => {
   const looked: string[] = [];
@@ -59,7 +23,7 @@ test('containers that hang the engine neither stop a sweep nor hide the others',
 
 test('a --rm container that has no address is removed if it was only created, never if it runs', async () => {
   const removed: string[] = [];
-  const shim = { source: '/nowhere/wait', target: '/w' };
+  const shim = { source: '/shims/wait', target: '/w' };
   const reconciler = reconcilerWith({
     engine: {
       list: async () => [],
