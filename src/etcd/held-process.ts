@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { bootId } from '../lib/boot.ts';
@@ -40,8 +40,23 @@ export class HeldProcess {
     return held.alive && program.every((word) => held.argv.includes(word)) ? held : undefined;
   }
 
+  /**
+   * Looks through all processes, for what no file tells of: its writer was killed first, or the disk was full.
+   * Only in our own mount namespace, as a container may call its programs what it likes.
+   */
+  static running(program: readonly string[]): HeldProcess | undefined {
+    const ours = readlinkSync('/proc/self/ns/mnt');
+    const isOurs = ({ pid, argv }: HeldProcess) =>
+      program.every((word) => argv.includes(word)) && mountNamespace(pid) === ours;
+    return readdirSync('/proc')
+      .flatMap((name) => (/^\d+$/.test(name) ? (HeldProcess.of(Number(name)) ?? []) : []))
+      .find(isOurs);
+  }
+
+  /** Writes what {@link find} reads; on a full disk not, as {@link running} finds it all the same. */
   async keep(path: string): Promise<void> {
-    await writePrivate(path, JSON.stringify({ pid: this.pid, started: this.#started, boot: bootId() }));
+    const text = JSON.stringify({ pid: this.pid, started: this.#started, boot: bootId() });
+    await writePrivate(path, text).catch(() => {});
   }
 
   get alive(): boolean {
@@ -74,6 +89,14 @@ function startOf(pid: number): string | undefined {
     // Its name, in brackets, may contain any character.
     const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return state === 'Z' || state === 'X' ? undefined : fields[18];
+  } catch {
+    return undefined;
+  }
+}
+
+function mountNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
   } catch {
     return undefined;
   }

@@ -50,9 +50,14 @@ export class EtcdMember {
   /** @returns undefined: none runs */
   static async find(folder: string): Promise<EtcdMember | undefined> {
     const { pid, data } = etcdFiles(folder);
-    const found = hasUnit(folder) ? HeldProcess.of(await unitPid()) : undefined;
-    const held = found ?? (await HeldProcess.find(pid, ['--data-dir', data]));
-    return held && new EtcdMember(folder, held);
+    const program = ['--data-dir', data];
+    const known =
+      (hasUnit(folder) ? HeldProcess.of(await unitPid()) : undefined) ??
+      (await HeldProcess.find(pid, program));
+    if (known) return new EtcdMember(folder, known);
+    const unknown = hasData(folder) ? HeldProcess.running(program) : undefined;
+    await unknown?.keep(pid);
+    return unknown && new EtcdMember(folder, unknown);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Real members of etcd, each of a host of its own as far as etcd can tell: on an address of loopback. */
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -279,6 +279,20 @@ test('an etcd that is killed comes back with its data, and outlives its daemon',
   const pid = (await EtcdMember.find(three.folder))?.pid;
   await three.stop();
   assert.equal((await EtcdMember.find(three.folder))?.pid, pid);
+});
+
+test('an etcd that no file tells of, as the disk was full when it started, is found all the same', async () => {
+  const [one] = daemons as [Daemon];
+  const { pid: file } = etcdFiles(one.folder);
+  // Nothing can be written there.
+  mkdirSync(`${file}.new`);
+  await one.killEtcd();
+  await until('it is back', async () => (await EtcdMember.find(one.folder)) !== undefined);
+  const pid = (await EtcdMember.find(one.folder))?.pid;
+  await put(one, 'y', 'without a file');
+  rmdirSync(`${file}.new`);
+  assert.equal((await EtcdMember.find(one.folder))?.pid, pid);
+  assert.match(readFileSync(file, 'utf8'), new RegExp(`"pid":${pid},`));
 });
 
 test('a voter whose host is lost is replaced by another host', async () => {

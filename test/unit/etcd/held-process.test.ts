@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { HeldProcess } from '../../../src/etcd/held-process.ts';
 import { memberArgv } from '../../../src/etcd/member-process.ts';
 import { unitCommand } from '../../../src/etcd/member-unit.ts';
+import { until } from '../../support/until.ts';
 
 test('a process is found again by its file, and no other is mistaken for it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'weavets-held-'));
@@ -38,6 +39,26 @@ test('a process is found again by its file, and no other is mistaken for it', as
   } finally {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true });
+  }
+});
+
+test('a process without a file is found by what it runs, but none of a container', async () => {
+  const [ours, theirs] = ['1000.25', '1000.75'];
+  const children = [
+    spawn('sleep', [ours]),
+    spawn('unshare', ['-m', 'sh', '-c', `echo; exec sleep ${theirs}`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  ] as const;
+  try {
+    await Promise.all([once(children[0], 'spawn'), once(children[1].stdout, 'data')]);
+    assert.equal(HeldProcess.running(['sleep', ours])?.pid, children[0].pid);
+    await until('it runs', () =>
+      readFileSync(`/proc/${children[1].pid}/cmdline`, 'utf8').startsWith('sleep'),
+    );
+    assert.equal(HeldProcess.running(['sleep', theirs]), undefined);
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
   }
 });
 
