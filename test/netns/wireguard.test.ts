@@ -96,6 +96,27 @@ test('the encrypted datapath', async (t) => {
     assert.notEqual(await userspacePid(one), pid);
   });
 
+  await t.test('repairs what others have changed', async () => {
+    assert.equal(await one.call('repair'), false);
+    const changes = [
+      'ip link set weave-wg down',
+      'ip link set weave-wg mtu 1300',
+      'ip addr flush dev weave-wg',
+      'ip route flush table 6784',
+      'ip rule del pref 6783',
+      'ip rule del pref 6784',
+      'ip rule del pref 6785',
+      `wg set weave-wg peer '${two.publicKey}' remove`,
+    ];
+    for (const change of changes) {
+      await one.host.runOk(['bash', '-c', change]);
+      assert.equal(await one.call('repair'), true, change);
+      assert.equal(await one.call('repair'), false, change);
+      await one.reaches(first(one), first(two));
+      await one.reaches(first(one), first(three));
+    }
+  });
+
   await t.test('key and sessions survive a crash of the daemon', async () => {
     const before = one.publicKey;
     await one.crash();

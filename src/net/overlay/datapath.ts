@@ -129,10 +129,11 @@ export class Datapath {
   }
 
   /**
-   * Repairs what others have changed: links that were replaced, are down or have left the bridge; and
-   * what could not be programmed before. @returns true if links were
+   * Repairs what others have changed: links that were replaced, are down or have left the bridge; what encrypts; and
+   * what could not be programmed before. @returns true if links were, or what encrypts
    */
   async repair(): Promise<boolean> {
+    const encryption = (await this.#wireguard?.repair()) ?? false;
     const links = this.#links !== (await this.#linkState());
     if (links) {
       await this.#ensureLinks();
@@ -140,7 +141,7 @@ export class Datapath {
     } else await this.#forwarding.repair();
     if (!this.#peersSet) await this.setPeers(this.#peers);
     await this.#probe.repair();
-    return links;
+    return links || encryption;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../lib/errors.ts';
 import { run, runOk } from '../../lib/exec.ts';
@@ -24,7 +24,7 @@ const table = 6784;
 const sealedTraffic = `ipproto 17 dport ${heartbeatPort}-${vxlanPort}`;
 
 /** Nobody uses it: without any address on a link, the kernel's reverse path check refuses what comes in by it. */
-const ownAddress = '169.254.67.84/32';
+const ownAddress = '169.254.67.84';
 
 /** ms */
 const restartPause = 500;
@@ -56,6 +56,8 @@ export class Wireguard {
   readonly #keys: KeyPair;
   readonly #lock = new KeyedLock();
   readonly #stopped = new AbortController();
+  /** false: a process serves the link */
+  #kernel = false;
   #peers: readonly WireguardPeer[] = [];
   /** those that the link was last given */
   #configured: readonly WireguardPeer[] | undefined;
@@ -88,6 +90,21 @@ export class Wireguard {
     });
   }
 
+  /**
+   * Puts right what others have changed: the link, its routes and peers, the routing rules.
+   * @returns true if anything was
+   */
+  repair(): Promise<boolean> {
+    return this.#lock.run(wireguardLink, async () => {
+      const rules = await ensureRules(this.#options.trustedSubnets);
+      // A link without its process is made anew when the process has ended.
+      if (!linkExists(wireguardLink) && this.#kernel) await this.#startLink();
+      else if (this.#configured === undefined || (await this.#isAsMade())) return rules;
+      await this.#configure();
+      return true;
+    });
+  }
+
   /** Stops maintaining it; the link keeps encrypting. */
   async stop(): Promise<void> {
     this.#stopped.abort();
@@ -96,14 +113,15 @@ export class Wireguard {
 
   /** Takes over an earlier run's link with its peers, which are set once they are known. */
   async #startLink(): Promise<void> {
-    const kernel = linkExists(wireguardLink) && (await isKernelLink());
-    if (kernel) return;
+    this.#kernel = linkExists(wireguardLink) && (await isKernelLink());
+    if (this.#kernel) return;
     if (!(await isServed(wireguardLink))) {
       await removeUserspace(wireguardLink);
       const made = await run(['ip', 'link', 'add', wireguardLink, 'type', 'wireguard']);
-      if (made.code !== 0) await startUserspace(wireguardLink);
+      this.#kernel = made.code === 0;
+      if (!this.#kernel) await startUserspace(wireguardLink);
       await this.#configure();
-      if (made.code === 0) return;
+      if (this.#kernel) return;
     }
     const { signal } = this.#stopped;
     void userspaceEnded(wireguardLink, signal).then(() => {
@@ -132,16 +150,44 @@ export class Wireguard {
     const argv = ['sh', '-c', 'cat | wg syncconf "$0" /dev/stdin', wireguardLink] as const;
     await runOk(argv, { input: this.#configuration(peers) });
     const wanted = new Set(peers.map(({ address }) => address));
-    const gone = (await listRoutes()).filter((address) => !wanted.has(address));
+    const gone = (await listRoutes()).hosts.filter((address) => !wanted.has(address));
     await inBatch([
       `link set ${wireguardLink} mtu ${mtu} up`,
-      `addr replace ${ownAddress} dev ${wireguardLink} scope link`,
+      `addr replace ${ownAddress}/32 dev ${wireguardLink} scope link`,
       ...gone.map((address) => `route del ${address} dev ${wireguardLink} table ${table}`),
       ...[...wanted].map((address) => `route replace ${address} dev ${wireguardLink} table ${table}`),
     ]);
     // A peer's address is behind another link too: a strict check of reverse paths would refuse it here.
     await writeFile(`/proc/sys/net/ipv4/conf/${wireguardLink}/rp_filter`, '2');
     this.#configured = peers;
+  }
+
+  /** True while all is as {@link #configure} has left it. */
+  async #isAsMade(): Promise<boolean> {
+    const file = (name: string) =>
+      readFile(`/sys/class/net/${wireguardLink}/${name}`, 'utf8').catch(() => '');
+    const [flags, mtu, routes, peers] = await Promise.all([
+      file('flags'),
+      file('mtu'),
+      listRoutes(),
+      run(['wg', 'show', wireguardLink, 'allowed-ips']),
+    ]);
+    const wanted = this.#configured ?? [];
+    const same = (now: readonly string[], made: readonly string[]) =>
+      now.toSorted().join() === made.toSorted().join();
+    return (
+      (Number(flags) & 1) === 1 &&
+      Number(mtu) === this.#options.mtu &&
+      routes.own &&
+      same(
+        routes.hosts,
+        wanted.map(({ address }) => address),
+      ) &&
+      same(
+        peers.stdout.split('\n').filter(Boolean),
+        wanted.map(({ publicKey, address }) => `${publicKey}\t${address}/32`),
+      )
+    );
   }
 
   #configuration(peers: readonly WireguardPeer[]): string {
@@ -183,16 +229,20 @@ async function listRules(): Promise<Rule[]> {
   );
 }
 
-/** Addresses that are routed to the link. */
-async function listRoutes(): Promise<string[]> {
+/** Addresses that are routed to the link, and whether it has its own. */
+async function listRoutes(): Promise<{ hosts: string[]; own: boolean }> {
   // Of all tables: the one is an error to ask for until it has a route.
   const argv = ['ip', '-4', 'route', 'show', 'table', 'all', 'dev', wireguardLink] as const;
   const routes = await queryJson<{ dst: string; table?: string }>(argv);
-  return routes.filter((route) => route.table === String(table)).map(({ dst }) => dst);
+  const of = (wanted: string) => routes.filter((route) => route.table === wanted).map(({ dst }) => dst);
+  return { hosts: of(String(table)), own: of('local').includes(ownAddress) };
 }
 
-/** The refusing rule comes first and stays, so traffic is never in clear. Correct rules are left alone. */
-async function ensureRules(trustedSubnets: readonly Cidr[]): Promise<void> {
+/**
+ * The refusing rule comes first and stays, so traffic is never in clear. Correct rules are left alone.
+ * @returns true if any was not
+ */
+async function ensureRules(trustedSubnets: readonly Cidr[]): Promise<boolean> {
   const there = await listRules();
   const has = (wanted: number) => there.some(({ priority }) => priority === wanted);
   const trusted = there
@@ -201,7 +251,7 @@ async function ensureRules(trustedSubnets: readonly Cidr[]): Promise<void> {
   const wanted = trustedSubnets.map(({ subnet }) => String(subnet));
   const missing = wanted.filter((subnet) => !trusted.includes(subnet));
   const gone = trusted.filter((subnet) => !wanted.includes(subnet));
-  await inBatch([
+  const changes = [
     ...(has(rules.refused) ? [] : [`rule add priority ${rules.refused} ${sealedTraffic} unreachable`]),
     ...(has(rules.encrypted)
       ? []
@@ -210,7 +260,9 @@ async function ensureRules(trustedSubnets: readonly Cidr[]): Promise<void> {
       (subnet) => `rule add priority ${rules.trusted} to ${subnet} ${sealedTraffic} lookup main`,
     ),
     ...gone.map((subnet) => `rule del priority ${rules.trusted} to ${subnet}`),
-  ]);
+  ];
+  if (changes.length > 0) await inBatch(changes);
+  return changes.length > 0;
 }
 
 async function inBatch(lines: readonly string[]): Promise<void> {
