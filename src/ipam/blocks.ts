@@ -175,12 +175,18 @@ export class Blocks implements Space {
     await this.#ledger.refresh();
     if (this.#longestFree(wanted) || (await this.#takeFree(subnet))) return true;
     const owners = this.#ledger.map.ownersIn(wanted).filter((owner) => owner !== this.#peer);
+    const failures: unknown[] = [];
     for (let i = 0; i < owners.length; i += askWidth) {
-      await Promise.all(owners.slice(i, i + askWidth).map((owner) => this.#wants.ask(owner, wanted)));
+      const asked = owners.slice(i, i + askWidth).map((owner) => this.#wants.ask(owner, wanted));
+      // Where one can't be asked, what another gives is still on its way.
+      for (const answer of await Promise.allSettled(asked))
+        if (answer.status === 'rejected') failures.push(answer.reason);
       await this.#ledger.refresh();
       // What was under way when they were asked may have freed some.
       if (this.#longestFree(wanted) || (await this.#takeFree(subnet))) return true;
     }
+    // It is not known that there is none.
+    if (failures.length > 0) throw failures[0];
     return false;
   }
 

@@ -4,10 +4,11 @@ import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check';
 import type { Allocator } from '../../../src/ipam/allocator.ts';
 import { Blocks } from '../../../src/ipam/blocks.ts';
-import { keyCell, parseCell } from '../../../src/ipam/grid.ts';
+import { cellKey, keyCell, parseCell } from '../../../src/ipam/grid.ts';
 import { hasCode } from '../../../src/lib/errors.ts';
 import { silent } from '../../../src/lib/log.ts';
 import { Cidr, formatIp } from '../../../src/model/address.ts';
+import { changesOf } from '../../../src/store/store.ts';
 import { loadAllocator } from '../../support/ipam.ts';
 import { Rows, randomOf, View } from './blocks-cluster.ts';
 
@@ -35,7 +36,7 @@ class Host {
     this.#random = random;
   }
 
-  async start(cut = false): Promise<void> {
+  async start({ cut = false, maintainInterval = 3 } = {}): Promise<void> {
     this.#stop = new AbortController();
     this.shared = new View(this.#shared, this.#random);
     this.shared.cut = cut;
@@ -51,7 +52,7 @@ class Host {
       range: this.#range,
       signal: this.#stop.signal,
       logger: silent,
-      maintainInterval: 3,
+      maintainInterval,
       startTimeout: 20,
     });
     this.blocks = await starting;
@@ -175,7 +176,7 @@ class Cluster {
     const host = this.hosts[index] as Host;
     if (action === 'crash') {
       host.crash();
-      await host.start(host.shared.cut);
+      await host.start({ cut: host.shared.cut });
       return;
     }
     const known = ['STORE_UNAVAILABLE', 'IPAM_FULL', 'IPAM_CONFLICT'] as const;
@@ -245,4 +246,31 @@ test('no address is ever given twice, whatever fails; and in the end all can be 
     // Timers take part, so a shorter failing run can hardly be found.
     { numRuns: 50, endOnFailure: true, includeErrorInReport: true },
   );
+});
+
+test('where one owner cannot be asked, what another gives is waited for and used', async (t) => {
+  const range = Cidr.parse('10.32.0.0/28');
+  const rows = new Rows();
+  rows.apply([{ key: cellKey(range.first), value: '{"0-7":"a","8-15":"b"}' }]);
+  const hosts = ['a', 'b', 'c'].map((name) => new Host(name, range, rows, randomOf(1)));
+  t.after(() => hosts.forEach((host) => void host.crash()));
+  for (const host of hosts) {
+    await host.start({ maintainInterval: 60_000 });
+    host.shared.flaky = false;
+  }
+  const [, b, c] = hosts as [Host, Host, Host];
+  assert.deepEqual(c.own(), []);
+  const { shared } = c;
+  const commit = shared.commit.bind(shared);
+  shared.commit = async (writes) => {
+    if (changesOf(writes).some(({ key }) => key.startsWith('want/a/'))) throw new Error('not now');
+    return commit(writes);
+  };
+  assert.equal(await c.blocks.grow(range), true);
+  assert.equal(b.own().length, 4);
+  // With nothing left there it is not known that there is none.
+  for (let i = 0; i < 4; i++) await b.allocator.allocate(`b${i}`, range);
+  await assert.rejects(async () => {
+    for (let i = 0; ; i++) await c.allocator.allocate(`c${i}`, range);
+  }, /not now/);
 });
