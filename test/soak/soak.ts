@@ -24,7 +24,7 @@ export async function soak(host: Host, pid: string, options: SoakOptions): Promi
   const { starts, clients: count, width = 4, onSample = () => {} } = options;
   const proxy = host.socketPath('proxy');
   using _clients = await Clients.connect(proxy, count);
-  const watch = new Watch(host, pid);
+  using watch = new Watch(host, pid);
   const samples: Sample[] = [];
   const look = async (done: number) => {
     const sample = await watch.sample(done, 2 * count);

@@ -97,10 +97,13 @@ export class Wireguard {
   repair(): Promise<boolean> {
     return this.#lock.run(wireguardLink, async () => {
       const rules = await ensureRules(this.#options.trustedSubnets);
-      // A link without its process is made anew when the process has ended.
-      if (!linkExists(wireguardLink) && this.#kernel) await this.#startLink();
-      else if (this.#configured === undefined || (await this.#isAsMade())) return rules;
-      await this.#configure();
+      if (this.#configured === undefined) return rules;
+      if (!linkExists(wireguardLink)) {
+        // One of a process is made anew as that ends.
+        if (!this.#kernel) return rules;
+        await this.#startLink();
+      } else if (await this.#isAsMade()) return rules;
+      else await this.#configure();
       return true;
     });
   }
