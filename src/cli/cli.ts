@@ -1,6 +1,7 @@
-import { codeOf, messageOf, WeaveError } from '../lib/errors.ts';
+import { codeOf, isLasting, messageOf, WeaveError } from '../lib/errors.ts';
 import { type Command, type CommandContext, type Context, usageOf } from './command.ts';
 import { commands } from './commands.ts';
+import { exits } from './exits.ts';
 import { parseArgs } from './parse.ts';
 import { Progress } from './progress.ts';
 import { didYouMean } from './suggest.ts';
@@ -23,7 +24,7 @@ export async function runCli(argv: readonly string[], context: Context): Promise
   } catch (error) {
     progress.stop();
     complain(error, first, { json: rest.includes('--json'), context });
-    return 1;
+    return first === 'launch' && rest.includes('--foreground') && isLasting(codeOf(error)) ? exits.config : 1;
   } finally {
     progress.stop();
   }

@@ -7,6 +7,8 @@ interface ErrorKind {
   means: string;
   /** What to do about it. */
   todo: string;
+  /** a start that it ends fails again until somebody changes something: it is not tried again */
+  lasting?: true;
 }
 
 /**
@@ -15,6 +17,7 @@ interface ErrorKind {
 export const errors = {
   USAGE: {
     status: 400,
+    lasting: true,
     means: 'The command line or an environment variable is wrong; the message says which.',
     todo: 'Correct it; `weavets COMMAND --help` shows the options, `weavets help` the commands and topics.',
   },
@@ -35,11 +38,13 @@ export const errors = {
   },
   NOT_ROOT: {
     status: 500,
+    lasting: true,
     means: 'Only root may do this.',
     todo: "Run it as root or with `sudo`. `env` and `config` also work for users who may open the proxy's socket.",
   },
   TOOL_MISSING: {
     status: 500,
+    lasting: true,
     means: 'A program that weavets calls is not installed.',
     todo: 'Install the package that the message names.',
   },
@@ -101,12 +106,14 @@ export const errors = {
   },
   INSECURE_TCP: {
     status: 500,
+    lasting: true,
     means:
       'A TCP endpoint would be open to other machines without TLS; anyone who reaches it is root on this host.',
     todo: '`--tlsverify` with certificates, an address on loopback, or `--allow-insecure-tcp` if you mean it.',
   },
   TLS_CONFIG: {
     status: 500,
+    lasting: true,
     means: "Certificates or keys are missing, unreadable, or don't match.",
     todo: 'Fix the file that the message names.',
   },
@@ -139,12 +146,14 @@ export const errors = {
   },
   STATE_CORRUPT: {
     status: 500,
+    lasting: true,
     means:
       "The state on disk can't be opened. Damage alone is not an error: what is readable is used, the rest is kept aside, and `status` says so.",
     todo: 'Check `/var/lib/weave/store` for permissions or a full disk; or move that folder away, and launch again.',
   },
   STATE_NOEXEC: {
     status: 500,
+    lasting: true,
     means:
       '`/var/lib/weave` is on a file system mounted `noexec`; containers start a program that is there, so none could start.',
     todo: 'Remount it without `noexec`, or mount another file system at `/var/lib/weave`.',
@@ -202,6 +211,12 @@ export function statusOf(code: ErrorCode): number {
 export function proxiedStatusOf(code: ErrorCode): number {
   const { proxied = 500 }: ErrorKind = errors[code];
   return proxied;
+}
+
+/** True for a code after which a service is not started again by itself. */
+export function isLasting(code: ErrorCode): boolean {
+  const { lasting }: ErrorKind = errors[code];
+  return lasting === true;
 }
 
 /** The code with this text; undefined if it is not one of ours. */

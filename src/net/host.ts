@@ -59,13 +59,13 @@ export async function addressOf(link: string): Promise<string | undefined> {
 
 /**
  * The interface to the other hosts: the one with the given address, else the default route's.
- * @throws WeaveError USAGE when no interface that is up has the given address
+ * @throws WeaveError LAUNCH_FAILED when no interface that is up has the given address: one may come up yet
  */
 export function underlayOf({ links, routes }: HostNetwork, given?: string): Underlay {
   if (given !== undefined) {
     const link = links.find(({ addr_info }) => addr_info.some(({ local }) => local === given));
     if (link && isIp(given)) return { link: link.ifname, address: given, mtu: link.mtu };
-    throw new WeaveError('USAGE', `--host: no interface that is up has the address ${given}`);
+    throw new WeaveError('LAUNCH_FAILED', `--host: no interface that is up has the address ${given}`);
   }
   const route = routes.find(({ dst }) => dst === 'default');
   const link = links.find(({ ifname }) => ifname === route?.dev);

@@ -54,7 +54,10 @@ async function readSound(path: string): Promise<{ entries: Entry[]; complete: bo
   const { code, stdout, stderr } = await run(argv, { deadline: patience });
   const [first, ...lines] = stdout.split('\n').slice(0, -1);
   if (first !== beginning) {
-    throw new WeaveError('INTERNAL', `cannot check the state in ${path}: ${stderr.trim() || `exit ${code}`}`);
+    throw new WeaveError(
+      'STATE_CORRUPT',
+      `cannot read the state in ${path}: ${stderr.trim() || `exit ${code}`}; move that folder away and launch again; running containers keep their addresses`,
+    );
   }
   const read = lines.map(parse);
   const rows = new Map<string, Row>();

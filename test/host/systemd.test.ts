@@ -100,6 +100,46 @@ test('stopped by hand it is not started by a client; launched by hand, its socke
   assert.match(await host.proxied('ps'), /bbox1/);
 });
 
+test('a start that lasting trouble ends is not tried again, says why, and lets no client wait', async () => {
+  const refused = async (why: RegExp) => {
+    await service.systemctl('start', 'weavets.socket');
+    // Whoever starts it is told, and who comes later.
+    for (const client of ['first', 'second'])
+      assert.equal(
+        (await host.run(['timeout', '60', 'docker', '-H', host.proxySocket, 'ps'])).code,
+        1,
+        client,
+      );
+    await until('systemd has given it up', async () => (await service.stateOf('weavets')) === 'failed');
+    assert.equal(await service.stateOf('weavets.socket'), 'inactive');
+    assert.equal(await service.systemctl('show', '--property=NRestarts', '--value', 'weavets'), '0\n');
+    const { stdout } = await host.run(['systemctl', 'status', '--no-pager', '-l', 'weavets']);
+    assert.match(stdout, why);
+    assert.match(stdout, /weavets is not started again.*: systemctl start weavets$/m);
+  };
+  await service.systemctl('stop', 'weavets.socket', 'weavets.service');
+  await service.setEnvironment('WEAVETS_FLAGS="--dns-ttl soon"\n');
+  await refused(/--dns-ttl: 'soon' is not a number.*\(USAGE\)/);
+  const typed = await host.run(['systemctl', 'start', 'weavets']);
+  assert.match(typed.stderr, /Job for weavets.service failed/);
+  await service.setEnvironment('');
+  await host.shell('mv /var/lib/weave/store /var/lib/weave/kept && : > /var/lib/weave/store');
+  await refused(/cannot .* the state in .*\(STATE_CORRUPT\)/);
+  await host.shell('rm -r /var/lib/weave/store && mv /var/lib/weave/kept /var/lib/weave/store');
+});
+
+test('what may pass is tried until it has passed, and the client that waited is served', async () => {
+  await host.runOk(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', '/var/lib/weave/store']);
+  await service.systemctl('start', 'weavets.socket');
+  const client = host.proxied('ps');
+  await until('it was tried again', async () => {
+    return Number(await service.systemctl('show', '--property=NRestarts', '--value', 'weavets')) > 0;
+  });
+  assert.match(await service.journal('-u', 'weavets'), /cannot write the state.*\(STORE_UNAVAILABLE\)/);
+  await host.runOk(['umount', '-l', '/var/lib/weave/store']);
+  assert.match(await client, /bbox1/);
+});
+
 test('reset leaves a service that can start again; uninstalled, nothing is left', async () => {
   assert.equal((await host.weavets('reset')).code, 0);
   assert.doesNotMatch(await host.runOk(['ip', 'link']), /weave/);

@@ -4,7 +4,13 @@ import { command, noWords } from '../command.ts';
 import { refuseSecond } from '../process/running.ts';
 import { environmentFile, install, installEnvironment, isPackaged, unitFiles } from '../service/installed.ts';
 import { serviceUnit, socketUnit } from '../service/service-units.ts';
-import { ensureSocketGroup, systemctl, systemdRuns, units as unitNames } from '../service/systemd.ts';
+import {
+  ensureSocketGroup,
+  systemctl,
+  systemdRuns,
+  systemdVersion,
+  units as unitNames,
+} from '../service/systemd.ts';
 
 export const installService = command({
   name: 'install-service',
@@ -22,7 +28,7 @@ export const installService = command({
     noWords(words);
     const units = [
       [unitFiles.socket, socketUnit()],
-      [unitFiles.service, serviceUnit()],
+      [unitFiles.service, serviceUnit(undefined, await systemdVersion())],
     ] as const;
     if (!write && !start) {
       for (const [path, text] of units) context.out(`# ${path}\n${text}`);

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../lib/package-root.ts';
 import { paths } from '../../model/paths.ts';
+import { exits } from '../exits.ts';
 import { daemonFlags } from '../process/node-flags.ts';
 import { environmentFile } from './installed.ts';
 import { socketGroup } from './systemd.ts';
@@ -41,13 +42,27 @@ WantedBy=sockets.target
 `;
 }
 
-/** The daemon. Its capabilities are those of docker-compose.yml, which tells what each is for. */
-export function serviceUnit({ node, weavets } = thisProgram()): string {
+const forGood = [exits.config, exits.exec];
+
+const notAgain =
+  'weavets is not started again, and its socket is closed: mend what the lines above say, then: systemctl start weavets';
+
+/** From this version on systemd can wait longer from one restart to the next. */
+const knowsSteps = 254;
+
+/**
+ * The daemon. Its capabilities are those of docker-compose.yml, which tells what each is for.
+ * @param systemd its version; it warns of settings that it does not know
+ */
+export function serviceUnit({ node, weavets } = thisProgram(), systemd = 0): string {
+  const steps = systemd < knowsSteps ? '' : 'RestartSteps=5\nRestartMaxDelaySec=20\n';
   return `[Unit]
 Description=weavets: an address and a name for every container
 Wants=network-online.target docker.service
 After=network-online.target docker.service
 Requires=weavets.socket
+# What may pass, as an engine that is not up yet, is waited for, however long.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -57,6 +72,10 @@ EnvironmentFile=-${environmentFile}
 ExecStart=${[node, ...daemonFlags, weavets].map(quote).join(' ')} launch --foreground -H fd:// $WEAVETS_FLAGS
 Restart=on-failure
 RestartSec=2
+${steps}# What does not pass by itself, as a wrong flag, is not tried again, and clients don't wait for it. The socket is stopped
+# alone: with what depends on it the start that has just failed would count as cancelled.
+RestartPreventExitStatus=${forGood.join(' ')}
+ExecStopPost=/bin/sh -c 'case "$$EXIT_STATUS" in ${forGood.join('|')}) echo "${notAgain}"; exec systemctl --job-mode=ignore-dependencies stop weavets.socket;; esac'
 TimeoutStartSec=120
 # Without WireGuard in the kernel, wireguard-go must keep carrying containers' traffic.
 KillMode=process

@@ -31,3 +31,9 @@ export async function ensureSocketGroup(): Promise<void> {
   const { code } = await run(['getent', 'group', socketGroup]);
   if (code !== 0) await runOk(['groupadd', '--system', socketGroup]);
 }
+
+/** Its version, as 254; 0 where there is none. */
+export async function systemdVersion(): Promise<number> {
+  const said = await run(['systemctl', '--version']).catch(() => undefined);
+  return Number(/^systemd (\d+)/.exec(said?.stdout ?? '')?.[1] ?? 0);
+}

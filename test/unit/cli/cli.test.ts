@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import test from 'node:test';
 import { commands } from '../../../src/cli/commands.ts';
 import { topics } from '../../../src/cli/help/topics.ts';
-import { WeaveError } from '../../../src/lib/errors.ts';
+import { isLasting, WeaveError } from '../../../src/lib/errors.ts';
 import { weavets } from './support.ts';
 
 test('every command has help with its description, its options and an example', async () => {
@@ -87,6 +87,14 @@ test('usage errors: usage on standard error, nothing on standard output, exit 1'
     assert.deepEqual([outcome.code, outcome.out], [1, ''], argv.join(' '));
     assert.match(outcome.err, err);
   }
+});
+
+test('for a service, a start that fails until somebody mends it exits as systemd is told', async () => {
+  const wrong = ['launch', '--dns-ttl', 'soon'];
+  assert.equal((await weavets([...wrong, '--foreground'])).code, 78);
+  assert.equal((await weavets(wrong)).code, 1);
+  for (const code of ['ENGINE_UNREACHABLE', 'STORE_UNAVAILABLE', 'ETCD_FAILED', 'DNS_PORT_BUSY'] as const)
+    assert.ok(!isLasting(code), code);
 });
 
 test('an error of the daemon: message and code; with --json as JSON', async () => {
