@@ -4,9 +4,9 @@ import { paths } from '../model/paths.ts';
 import type { Option } from './option.ts';
 import {
   byCommas,
+  dnsAddress,
   domain,
   ip,
-  ipOrIpPort,
   ipPortOrOff,
   mac,
   masked,
@@ -103,7 +103,7 @@ export const launchOptions = {
     about: 'IP or IP:PORT of the DNS server',
     without: "the docker bridge's, port 53",
     field: 'dnsListenAddress',
-    parse: ipOrIpPort,
+    parse: dnsAddress,
   },
   expose: {
     kind: 'flag',

@@ -72,8 +72,18 @@ export function ip(text: string, what: string): string {
   throw new WeaveError('USAGE', `${what}: '${text}' is not an IPv4 address`);
 }
 
-export function ipOrIpPort(text: string, what: string): string {
-  return text.includes(':') ? ipPort(text, what) : ip(text, what);
+/**
+ * `IP` or `IP:PORT` of the name server, which containers are told to ask: so not 0.0.0.0, of which a container would
+ * ask itself, and which would leave open to whom we listen there.
+ */
+export function dnsAddress(text: string, what: string): string {
+  const address = text.includes(':') ? ipPort(text, what) : ip(text, what);
+  const [host = ''] = address.split(':');
+  if (isIp(host) && host !== '0.0.0.0') return address;
+  throw new WeaveError(
+    'USAGE',
+    `${what}: containers can't ask at '${text}'; name one IPv4 address of this host; without the flag it is the docker bridge's`,
+  );
 }
 
 /** Where a server can listen: an IP, as a name may have many addresses. */

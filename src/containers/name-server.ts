@@ -88,8 +88,7 @@ export class NameServer {
     const reader = new RecordReader(dnsAddressRecord, logger);
     const former = reader.readAll(await store.list(dnsAddressRecord.prefix)).map(({ key }) => String(key));
     if (port === port53) await ensureDnsLink(ip);
-    // All addresses: the link's is one of them.
-    const link = port === port53 && address !== '0.0.0.0' ? [dnsLinkAddress] : [];
+    const link = port === port53 ? [dnsLinkAddress] : [];
     const addresses = [...(address === null ? [] : [address]), ...link];
     const own = new Set([...addresses, ...former]);
     const { resolvConf } = options;

@@ -177,6 +177,10 @@ test('errors name the flag', async () => {
     ['--dns-ttl 1.5', /^--dns-ttl: '1\.5' is not a number/],
     ['--dns-listen-address x', /^--dns-listen-address: /],
     ['--dns-listen-address 10.0.0.1:x', /^--dns-listen-address: /],
+    // The firewall's rules about the name server go by its address.
+    ['--dns-listen-address 0.0.0.0', /^--dns-listen-address: .*name one IPv4 address of this host/],
+    ['--dns-listen-address 0.0.0.0:53', /^--dns-listen-address: .*'0\.0\.0\.0:53'/],
+    ['--dns-listen-address [::]:53', /^--dns-listen-address: /],
     ['--hostname-match (', /^--hostname-match: /],
     ['--name host1', /^--name: 'host1' is not the MAC/],
     ['--name 01:00:00:00:00:01', /^--name: /],
