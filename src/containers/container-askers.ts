@@ -50,6 +50,11 @@ export class ContainerAskers implements Askers {
     };
   }
 
+  /** Of the container with this address. */
+  nameOf(address: string): string | undefined {
+    return this.#deps && this.#find(address, this.#deps)?.info.name;
+  }
+
   #find(address: string, deps: ContainerAskersDeps): Attachment | undefined {
     const known = this.#known(address, deps);
     if (known !== undefined) return known;

@@ -1,7 +1,9 @@
 import { type ContainerEvent, followEvents } from '../docker/events.ts';
 import { messageOf } from '../lib/errors.ts';
 import { UndoStack } from '../lib/undo.ts';
+import { sourcesAtLimit } from '../net/dns-limit.ts';
 import { Checkup } from './checkup.ts';
+import { FloodWatch } from './flood-watch.ts';
 import { followNetwork } from './host-watch.ts';
 import { maintain } from './maintenance.ts';
 import { PathWatch } from './path-watch.ts';
@@ -36,6 +38,12 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
     const servers = await startServers({ ...deps, host, joined, dns, containers, checkup }, undo);
 
     const pathWatch = new PathWatch(conditions);
+    const floodWatch = new FloodWatch({
+      dropped: () => host.firewall.droppedQueries,
+      atLimit: sourcesAtLimit,
+      nameOf: (address) => dns.askers.nameOf(address),
+      conditions,
+    });
     const { seat } = joined;
     const probes = checkup.tasks('probe');
     await probes.forwarding?.().catch((error: unknown) => {
@@ -51,7 +59,10 @@ export async function runParts(deps: DaemonDeps): Promise<void> {
             network: await checkup.network(),
           }),
         attachments: () => containers.attachments.sweep(),
-        'name server': async () => dns.server?.follow(),
+        'name server': async () => {
+          floodWatch.look();
+          await dns.server?.follow();
+        },
         "host's own names": () => containers.system.keep(),
         paths: async () => {
           pathWatch.look(containers.peerStates());

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { version } from '../lib/version.ts';
 import type { Connection, Report } from '../report/report.ts';
 import { followPaths } from './path-metrics.ts';
@@ -10,6 +10,8 @@ export interface MetricsDeps {
   attachments(): number;
   /** number of names with an address */
   names(): number;
+  /** packets to the name server that were dropped, as one address sent too many */
+  droppedQueries(): number;
 }
 
 const states: readonly Connection['State'][] = ['established', 'pending', 'retrying', 'failed'];
@@ -31,7 +33,7 @@ export class Metrics {
   }
 
   /** Adds the figures that are read from the daemon's parts. */
-  follow({ report, attachments, names }: MetricsDeps): void {
+  follow({ report, attachments, names, droppedQueries }: MetricsDeps): void {
     const registers = [this.#registry];
     const gauge = (name: string, help: string, value: () => number) =>
       new Gauge({
@@ -45,6 +47,15 @@ export class Metrics {
     gauge('weave_ips', 'Addresses in use on this host', () => report().IPAM?.ActiveIPs ?? 0);
     gauge('weave_max_ips', 'Addresses of the range', () => report().IPAM?.RangeNumIPs ?? 0);
     gauge('weave_dns_entries', 'Names with an address, of all hosts', names);
+    new Counter({
+      name: 'weave_dns_dropped_total',
+      help: 'Packets to the name server that were dropped, because one address sent too many',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(droppedQueries());
+      },
+    });
     new Gauge({
       name: 'weave_connections',
       help: 'Links to other hosts',

@@ -8,6 +8,7 @@ import {
   wireguardPort,
 } from '../model/ports.ts';
 import { bridgeName } from './bridge.ts';
+import { limitName } from './dns-limit.ts';
 import { wireguardLink } from './overlay/wireguard.ts';
 
 /** The rules of one table: our chains in full, and where they are jumped to from. */
@@ -70,8 +71,7 @@ const reject = '-j REJECT --reject-with icmp-port-unreachable';
  * the same for all: a thousand a second, as cloud providers allow a machine, and at once as many as fit into the socket
  * of a host as it comes.
  */
-const perSource =
-  '-m hashlimit --hashlimit-above 1000/sec --hashlimit-burst 500 --hashlimit-mode srcip --hashlimit-name weave-dns';
+const perSource = `-m hashlimit --hashlimit-above 1000/sec --hashlimit-burst 500 --hashlimit-mode srcip --hashlimit-name ${limitName}`;
 const udp = (ports: string) => `-p udp -m udp --dport ${ports}`;
 const tcp = (ports: string | number) => `-p tcp -m tcp --dport ${ports}`;
 const either = [udp, (ports: string) => tcp(ports)];

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { run, runOk } from '../lib/exec.ts';
+import { droppedIn, withoutCounters } from './dns-limit.ts';
 import { type FirewallState, limitProbe, type Table, tables6Of, tablesOf } from './firewall-rules.ts';
 import { removalScript, restoreScript } from './restore-script.ts';
 
@@ -15,6 +16,9 @@ export class Firewall {
   #state: FirewallState;
   #applied = false;
   #looked6 = false;
+  #dropped = 0;
+  /** the counters of the rules when they were last looked at */
+  #counted: number | undefined;
   #last: Promise<unknown> = Promise.resolve();
   /** what waits for the run under way to end */
   #next: Promise<boolean> | undefined;
@@ -36,6 +40,11 @@ export class Firewall {
     return this.#ensure();
   }
 
+  /** Packets to the name server dropped since the daemon began, as one address sent too many; of the last look. */
+  get droppedQueries(): number {
+    return this.#dropped;
+  }
+
   #ensure(): Promise<boolean> {
     // One run at a time; all who ask while it is under way share the next.
     this.#next ??= this.#last.then(() => {
@@ -47,14 +56,23 @@ export class Firewall {
   }
 
   async #apply(): Promise<boolean> {
-    const changed = await bring('iptables', tablesOf(this.#state), await runOk(['iptables-save']));
+    const saved = await runOk(['iptables-save', '--counters']);
+    this.#count(droppedIn(saved));
+    const changed = await bring('iptables', tablesOf(this.#state), withoutCounters(saved));
     this.#applied = true;
     // On a single host there may be nothing to close over IPv6: then checking for leftovers is enough.
     if (this.#looked6 && this.#state.closedPorts.length === 0) return changed;
     this.#looked6 = true;
-    const saved = await saved6();
-    if (saved === undefined) return changed;
-    return (await bring('ip6tables', tables6Of(this.#state), saved)) || changed;
+    const saved6 = await readSaved6();
+    if (saved6 === undefined) return changed;
+    return (await bring('ip6tables', tables6Of(this.#state), saved6)) || changed;
+  }
+
+  /** What rules of an earlier daemon have dropped is none of ours; rules that were made anew begin at 0. */
+  #count(now: number): void {
+    const before = this.#counted ?? now;
+    this.#dropped += now < before ? now : now - before;
+    this.#counted = now;
   }
 }
 
@@ -67,7 +85,7 @@ async function bring(family: Family, tables: readonly Table[], saved: string): P
 }
 
 /** The IPv6 rules; undefined if the kernel lacks IPv6 or its filter. */
-async function saved6(): Promise<string | undefined> {
+async function readSaved6(): Promise<string | undefined> {
   if (!existsSync('/proc/sys/net/ipv6')) return undefined;
   const saved = await run(['ip6tables-save', '-t', 'filter']).catch(() => undefined);
   return saved?.code === 0 ? saved.stdout : undefined;
@@ -86,6 +104,6 @@ export async function removeRules(): Promise<void> {
     if (script !== undefined) await runOk([`${family}-restore`, '--noflush', '--wait'], { input: script });
   };
   await remove('iptables', await runOk(['iptables-save']));
-  const saved = await saved6();
+  const saved = await readSaved6();
   if (saved !== undefined) await remove('ip6tables', saved);
 }

@@ -130,6 +130,14 @@ test('10,000 DNS queries a second by one container, and as many by another: a go
       ...['docker', 'exec', 'good', '/ask', ours, '20'],
       ...['friend.weave.local', 'www.corp.test'],
     ]);
+    await until('status says who floods', async () => {
+      const said = (await host.weavets('status')).stdout;
+      return Object.keys(floods).every((name) => said.includes(`container ${name} (172.17.`));
+    });
+    assert.match(
+      await host.runOk(['curl', '-sf', 'http://127.0.0.1:6782/metrics']),
+      /^weave_dns_dropped_total [1-9]/m,
+    );
     for (const name of Object.keys(floods)) {
       assert.ok(await isFlooding(name), `${name} flooded all the while`);
       await host.docker('exec', name, 'killall', 'flood');

@@ -37,7 +37,12 @@ export async function startServers(deps: Deps, undo: UndoStack) {
   const { naming, exposer, metrics, attachments } = containers;
   const state = { ready: false, proxyAddresses: [] as readonly string[] };
   const report = () => makeReport(reportSources(deps, state));
-  metrics.follow({ report, attachments: () => attachments.list().length, names: () => names.size });
+  metrics.follow({
+    report,
+    attachments: () => attachments.list().length,
+    names: () => names.size,
+    droppedQueries: () => host.firewall.droppedQueries,
+  });
 
   const door = new Door({ ...deps, seat: joined.seat, goAlone: joined.goAlone, undo });
   const operations = createOperations({
