@@ -53,7 +53,10 @@ const killing = `
 `;
 
 /** As the shell takes them: the last is a container's. */
-const links = ['weave', 'vxlan-6784', 'weave-wg', 'eth0', '$(ls /sys/class/net | grep -m 1 vethwepl)'];
+const ourLinks = ['weave', 'vxlan-6784', 'weave-wg', '$(ls /sys/class/net | grep -m 1 vethwepl)'];
+
+/** What is ours of it. */
+const routing = 'for i in 6783 6784 6785; do ip rule del pref $i; done; ip route flush table 6784';
 
 export const faults: readonly Fault[] = [
   {
@@ -118,10 +121,24 @@ export const faults: readonly Fault[] = [
   {
     name: 'link down',
     inject: async ({ machine, random }) => {
-      await machine.host.shell(`ip link set ${random.pick(links)} down`);
+      await machine.host.shell(`ip link set ${random.pick([...ourLinks, 'eth0'])} down`);
     },
     // The machine's own link is its administrator's; what is ours comes up by itself.
     heal: ({ machine }) => machine.configureNetwork(),
+  },
+  {
+    name: 'link deleted',
+    inject: async ({ machine, random }) => {
+      await machine.host.shell(`ip link delete ${random.pick(ourLinks)}`);
+    },
+    heal: byItself,
+  },
+  {
+    name: 'routing flushed',
+    inject: async ({ machine }) => {
+      await machine.host.shell(routing);
+    },
+    heal: byItself,
   },
   {
     name: 'clock jumped',
