@@ -59,8 +59,7 @@ async function read(config: LaunchConfig, shared: Store) {
     }
     const checked = await check(config, entry);
     // Rewritten, so that a last host leaving at this moment does not remove them.
-    const write = settingsRecord.write('settings', checked.settings, { expect: entry.revision });
-    if (await shared.commit([write])) return checked;
+    if (await shared.commit([settingsRecord.amend(entry, checked.settings)])) return checked;
   }
 }
 

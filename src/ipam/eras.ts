@@ -212,7 +212,7 @@ export class Eras {
       ([, { isAlive, turnEntry, step }]) => isAlive && turnEntry && step !== 'told',
     );
     if (waiting.length === 0) {
-      const settled = eraRecord.write('now', { ...era, settled: true }, asRead(eraEntry));
+      const settled = eraRecord.amend(eraEntry, { ...era, settled: true });
       await this.#options.shared.commit([settled]);
     }
     return waiting.map(([name]) => name);

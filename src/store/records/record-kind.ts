@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { Entry, Write } from '../store.ts';
+import { asRead, type Entry, type Write } from '../store.ts';
 
 /** One record, typed. */
 export interface StoredRecord<Key, Value> {
@@ -53,6 +53,12 @@ export class RecordKind<Key, Value> {
   /** The write that puts a value; null deletes. */
   write(key: Key, value: Value | null, more: Pick<Write, 'expect' | 'leased'> = {}): Write {
     return { key: this.keyOf(key), value: value === null ? null : this.format(value), ...more };
+  }
+
+  /** Changes a record that other hosts write, too: fields of a later version, unknown here, stay. */
+  amend(entry: Entry, value: Value): Write {
+    const changed = { ...JSON.parse(entry.value), ...JSON.parse(this.format(value)) };
+    return { key: entry.key, value: JSON.stringify(changed), ...asRead(entry) };
   }
 
   /** @returns what is wrong with it, if it is no record of this kind */

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { Cidr } from '../../../../src/model/address.ts';
 import { addressRecord } from '../../../../src/store/records/address.ts';
 import { blockRecord } from '../../../../src/store/records/block.ts';
+import { eraRecord } from '../../../../src/store/records/era.ts';
 import { exposeRecord } from '../../../../src/store/records/expose.ts';
 import { LinkKey, linkRecord } from '../../../../src/store/records/link.ts';
 import { namesRecord } from '../../../../src/store/records/names.ts';
@@ -34,6 +35,14 @@ test("another host's link is typed", () => {
   assert.deepEqual({ ...record?.key }, { host, container: id });
   assert.equal(linkRecord.keyOf(new LinkKey(host, id)), `link/${host}/${id}`);
   assert.deepEqual(lines, []);
+});
+
+test('a record that hosts share keeps what this version does not know when it is changed', () => {
+  const era = { number: 1, id: 'a1', settled: false };
+  const value = JSON.stringify({ ...era, later: { any: 'thing' } });
+  const write = eraRecord.amend({ key: 'era/now', value, revision: 7 }, { ...era, settled: true });
+  assert.deepEqual(JSON.parse(write.value ?? ''), { ...era, settled: true, later: { any: 'thing' } });
+  assert.deepEqual([write.key, write.expect, write.was], ['era/now', 7, value]);
 });
 
 const bad: [string, unknown, RegExp][] = [
