@@ -15,10 +15,13 @@ const engines = (process.env.WEAVETS_TEST_ENGINES ?? '28.5,20.10').split(',');
 const long: Record<string, number> = {
   'test/cluster/hosts.test.ts': 240,
   'test/cluster/secured.test.ts': 120,
+  'test/netns/etcd.test.ts': 100,
   'test/docker/differential.test.ts': 100,
   'test/host/launch-flags.test.ts': 90,
   'test/docker/comeback.test.ts': 55,
   'test/host/commands.test.ts': 55,
+  'test/netns/voters.test.ts': 55,
+  'test/cluster/beside.test.ts': 50,
   'test/docker/clients.test.ts': 45,
   'test/netns/ovs.test.ts': 45,
   'test/netns/wireguard.test.ts': 45,

@@ -1,8 +1,5 @@
-/** Real members of etcd, each of a host of its own as far as etcd can tell: on an address of loopback. */
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
@@ -13,170 +10,27 @@ import { createCluster } from '../../src/etcd/create.ts';
 import { ensureCertificates, etcdFiles, readAuthority, writeAuthority } from '../../src/etcd/files.ts';
 import { leaveEtcd } from '../../src/etcd/leave.ts';
 import { EtcdMember } from '../../src/etcd/member-process.ts';
-import { type Member, Members } from '../../src/etcd/members.ts';
-import { OwnMember } from '../../src/etcd/own-member.ts';
+import { Members } from '../../src/etcd/members.ts';
 import { listSnapshots } from '../../src/etcd/snapshots.ts';
-import { endpointsOf, Steward } from '../../src/etcd/steward.ts';
+import { endpointsOf } from '../../src/etcd/steward.ts';
 import { run } from '../../src/lib/exec.ts';
-import { silent } from '../../src/lib/log.ts';
 import { memberClientPort } from '../../src/model/ports.ts';
-import { EtcdStore } from '../../src/store/etcd/etcd.ts';
 import { etcdStewardRecord } from '../../src/store/records/etcd.ts';
 import { removedRecord } from '../../src/store/records/removed.ts';
+import { hasValue, type MemberDaemon, MemberLab, put, settled } from '../support/member-lab.ts';
 import { until } from '../support/until.ts';
 
-/** Of this file's own, as other tests run beside it. */
-const net = `127.${randomInt(1, 255)}.${randomInt(0, 256)}`;
-/** By code, what daemons have said last. */
-const told = new Map<string, string | undefined>();
-const conditions = {
-  set: () => {},
-  clear: () => {},
-  update: (code: string, text: string | undefined) => void told.set(code, text),
-};
+let lab: MemberLab;
 let root = '';
-
-/** What a daemon does of this, without the rest of it. */
-class Daemon {
-  readonly name: string;
-  readonly address: string;
-  readonly folder: string;
-  readonly #stopping = new AbortController();
-  shared!: EtcdStore;
-  steward!: Steward;
-
-  constructor(number: number, at: number) {
-    this.name = `02:00:00:00:00:${String(number).padStart(2, '0')}`;
-    this.address = `${net}.${at}`;
-    this.folder = join(root, `host${number}`);
-  }
-
-  /** By which peers see it: on loopback all come from the first address. */
-  get addresses(): string[] {
-    return [this.address, '127.0.0.1'];
-  }
-
-  get options() {
-    const { folder, name, address, addresses } = this;
-    return { folder, name, address, addresses };
-  }
-
-  /** As `cluster join` leaves a host. */
-  async join(first: Daemon): Promise<void> {
-    const ca = await readAuthority(first.folder);
-    assert.ok(ca);
-    await writeAuthority(this.folder, ca);
-    await writeClusterFile(this.folder, { id: 'x', endpoints: endpointsOf(await first.members()) });
-    await this.start();
-  }
-
-  async start(): Promise<void> {
-    const { folder, address } = this;
-    const ca = await readAuthority(folder);
-    assert.ok(ca);
-    const { signal } = this.#stopping;
-    const self = { name: this.name, address };
-    const deps = { folder, self, ca, conditions, logger: silent, signal };
-    const own = new OwnMember({ ...deps, addresses: () => this.addresses });
-    await own.resume();
-    const { client } = etcdFiles(folder);
-    const [cert, key] = [client.cert, client.key].map((path) => readFileSync(path, 'utf8'));
-    const file = JSON.parse(readFileSync(etcdFiles(folder).cluster, 'utf8')) as { endpoints: string[] };
-    this.shared = await EtcdStore.connect({
-      endpoints: file.endpoints.map((endpoint) => `https://${endpoint}`),
-      tls: { ca: ca.cert, cert: cert as string, key: key as string },
-      leaseSeconds: 5,
-      logger: silent,
-    });
-    this.steward = Steward.start({
-      ...deps,
-      own,
-      shared: this.shared,
-      // Longer than any that is killed takes to come back on a busy machine.
-      patience: 15_000,
-      changed: (list) => this.shared.setEndpoints(endpointsOf(list).map((endpoint) => `https://${endpoint}`)),
-      renewed: () => {},
-    });
-    // What the rest of a daemon registers.
-    await until(`${this.name} is registered`, async () => {
-      const writes = [
-        { key: `host/${this.name}`, value: '{}' },
-        { key: `alive/${this.name}`, value: '{}', leased: true },
-      ];
-      return this.shared.commit(writes).catch(() => false);
-    });
-  }
-
-  async members(): Promise<readonly Member[]> {
-    const ca = await readAuthority(this.folder);
-    const file = JSON.parse(readFileSync(etcdFiles(this.folder).cluster, 'utf8')) as { endpoints: string[] };
-    assert.ok(ca);
-    return (await new Members({ endpoints: file.endpoints, ca }).list().catch(() => ({ members: [] })))
-      .members;
-  }
-
-  /** Ends the daemon; its etcd goes on. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.steward?.ended;
-    await this.shared?.close();
-  }
-
-  async killEtcd(): Promise<void> {
-    const member = await EtcdMember.find(this.folder);
-    assert.ok(member, `${this.name} has an etcd`);
-    process.kill(member.pid, 'SIGKILL');
-    await until('its etcd has ended', () => !member.alive);
-  }
-}
-
-/** Waits until a key has this value; while etcd elects a leader it may have to be asked again. */
-const hasValue = ({ shared, name }: Daemon, key: string, value: string) =>
-  until(`${name} finds ${value} under ${key}`, async () => {
-    return (await shared.get(key).catch(() => undefined))?.value === value;
-  });
-
-/** Writes a value, however often that takes. */
-const put = ({ shared }: Daemon, key: string, value: string) =>
-  until(`${key} is written`, () => shared.commit([{ key, value }]).catch(() => false));
-
-const daemons: Daemon[] = [];
-function daemon(number: number, at = number): Daemon {
-  const made = new Daemon(number, at);
-  daemons.push(made);
-  return made;
-}
-
-/** Waits until the members are these: `v1 v2 l3`. */
-async function settled(on: Daemon, wanted: string): Promise<void> {
-  let last = '';
-  await until(
-    `the members are ${wanted}`,
-    async () => {
-      const members = await on.members();
-      last = members
-        .map(
-          ({ address, learner, name }) =>
-            `${learner ? 'l' : name === '' ? '?' : 'v'}${address.split('.')[3]}`,
-        )
-        .sort()
-        .join(' ');
-      return last === wanted;
-    },
-    120_000,
-  ).catch((error: Error) => {
-    throw new Error(`${error.message}; they are ${last}`);
-  });
-}
+let daemons: MemberDaemon[] = [];
+let told = new Map<string, string | undefined>();
+const daemon = (number: number, at?: number) => lab.daemon(number, at);
 
 before(() => {
-  root = mkdtempSync(join(tmpdir(), 'weavets-managed-etcd-'));
+  lab = new MemberLab();
+  ({ root, daemons, told } = lab);
 });
-after(async () => {
-  for (const each of daemons) await each.stop().catch(() => {});
-  for (const each of daemons) await (await EtcdMember.find(each.folder))?.stop();
-  rmSync(root, { recursive: true, force: true });
-});
+after(() => lab?.[Symbol.asyncDispose]());
 
 /** What etcdctl says to who shows this certificate. Where no answer is to come, it is not waited for long. */
 async function ctl(address: string, pair: { ca: string; cert: string; key: string }, ...args: string[]) {
@@ -226,7 +80,7 @@ test('the first host: its etcd admits only clients with its certificate, and onl
 });
 
 test("etcd's peers need certificates of members, which clients don't have", async () => {
-  const [one] = daemons as [Daemon];
+  const [one] = daemons as [MemberDaemon];
   const { ca, client, member } = etcdFiles(one.folder);
   const talks = (files: { cert: string; key: string }) =>
     new Promise<boolean>((resolve) => {
@@ -247,7 +101,7 @@ test("etcd's peers need certificates of members, which clients don't have", asyn
 });
 
 test('one host votes, the second learns, the third makes three; a snapshot before each change', async () => {
-  const [one] = daemons as [Daemon];
+  const [one] = daemons as [MemberDaemon];
   await one.start();
   await settled(one, 'v1');
   const two = daemon(2);
@@ -264,7 +118,7 @@ test('one host votes, the second learns, the third makes three; a snapshot befor
 });
 
 test('an etcd that is killed comes back with its data, and outlives its daemon', async () => {
-  const [one, two, three] = daemons as [Daemon, Daemon, Daemon];
+  const [one, two, three] = daemons as [MemberDaemon, MemberDaemon, MemberDaemon];
   for (const each of [one, two, three]) {
     await each.killEtcd();
     await put(one, 'x', each.name);
@@ -282,7 +136,7 @@ test('an etcd that is killed comes back with its data, and outlives its daemon',
 });
 
 test('an etcd that no file tells of, as the disk was full when it started, is found all the same', async () => {
-  const [one] = daemons as [Daemon];
+  const [one] = daemons as [MemberDaemon];
   const { pid: file } = etcdFiles(one.folder);
   // Nothing can be written there.
   mkdirSync(`${file}.new`);
@@ -296,7 +150,7 @@ test('an etcd that no file tells of, as the disk was full when it started, is fo
 });
 
 test('a voter whose host is lost is replaced by another host', async () => {
-  const [one, , three] = daemons as [Daemon, Daemon, Daemon];
+  const [one, , three] = daemons as [MemberDaemon, MemberDaemon, MemberDaemon];
   const four = daemon(4);
   await four.join(one);
   await settled(one, 'v1 v2 v3');
@@ -306,7 +160,7 @@ test('a voter whose host is lost is replaced by another host', async () => {
 });
 
 test('another daemon takes over changing the members', async () => {
-  const [one, two, , four] = daemons as [Daemon, Daemon, Daemon, Daemon];
+  const [one, two, , four] = daemons as [MemberDaemon, MemberDaemon, MemberDaemon, MemberDaemon];
   const key = etcdStewardRecord.keyOf('steward');
   let before = '';
   await until('one leads', async () => {
@@ -318,7 +172,7 @@ test('another daemon takes over changing the members', async () => {
   assert.ok(leader, `${before} leads`);
   const others = [one, two, four].filter((each) => each !== leader);
   await leader.stop();
-  const [other] = others as [Daemon];
+  const [other] = others as [MemberDaemon];
   await until('another leads', async () => {
     const now = (await other.shared.get(key).catch(() => undefined))?.value ?? '';
     return now !== '' && !now.includes(before);
@@ -326,7 +180,7 @@ test('another daemon takes over changing the members', async () => {
 });
 
 test('certificates are renewed while running: the next connection uses the new one', async () => {
-  const one = daemons.find(({ steward }) => steward !== undefined) as Daemon;
+  const one = daemons.find(({ steward }) => steward !== undefined) as MemberDaemon;
   const ca = await readAuthority(one.folder);
   assert.ok(ca);
   const { member } = etcdFiles(one.folder);
@@ -401,7 +255,11 @@ test('a backup restores a lost cluster, and it grows again', async () => {
 });
 
 test('hosts that were away while another was restored from a backup join its cluster', async () => {
-  const [one, two, three] = [13, 11, 12].map((number) => daemon(number)) as [Daemon, Daemon, Daemon];
+  const [one, two, three] = [13, 11, 12].map((number) => daemon(number)) as [
+    MemberDaemon,
+    MemberDaemon,
+    MemberDaemon,
+  ];
   await createCluster(one.options);
   await one.start();
   await two.join(one);
@@ -417,14 +275,14 @@ test('hosts that were away while another was restored from a backup join its clu
   // The other two have a majority of what was, and find that first: they must not go on with it.
   const endpoints = [two, three].map(({ address }) => `${address}:${memberClientPort}`);
   for (const { folder } of [two, three]) await writeClusterFile(folder, { id: 'x', endpoints });
-  const back = [11, 12, 13].map((number) => daemon(number)) as [Daemon, Daemon, Daemon];
+  const back = [11, 12, 13].map((number) => daemon(number)) as [MemberDaemon, MemberDaemon, MemberDaemon];
   await Promise.all(back.map((each) => each.start()));
   for (const each of back) await settled(each, 'v11 v12 v13');
   for (const each of back) await hasValue(each, 'kept', 'yes');
 });
 
 test('a host with a new address keeps its member', async () => {
-  const six = daemons.find(({ name }) => name.endsWith(':06')) as Daemon;
+  const six = daemons.find(({ name }) => name.endsWith(':06')) as MemberDaemon;
   await six.stop();
   const moved = daemon(6, 7);
   await moved.start();
