@@ -9,7 +9,7 @@ import { RecordReader } from '../store/records/record-reader.ts';
 import type { Store, Write } from '../store/store.ts';
 import type { Member, MemberList, Members } from './members.ts';
 import { takeSnapshot } from './snapshots.ts';
-import { type Candidate, nextStep, type SeenMember, type Step } from './voters.ts';
+import { type Candidate, canJoin, nextStep, type SeenMember, type Step } from './voters.ts';
 
 /** What a {@link Coordinator} needs. */
 export interface CoordinatorDeps {
@@ -36,6 +36,8 @@ export class Coordinator {
   readonly #hosts;
   /** number of a member to when it was first found not to answer */
   readonly #silent = new Map<string, number>();
+  /** of etcd, on the members that answer */
+  #versions: readonly string[] = [];
   /** address of a member to when its host was first found missing */
   readonly #missing = new Map<string, number>();
 
@@ -92,6 +94,7 @@ export class Coordinator {
       for (const { address } of list) await members.defragment(address);
       await members.disarm();
     }
+    this.#versions = statuses.flatMap((status) => status?.version ?? []);
     const now = performance.now();
     keepOnly(
       this.#silent,
@@ -130,7 +133,7 @@ export class Coordinator {
       .map(({ key, value: { address, since, version } }) => ({
         address,
         since,
-        ready: version !== null && living.has(key),
+        ready: version !== null && canJoin(version, this.#versions) && living.has(key),
       }));
     const now = performance.now();
     keepOnly(

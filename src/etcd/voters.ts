@@ -1,7 +1,7 @@
 /** A host that may be a member. */
 export interface Candidate {
   address: string;
-  /** its daemon runs now, and it has a program to be a member with */
+  /** its daemon runs now, and it has an etcd that can be a member */
   ready: boolean;
   /** ms since the epoch when it came; the oldest is the first to be taken */
   since: number;
@@ -35,6 +35,20 @@ export type Step =
   | { do: 'add'; address: string }
   | { do: 'promote'; id: string; address: string }
   | { do: 'remove'; id: string; address: string; why: string };
+
+/**
+ * Whether an etcd could be a member beside these: one older, in its second number at least, than all of them ends at
+ * once. An unknown version is tried.
+ */
+export function canJoin(version: string, members: readonly string[]): boolean {
+  return members.length === 0 || members.some((member) => !(release(version) < release(member)));
+}
+
+/** `3.5.16` as 3005; NaN: it is none. */
+function release(version: string): number {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+  return Number(major) * 1000 + Number(minor);
+}
 
 const majority = (voters: number) => Math.floor(voters / 2) + 1;
 

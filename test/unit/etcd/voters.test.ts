@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Candidate, nextStep, type SeenMember, type Step } from '../../../src/etcd/voters.ts';
+import { type Candidate, canJoin, nextStep, type SeenMember, type Step } from '../../../src/etcd/voters.ts';
 
 const patience = 600_000;
 const learnerPatience = 60_000;
@@ -196,4 +196,13 @@ test('whatever hosts do, a majority remains, changes come to an end, and the num
     ),
     { numRuns: 2_000 },
   );
+});
+
+test('an etcd older than those of all members can be none of them', () => {
+  assert.equal(canJoin('3.4.23', ['3.5.16', '3.5.30']), false);
+  assert.equal(canJoin('3.5.16', ['3.5.30']), true, 'of the same release');
+  assert.equal(canJoin('3.4.23', ['3.4.30', '3.5.16']), true, 'they still go by the oldest');
+  assert.equal(canJoin('3.6.1', ['3.5.16']), true);
+  assert.equal(canJoin('3.4.23', []), true, 'none answers');
+  assert.equal(canJoin('devel', ['3.5.16']), true);
 });
