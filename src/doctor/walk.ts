@@ -201,7 +201,8 @@ export async function walk(a: End, b: End, deps: WalkDeps): Promise<Verdict[]> {
   for (const [step, from, to] of [...way, [answer, a, b] as const, [answer, b, a] as const]) {
     const finding = await step.run(from, to, deps);
     const bad = finding.state === 'failed';
-    verdicts.push({ check: `${from.called}: ${step.name}`, code: bad ? 'UNHEALTHY' : null, ...finding });
+    // A finding that is another check's verdict has a code of its own.
+    verdicts.push({ code: bad ? 'UNHEALTHY' : null, ...finding, check: `${from.called}: ${step.name}` });
     if (bad) break;
   }
   return verdicts;

@@ -246,6 +246,21 @@ test('the path between two containers: the first step that fails is named', asyn
   await fails('web: server', /does not answer web/);
   await host.shell(noChain);
   await works('web', 'db');
+  await host.shell(chain('forward'));
+  await fails('web: rules', /nft/);
+  await host.shell(noChain);
+  /** Another program does it as often as it is put right. */
+  const again = async (deed: string, step: string, text: RegExp) => {
+    const loop = `while [ -e /run/again ]; do ${deed}; sleep 0.02; done`;
+    await host.shell(`: >/run/again; (${loop}) >/dev/null 2>&1 &`);
+    await fails(step, text);
+    await host.runOk(['rm', '/run/again']);
+    await works('web', 'db');
+  };
+  const port = `vethwepl${await host.docker('inspect', '-f', '{{.State.Pid}}', 'web')}`;
+  await again(`ip link set ${port} down`, 'web: veth', new RegExp(`ip link set ${port} up`));
+  await again(`ip link set ${port} nomaster`, 'web: bridge', /is no port of the bridge, but of none/);
+  await again('ip link set weave down', 'web: bridge', /the bridge weave is down/);
   const { code, stderr } = await host.weavets('doctor', 'web', 'nobody');
   assert.deepEqual([code, /no container or host is called nobody/.test(stderr)], [1, true], stderr);
 });
