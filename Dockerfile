@@ -25,7 +25,7 @@ COPY --from=build /weavets/dist dist
 COPY docs docs
 COPY bin/weavets bin/weavets
 RUN ln -s /weavets/bin/weavets /usr/local/bin/weavets
-# As in `weavets launch`: V8 would keep 48 MB for young objects.
-ENV NODE_OPTIONS="--max-semi-space-size=2 --disable-warning=DEP0123"
+# As in `weavets launch`, see src/cli/process/node-flags.ts.
+ENV NODE_OPTIONS="--max-semi-space-size=2 --max-old-space-size=512 --disable-warning=DEP0123"
 ENTRYPOINT ["weavets"]
 CMD ["launch", "--foreground"]

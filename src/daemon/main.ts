@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import type { LaunchConfig } from '../config/config.ts';
 import { secretVariables } from '../config/secrets.ts';
 import { codeOf, WeaveError } from '../lib/errors.ts';
@@ -24,6 +25,8 @@ export async function runDaemon(
   to: LogFile = new LogFile({ to: 2, priorities: isJournal(2, process.env) }),
   launcher: Pick<DaemonDeps, 'doing' | 'onReady'> = { doing: () => {}, onReady: () => {} },
 ): Promise<void> {
+  // V8 would let what is old grow twofold and more before it looks for garbage there. NODE_OPTIONS can't say it.
+  setFlagsFromString('--heap-growing-percent=30');
   // The tools that we run have no use for them.
   for (const variable of secretVariables) delete process.env[variable];
   const logger = createLogger(config.logLevel, to);

@@ -7,6 +7,5 @@
 export const daemonFlags = [
   '--max-semi-space-size=2',
   '--max-old-space-size=512',
-  '--heap-growing-percent=30',
   '--disable-warning=DEP0123',
 ] as const;
