@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the images `weavets` and `weavets-etcd` as the Dockerfile would, but from this machine's own files: no registry
-# is needed.
+# is needed. wireguard-go is for kernels without WireGuard, as the laboratory's.
 set -eu
 cd "$1"
 work=$(mktemp -d)
@@ -37,7 +37,7 @@ npm ls --omit=dev --all --parseable | sed -n "s#^$PWD/\(node_modules/.*\)#\1#p" 
 done
 cp bin/weavets "$dir/weavets/bin"
 ln -s /weavets/bin/weavets "$dir/usr/local/bin/weavets"
-for tool in node env sh ip bridge nsenter mount sysctl iptables-save iptables-restore iptables; do put "$(command -v "$tool")"; done
+for tool in node env sh ip bridge nsenter mount sysctl iptables-save iptables-restore iptables wg wireguard-go; do put "$(command -v "$tool")"; done
 for module in $(find /usr/lib/*/xtables -name '*.so'); do put "$module"; done
 import weavets 'ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin' 'ENTRYPOINT ["weavets"]' 'CMD ["launch", "--foreground"]'
 
