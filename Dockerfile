@@ -16,7 +16,8 @@ USER etcd
 ENTRYPOINT ["etcd"]
 
 FROM node:20-bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends iproute2 iptables procps wireguard-tools \
+# wireguard-go is for kernels without WireGuard.
+RUN apt-get update && apt-get install -y --no-install-recommends iproute2 iptables procps wireguard-go wireguard-tools \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /weavets
 COPY --from=build /weavets/package.json ./
