@@ -124,7 +124,9 @@ class Wrongs {
   after(limit: number): string[] {
     const late = [...this.#seen].filter(([, { last }]) => last > limit);
     const lasting = late.filter(([, { first, last }]) => first <= limit || last - first > 2);
-    return (lasting.length > 0 ? lasting : late).map(
+    // A tool at its work, on a machine too busy to look in time.
+    const passing = ([text]: [string, unknown]) => text.includes(': process left behind: ');
+    return (lasting.length > 0 ? lasting : late.filter((each) => !passing(each))).map(
       ([text, { first, last }]) => `${text} (from ${first.toFixed(1)} to ${last.toFixed(1)} s)`,
     );
   }
