@@ -1,12 +1,14 @@
 #!/bin/sh
 # A Debian root of another suite with an engine and its clients, for tests: built once, then kept; prints its folder.
-# usage: debian-root.sh trixie|sid|sid-podman|bookworm-bare|trixie-bare; bare: without an engine, to install packages in
+# usage: debian-root.sh trixie|sid|sid-podman|bookworm-bare|trixie-bare|bookworm-server|trixie-server; bare: without an
+# engine, to install packages in; server: as bare, with systemd
 set -eu
 name=$1
 suite=${name%-*}
 case $name in
 *-podman) packages=podman,runc,netavark,aardvark-dns,catatonit,nftables,docker-cli,docker-compose ;;
 *-bare) packages=ca-certificates ;;
+*-server) packages=ca-certificates,systemd-sysv,dbus ;;
 *) packages=docker.io,docker-cli,docker-buildx,docker-compose ;;
 esac
 roots=${WEAVETS_ROOTS:-/var/tmp/weavets-lab/roots}
@@ -16,7 +18,7 @@ exec 9>"$roots/$name.lock"
 flock 9
 if [ ! -d "$roots/$name" ]; then
   building=$roots/$name.building
-  case $name in *-bare) ;; *) packages=$packages,iptables,iproute2,kmod,ca-certificates ;; esac
+  case $name in *-bare | *-server) ;; *) packages=$packages,iptables,iproute2,kmod,ca-certificates ;; esac
   for attempt in 1 2 3; do
     rm -rf "$building"
     debootstrap --variant=minbase --include="$packages" \

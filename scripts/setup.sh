@@ -91,7 +91,7 @@ fi
 roots=()
 case ${1:-} in
 --test) roots=(sid) ;;
---engines) roots=(sid trixie sid-podman bookworm-bare trixie-bare) ;;
+--engines) roots=(sid trixie sid-podman bookworm-bare trixie-bare bookworm-server trixie-server) ;;
 esac
 [ ${#roots[@]} -eq 0 ] || say "setup: building Debian roots with engines for the tests, if missing: ${roots[*]}"
 [ ${#roots[@]} -eq 0 ] || sh scripts/resolver-root.sh >/dev/null ||

@@ -37,6 +37,8 @@ export interface HostOptions {
   suite?: Suite | undefined;
   /** its PID 1 is systemd, which also runs the engine; its root is a copy of the machine's, in memory */
   systemd?: boolean;
+  /** with systemd: the folder of the Debian that is its root in place of the machine's */
+  root?: string;
 }
 
 /** Options of a command on a host. `env` replaces nothing of the environment but what it names. */
@@ -60,9 +62,14 @@ export class Host implements AsyncDisposable {
   readonly #program: EngineProgram;
   /** Undoes what {@link start} has made so far, last first. */
   readonly #undo: (() => Promise<unknown>)[] = [];
+  #underlay: Underlay | undefined;
+  /** Of {@link #undo}, how many make up the host that is switched off. */
+  #off = 0;
   #netns = '';
   #dir = '';
   #pid = 0;
+  /** What the host's PID 1 is a child of; it ends with that. */
+  #init: ChildProcess | undefined;
   #engine: ChildProcess | undefined;
   #engineArgs: string[] = [];
 
@@ -83,6 +90,7 @@ export class Host implements AsyncDisposable {
 
   async start(): Promise<void> {
     try {
+      await this.#build();
       await this.#plugIn();
       await this.#boot();
       if (this.#options.engine === false) return;
@@ -245,10 +253,23 @@ export class Host implements AsyncDisposable {
     await this.runOk(['sh', join(repository, 'scripts/import-busybox.sh'), this.engineSocket]);
   }
 
+  /** Reboots a host that systemd runs: what is on its disks stays; processes, links, rules and /run don't. */
+  async reboot(): Promise<void> {
+    await this.run(['systemctl', 'reboot']);
+    await until(`${this.name} is down`, () => hasEnded(this.#init));
+    await this.#undoTo(this.#off);
+    await this.#plugIn();
+    await this.#boot();
+  }
+
   /** Takes everything down, even if a part of that fails. @throws the first failure */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#undoTo(0);
+  }
+
+  async #undoTo(count: number): Promise<void> {
     const failures: unknown[] = [];
-    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop())
+    for (const undo of this.#undo.splice(count).toReversed())
       await undo().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   }
@@ -268,34 +289,37 @@ export class Host implements AsyncDisposable {
     return field;
   }
 
-  /** Makes the network namespace, with eth0 on the underlay. */
-  async #plugIn(): Promise<void> {
-    const { number = 1, mtu = 1500 } = this.#options;
+  /** Makes its folder, and the underlay if it is the only host on it. */
+  async #build(): Promise<void> {
     const underlay = this.#options.underlay ?? (await Underlay.create());
     if (this.#options.underlay === undefined) this.#undo.push(() => underlay[Symbol.asyncDispose]());
-    const id = `${underlay.id}-${number}-${randomBytes(2).toString('hex')}`;
+    this.#underlay = underlay;
+    const id = `${underlay.id}-${this.#options.number ?? 1}-${randomBytes(2).toString('hex')}`;
     this.#netns = `wvh-${id}`;
     this.#dir = join(labRoot, id);
     await mkdir(this.#dir, { recursive: true });
     this.#undo.push(() => rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
+    this.#off = this.#undo.length;
+  }
+
+  /** Makes the network namespace, with eth0 on the underlay. */
+  async #plugIn(): Promise<void> {
+    const { number = 1, mtu = 1500 } = this.#options;
     await runOk(['ip', 'netns', 'add', this.#netns]);
     this.#undo.push(() => deleteNetns(this.netns));
-    const port = `u${number}-${underlay.id}`;
-    const ends = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#netns];
-    await runOk(['ip', 'link', 'add', port, 'netns', underlay.netns, ...ends]);
-    await underlay.ip(['link', 'set', port, 'mtu', String(mtu), 'master', 'ul0', 'up']);
-    await runOk(['ip', '-n', this.#netns, 'link', 'set', 'eth0', 'mtu', String(mtu), 'up']);
-    await runOk(['ip', '-n', this.#netns, 'addr', 'add', `${this.address}/24`, 'dev', 'eth0']);
-    await runOk(['ip', '-n', this.#netns, 'route', 'add', 'default', 'via', '10.250.0.254']);
+    const unplug = await this.#underlay?.plug(this.#netns, { number, mtu, address: this.address });
+    if (unplug) this.#undo.push(unplug);
   }
 
   /** Starts PID 1. */
   async #boot(): Promise<void> {
-    const { systemd = false } = this.#options;
+    const { systemd = false, root = '/' } = this.#options;
+    this.#pid = 0;
+    await rm(join(this.dir, 'ready'), { force: true });
     const script = systemd ? systemdScript : join(here, 'host-init.sh');
     const argv = [
       ...['unshare', '--mount', '--pid', '--uts', '--fork', '--kill-child', '--propagation', 'private'],
-      ...['sh', script, this.dir, this.name, this.address, repository],
+      ...['sh', script, this.dir, this.name, this.address, repository, root],
     ];
     const cgroup = systemd ? await HostCgroup.create(this.netns) : undefined;
     if (cgroup) this.#undo.push(() => cgroup[Symbol.asyncDispose]());
@@ -308,6 +332,7 @@ export class Host implements AsyncDisposable {
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
+    this.#init = init;
     let said = '';
     init.stderr.on('data', (text) => {
       said += text;
@@ -316,13 +341,13 @@ export class Host implements AsyncDisposable {
     this.#undo.push(async () => {
       // Its PID 1 takes every process inside with it; where there is none yet, --kill-child does the same.
       if (this.#pid === 0) init.kill('SIGKILL');
-      else if (init.exitCode === null) await run(['kill', '-9', String(this.#pid)]);
+      else if (!hasEnded(init)) await run(['kill', '-9', String(this.#pid)]);
       await ended;
       await removeCgroups(join(this.dir, 'lib-docker'));
       await keepLogs(join(this.dir, 'log'), this.#options.suite ?? 'own', this.name);
     });
     await until(`${this.name} is up`, () => {
-      if (init.exitCode !== null) throw new Error(`${this.name} ended: ${said}`);
+      if (hasEnded(init)) throw new Error(`${this.name} ended: ${said}`);
       return existsSync(join(this.dir, 'ready'));
     });
     // It has become unshare, whose only child is the host's PID 1.
@@ -342,3 +367,5 @@ export class Host implements AsyncDisposable {
     });
   }
 }
+
+const hasEnded = (child: ChildProcess | undefined) => child?.exitCode !== null || child.signalCode !== null;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { runOk } from '../../src/lib/exec.ts';
+import { run, runOk } from '../../src/lib/exec.ts';
 import { deleteNetns } from './netns.ts';
 
 /**
@@ -27,6 +27,22 @@ export class Underlay implements AsyncDisposable {
 
   ip(args: string[]): Promise<string> {
     return runOk(['ip', '-n', this.netns, ...args]);
+  }
+
+  /** Makes eth0 in a host's network namespace, with a way out. @returns what unplugs it */
+  async plug(
+    netns: string,
+    { number, address, mtu }: { number: number; address: string; mtu: number },
+  ): Promise<() => Promise<unknown>> {
+    const port = `u${number}-${this.id}`;
+    const ends = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', netns];
+    await runOk(['ip', 'link', 'add', port, 'netns', this.netns, ...ends]);
+    await this.ip(['link', 'set', port, 'mtu', String(mtu), 'master', 'ul0', 'up']);
+    await runOk(['ip', '-n', netns, 'link', 'set', 'eth0', 'mtu', String(mtu), 'up']);
+    await runOk(['ip', '-n', netns, 'addr', 'add', `${address}/24`, 'dev', 'eth0']);
+    await runOk(['ip', '-n', netns, 'route', 'add', 'default', 'via', '10.250.0.254']);
+    // With its namespace it would go, too, but some time later.
+    return () => run(['ip', '-n', this.netns, 'link', 'del', port]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
