@@ -55,7 +55,7 @@ const knowsSteps = 254;
  * @param systemd its version; it warns of settings that it does not know
  */
 export function serviceUnit({ node, weavets } = thisProgram(), systemd = 0): string {
-  const steps = systemd < knowsSteps ? '' : 'RestartSteps=5\nRestartMaxDelaySec=20\n';
+  const steps = systemd < knowsSteps ? '' : 'RestartSteps=4\nRestartMaxDelaySec=10\n';
   return `[Unit]
 Description=weavets: an address and a name for every container
 Wants=network-online.target docker.service
