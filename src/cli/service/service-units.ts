@@ -27,6 +27,8 @@ export function socketUnit({ node, weavets } = thisProgram()): string {
   const status = [node, weavets, 'status'].map(quote).join(' ');
   return `[Unit]
 Description=Docker API proxy of weavets
+# It comes and goes with a service that somebody mends, however often that is started.
+StartLimitIntervalSec=0
 
 [Socket]
 # systemd takes over a path that somebody listens at.
