@@ -11,13 +11,15 @@ export const ip = v.custom<Ip>(text(isIp), 'not an IPv4 address');
 export const hostname = v.custom<Hostname>(text(isHostname), 'not a full domain name');
 export const wildcard = v.custom<Wildcard>(text(isWildcard), 'not a name that begins with *.');
 
-/** Text without control characters, such as a nickname. */
-export const word = v.pipe(
+/** Text of any length without control characters, such as that of another record. */
+export const line = v.pipe(
   v.string(),
-  v.maxLength(255),
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   v.regex(/^[^\u0000-\u001f\u007f]+$/, 'has control characters'),
 );
+
+/** The same, short, such as a nickname. */
+export const word = v.pipe(line, v.maxLength(255));
 
 /** The same, or nothing. */
 export const wordOrNone = v.union([v.literal(''), word]);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { cidr, hostname, ip, word } from './fields.ts';
+import { cidr, hostname, ip, line, word } from './fields.ts';
 import { RecordKind } from './record-kind.ts';
 
 const base64 = v.pipe(v.string(), v.base64());
@@ -33,7 +33,7 @@ const moved = v.object({
     /** the store where it is now; null: an etcd that weavets runs */
     to: v.nullable(word),
     /** the settings, as they were */
-    settings: v.string(),
+    settings: line,
   }),
 });
 

@@ -10,6 +10,7 @@ import { LinkKey, linkRecord } from '../../../../src/store/records/link.ts';
 import { namesRecord } from '../../../../src/store/records/names.ts';
 import type { RecordKind } from '../../../../src/store/records/record-kind.ts';
 import { RecordReader } from '../../../../src/store/records/record-reader.ts';
+import { movedRecord } from '../../../../src/store/records/settings.ts';
 
 const id = 'a'.repeat(64);
 const host = '02:00:00:00:00:01';
@@ -43,6 +44,14 @@ test('a record that hosts share keeps what this version does not know when it is
   const write = eraRecord.amend({ key: 'era/now', value, revision: 7 }, { ...era, settled: true });
   assert.deepEqual(JSON.parse(write.value ?? ''), { ...era, settled: true, later: { any: 'thing' } });
   assert.deepEqual([write.key, write.expect, write.was], ['era/now', 7, value]);
+});
+
+test('settings that were moved elsewhere are one line of text', () => {
+  const { read, lines } = reading(movedRecord);
+  const moved = { by: host, host: '10.250.0.1', to: null, settings: '{"range":null}' };
+  assert.deepEqual(read('cluster/settings', { moved })?.value, { moved });
+  assert.equal(read('cluster/settings', { moved: { ...moved, settings: '{}\n{}' } }), undefined);
+  assert.match(lines[0]?.reason ?? '', /moved\.settings: has control characters/);
 });
 
 const bad: [string, unknown, RegExp][] = [
