@@ -7,7 +7,7 @@ export interface Sample {
   starts: number;
   /** MiB */
   rss: number;
-  /** MiB that JavaScript's objects took at least since the sample before: with no garbage among them */
+  /** MiB that JavaScript's objects took at least since the sample before: without garbage, if any was collected */
   heap: number;
   descriptors: number;
   /** of event listeners, warnings of too many */

@@ -165,7 +165,7 @@ export class Wireguard {
     this.#configured = peers;
   }
 
-  /** True while all is as {@link #configure} has left it. */
+  /** True while link, address, routes and peers are as {@link #configure} has left them. */
   async #isAsMade(): Promise<boolean> {
     const file = (name: string) =>
       readFile(`/sys/class/net/${wireguardLink}/${name}`, 'utf8').catch(() => '');
