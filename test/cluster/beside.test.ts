@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { Host, weavets as today, Underlay, until } from '../support/host.ts';
 import { OtherVersion } from '../support/other-version.ts';
 import { firstEngine } from '../support/use-host.ts';
-import { known, reaches, reportOf, start, weavets } from './lab.ts';
+import { askEtcd, known, reaches, reportOf, startNew, weavets } from './lab.ts';
 
 let underlay: Underlay;
 let one: Host;
@@ -35,21 +35,13 @@ async function upgrade(on: Host, program: string): Promise<void> {
   await on.runOk([program, 'launch', '--resume']);
 }
 
-async function run(on: Host, name: string): Promise<void> {
-  const address = await start(on, name);
-  assert.ok(![...given.values()].includes(address), `${address} is that of two containers`);
-  given.set(name, address);
-}
+const run = (on: Host, name: string) => startNew(on, name, given);
 
 /** What the hosts share, by key. */
 async function shared(prefix: string): Promise<string> {
-  const folder = '/var/lib/weave/etcd';
-  const files = ['ca.crt', 'client.crt', 'client.key'].map((name) => `${folder}/${name}`);
-  const [ca = '', cert = '', key = ''] = files;
-  const flags = ['--endpoints', `https://${one.address}:6786`, '--cacert', ca, '--cert', cert, '--key', key];
-  return one.runOk(['etcdctl', ...flags, 'get', '--prefix', `/weavets/${prefix}`], {
-    env: { ETCDCTL_API: '3' },
-  });
+  const { code, stdout, stderr } = await askEtcd(one, one, 'get', '--prefix', `/weavets/${prefix}`);
+  assert.equal(code, 0, stderr);
+  return stdout;
 }
 
 /** All names are known on both hosts, and all containers reach those of the other host by name. */

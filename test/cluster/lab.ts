@@ -77,6 +77,14 @@ export async function refused(on: Host, argv: readonly string[], message: RegExp
   assert.match(stderr, message);
 }
 
+/** What the etcd of a host answers to whoever shows another's client certificate. */
+export function askEtcd(on: Host, at: Host, ...argv: string[]) {
+  const folder = '/var/lib/weave/etcd';
+  const access = ['--cacert', `${folder}/ca.crt`, '--cert', `${folder}/client.crt`];
+  const endpoint = ['--endpoints', `https://${at.address}:6786`, '--key', `${folder}/client.key`];
+  return on.run(['etcdctl', ...endpoint, ...access, ...argv], { env: { ETCDCTL_API: '3' } });
+}
+
 /** Pids, inside, of the daemons. */
 const daemons = new WeakMap<Host, string>();
 
@@ -99,6 +107,14 @@ export async function start(on: Host, name: string, ...flags: string[]): Promise
   await on.proxied('run', '-d', '--name', name, ...flags, 'busybox', 'sleep', '100000');
   const line = await psLine(on, name);
   return / ([\d.]+)\//.exec(line)?.[1] ?? assert.fail(line);
+}
+
+/** As {@link start}; nobody else may have been given the address. @param given by name, to which it is added */
+export async function startNew(on: Host, name: string, given: Map<string, string>): Promise<string> {
+  const address = await start(on, name);
+  for (const [other, has] of given) assert.notEqual(has, address, `${name} has the address of ${other}`);
+  given.set(name, address);
+  return address;
 }
 
 /** Starts many, some at a time. @returns their addresses */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Etcd } from '../support/etcd.ts';
 import { Host, Underlay, until } from '../support/host.ts';
-import { daemonOf, known, launch, reaches, refused, reportOf, start, storeOf, weavets } from './lab.ts';
+import { daemonOf, known, launch, reaches, refused, reportOf, startNew, storeOf, weavets } from './lab.ts';
 
 let underlay: Underlay;
 let one: Host;
@@ -30,13 +30,7 @@ after(async () => {
   await underlay?.[Symbol.asyncDispose]();
 });
 
-/** Starts a container, whose address nobody else has been given. */
-async function run(on: Host, name: string): Promise<string> {
-  const address = await start(on, name);
-  for (const [other, has] of given) assert.notEqual(has, address, `${name} has the address of ${other}`);
-  given.set(name, address);
-  return address;
-}
+const run = (on: Host, name: string) => startNew(on, name, given);
 
 /** Pings five times a second until it is ended, which tells how many in a row had no answer. */
 function watch(on: Host, from: string, address: string) {

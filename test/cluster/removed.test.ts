@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Host, Underlay, until } from '../support/host.ts';
-import { crash, known, launch, reaches, start, weavets } from './lab.ts';
+import { askEtcd, crash, known, launch, reaches, start, weavets } from './lab.ts';
 
 let underlay: Underlay;
 let one: Host;
@@ -25,13 +25,7 @@ after(async () => {
   await underlay?.[Symbol.asyncDispose]();
 });
 
-/** What the first host's etcd answers to whoever shows the client certificate of a host. */
-function ask(on: Host, ...argv: string[]) {
-  const folder = '/var/lib/weave/etcd';
-  const access = ['--cacert', `${folder}/ca.crt`, '--cert', `${folder}/client.crt`];
-  const endpoint = ['--endpoints', `https://${one.address}:6786`, '--key', `${folder}/client.key`];
-  return on.run(['etcdctl', ...endpoint, ...access, ...argv], { env: { ETCDCTL_API: '3' } });
-}
+const ask = (on: Host, ...argv: string[]) => askEtcd(on, one, ...argv);
 
 test('its certificate neither reads nor writes, its password does not let it in; a token does', async () => {
   assert.equal((await ask(two, 'put', '/weavets/x', 'y')).code, 0);
