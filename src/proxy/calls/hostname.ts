@@ -19,11 +19,14 @@ export interface HostnameOptions {
 export class Hostnames {
   readonly #options: HostnameOptions;
   readonly #match: GoRegExp;
+  /** The expressions as they are by default: they leave each name as it is, and are asked several times a start. */
+  readonly #asIs: boolean;
 
   /** @throws WeaveError USAGE for an invalid expression */
   constructor(options: HostnameOptions) {
     this.#options = options;
     this.#match = new GoRegExp(options.hostnameMatch, '--hostname-match');
+    this.#asIs = options.hostnameMatch === '(.*)' && options.hostnameReplacement === '$1';
   }
 
   /**
@@ -35,7 +38,8 @@ export class Hostnames {
     const { hostnameFromLabel, hostnameReplacement, dnsDomain } = this.#options;
     const useLabel = hostnameFromLabel !== null && Object.hasOwn(labels, hostnameFromLabel);
     const base = useLabel ? labels[hostnameFromLabel] : name;
-    const host = base ? this.#match.replaceAll(base, hostnameReplacement) : '';
+    if (!base) return '';
+    const host = this.#asIs ? base : this.#match.replaceAll(base, hostnameReplacement);
     if (host === '') return '';
     const full = `${host}.${dnsDomain.replace(/\.$/, '')}`;
     return Buffer.byteLength(full) > longest ? undefined : full;

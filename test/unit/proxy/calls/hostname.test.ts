@@ -72,6 +72,11 @@ test('match and replacement work as in Go', async (t) => {
   }
 });
 
+test('the default expressions leave a name as they would if they were applied', () => {
+  for (const name of ['web', 'Web_1.x', '$1', 'é', 'a\nb', '\n'])
+    assert.equal(host(name, '(.*)', '$1'), host(name, '(.*)', '${1}'), JSON.stringify(name));
+});
+
 test('an invalid expression is a usage error', () => {
   assert.throws(
     () => new Hostnames({ ...plain, hostnameMatch: '(' }),
