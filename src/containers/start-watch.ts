@@ -1,5 +1,5 @@
-import { existsSync, type FSWatcher, readFileSync, watch } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, type FSWatcher, readFileSync, type WatchListener, watch } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { ContainerProcess } from './container-process.ts';
 
 /** Folders with a subfolder for each container. */
@@ -35,11 +35,11 @@ export class StartWatch {
    * @returns undefined when `signal` came first
    */
   processOf(id: string, { signal, not }: { signal: AbortSignal; not: number }) {
-    const look = (folder: string) => {
-      const pid = pidIn(join(folder, 'init.pid'));
+    const look = (file: string) => {
+      const pid = pidIn(file);
       return pid === undefined || pid === not ? undefined : ContainerProcess.open(pid, id);
     };
-    return inFolders(this.#folders.tasks, id, look, signal);
+    return inFolders(this.#folders.tasks, { id, file: 'init.pid', look, signal });
   }
 
   /**
@@ -47,13 +47,13 @@ export class StartWatch {
    * @returns undefined when `signal` came first
    */
   begun(id: string, signal: AbortSignal): Promise<true | undefined> {
-    const look = (folder: string) =>
-      existsSync(folder) && !existsSync(join(folder, 'exec.fifo')) ? true : undefined;
-    return inFolders(this.#folders.runtimes, id, look, signal);
+    const look = (file: string) => (existsSync(dirname(file)) && !existsSync(file) ? true : undefined);
+    return inFolders(this.#folders.runtimes, { id, file: 'exec.fifo', look, signal });
   }
 }
 
 function pidIn(file: string): number | undefined {
+  if (!existsSync(file)) return undefined;
   try {
     return Number(readFileSync(file, 'utf8')) || undefined;
   } catch {
@@ -61,13 +61,18 @@ function pidIn(file: string): number | undefined {
   }
 }
 
-/** Checks `root/id` of each root now, and whenever something there changes, until there is a result. */
-function inFolders<T>(
-  roots: readonly string[],
-  id: string,
-  look: (folder: string) => T | undefined,
-  signal: AbortSignal,
-): Promise<T | undefined> {
+/** What {@link inFolders} looks for. */
+interface Look<T> {
+  /** of the container, and the name of its folder */
+  id: string;
+  /** in that folder */
+  file: string;
+  look: (file: string) => T | undefined;
+  signal: AbortSignal;
+}
+
+/** Looks at `root/id/file` of each root now, and whenever it comes, changes or goes, until there is a result. */
+function inFolders<T>(roots: readonly string[], { id, file, look, signal }: Look<T>): Promise<T | undefined> {
   return new Promise((resolve) => {
     const watchers: FSWatcher[] = [];
     let done = false;
@@ -85,17 +90,17 @@ function inFolders<T>(
       const folder = join(root, id);
       const lookAgain = () => {
         if (done) return;
-        const found = look(folder);
+        const found = look(join(folder, file));
         if (found !== undefined) end(found);
       };
       const enter = () => {
         if (done) return;
         // The folder is a new one in each run.
-        const inner = watchIn(folder, lookAgain);
+        const inner = watchIn(folder, (_, name) => name === file && lookAgain());
         if (inner) watchers.push(inner);
         lookAgain();
       };
-      const outer = watchIn(root, (name) => name === id && enter());
+      const outer = watchIn(root, (event, name) => event === 'rename' && name === id && enter());
       // No such folder: this engine keeps its files elsewhere.
       if (outer === undefined) continue;
       watchers.push(outer);
@@ -104,11 +109,11 @@ function inFolders<T>(
   });
 }
 
-function watchIn(folder: string, changed: (name: string | null) => void): FSWatcher | undefined {
+function watchIn(folder: string, changed: WatchListener<string>): FSWatcher | undefined {
+  // Most are not there, and an error costs more than a look.
+  if (!existsSync(folder)) return undefined;
   try {
-    const watcher = watch(folder, { persistent: false }, (_, name) => changed(name));
-    watcher.on('error', () => {});
-    return watcher;
+    return watch(folder, { persistent: false }, changed).on('error', () => {});
   } catch {
     return undefined;
   }
