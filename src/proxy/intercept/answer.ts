@@ -10,7 +10,10 @@ export function withBody(answer: EngineAnswer, body: Buffer): EngineAnswer {
     status: answer.status,
     statusText: answer.statusText,
     headers: [...headers, ['Content-Length', String(body.length)]],
-    stream: Readable.from([body], { objectMode: false }),
+    body,
+    get stream() {
+      return Readable.from([body], { objectMode: false });
+    },
     buffer: () => Promise.resolve(body),
   };
 }

@@ -35,6 +35,8 @@ export interface EngineAnswer {
   readonly statusText: string;
   /** in the engine's order and case */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** the whole body, if that is here already; then `stream` only repeats it */
+  readonly body?: Buffer;
   /** body without transfer encoding; an answer that is not returned must be read or destroyed */
   readonly stream: Readable;
   /** The whole body. For `stream`, this or that: not both. */

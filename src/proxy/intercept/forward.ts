@@ -67,11 +67,12 @@ function engineAnswer(answer: IncomingMessage): EngineAnswer {
   for (let at = 0; at + 1 < answer.rawHeaders.length; at += 2) {
     headers.push([answer.rawHeaders[at] ?? '', answer.rawHeaders[at + 1] ?? '']);
   }
-  return {
-    status: answer.statusCode ?? 0,
-    statusText: answer.statusMessage ?? '',
-    headers,
-    stream: answer,
-    buffer: async () => Buffer.concat(await answer.toArray()),
-  };
+  const { statusCode: status = 0, statusMessage: statusText = '' } = answer;
+  const head = { status, statusText, headers, stream: answer };
+  if (status !== 204 && status !== 304)
+    return { ...head, buffer: async () => Buffer.concat(await answer.toArray()) };
+  // Those have no body.
+  answer.resume();
+  const body = Buffer.of();
+  return { ...head, body, buffer: async () => body };
 }

@@ -131,6 +131,10 @@ async function sendAnswer(
   const own = old ? /^(connection|keep-alive|transfer-encoding)$/i : /^(connection|keep-alive)$/i;
   const headers = answer.headers.filter(([name]) => !own.test(name)).flat();
   response.writeHead(answer.status, answer.statusText, headers);
+  if (answer.body) {
+    response.end(answer.body);
+    return;
+  }
   response.flushHeaders();
   await pipeline(answer.stream, response);
 }

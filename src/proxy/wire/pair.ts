@@ -20,12 +20,21 @@ class End extends Duplex {
     taken?.();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+  override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
+    this.#pass(bytes, done);
+  }
+
+  /** What was written corked arrives in one piece. */
+  override _writev(parts: { chunk: Buffer }[], done: (error?: Error) => void): void {
+    this.#pass(Buffer.concat(parts.map(({ chunk }) => chunk)), done);
+  }
+
+  #pass(bytes: Buffer, done: (error?: Error) => void): void {
     const peer = this.peer;
     if (peer === undefined || peer.destroyed) return done();
-    if (chunk.length === 0) return done();
+    if (bytes.length === 0) return done();
     peer.#taken = done;
-    peer.push(chunk);
+    peer.push(bytes);
   }
 
   override _final(done: () => void): void {
