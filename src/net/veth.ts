@@ -217,8 +217,10 @@ const jump = `-d 224.0.0.0/4 -i ${containerLink} -j ${chain}`;
 
 function enter(spec: VethSpec, isNew: boolean): Inside {
   const rules = spec.multicast ? { input: multicastRules(spec, isNew), jump, again: !isNew } : undefined;
+  // First, as it throws when the process has ended.
+  const netns = spec.process.openNetns();
   const inside = spec.inside ?? new Inside();
-  inside.enter(spec.process.openNetns(), rules);
+  inside.enter(netns, rules);
   return inside;
 }
 
