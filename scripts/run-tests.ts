@@ -14,6 +14,7 @@ const engines = (process.env.WEAVETS_TEST_ENGINES ?? '28.5,20.10').split(',');
 /** The longest ones, in seconds; the order of the others does not matter. */
 const long: Record<string, number> = {
   'test/cluster/hosts.test.ts': 240,
+  'test/chaos/chaos.test.ts': 150,
   'test/cluster/secured.test.ts': 120,
   'test/netns/etcd.test.ts': 100,
   'test/docker/differential.test.ts': 100,
@@ -78,7 +79,7 @@ async function play(job: Job): Promise<Result> {
 const count = (output: string, what: string) =>
   Number(new RegExp(`^ℹ ${what} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
 const nameOf = ({ file, engine }: Job) =>
-  /^test\/(docker|host|web|cluster)\//.test(file) ? `engine ${engine}, ${file}` : file;
+  /^test\/(docker|host|web|cluster|chaos)\//.test(file) ? `engine ${engine}, ${file}` : file;
 
 const jobs = process.argv
   .slice(2)

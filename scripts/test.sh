@@ -14,5 +14,5 @@ else
   bash scripts/setup.sh --test
 fi
 npm run --silent check
-[ ${#targets[@]} -gt 0 ] || targets=(test/rules test/unit test/netns test/docker test/host test/web test/cluster)
+[ ${#targets[@]} -gt 0 ] || targets=(test/rules test/unit test/netns test/docker test/host test/web test/cluster test/chaos)
 exec node --import tsx scripts/run-tests.ts "${targets[@]}"

@@ -1,63 +1,72 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../src/lib/errors.ts';
-import { Checks } from './checks.ts';
-import { faults } from './faults.ts';
-import type { Cluster } from './machine.ts';
+import { Underlay } from '../support/host.ts';
+import { Checks, probeLink } from './checks.ts';
+import { type Fault, faults } from './faults.ts';
+import { Cluster } from './machine.ts';
+import type { Outcome } from './outcome.ts';
+import { slowness } from './pace.ts';
 import { Random } from './random.ts';
 import { Workload } from './workload.ts';
 
 /** s after which it never will be */
 const lastWait = 90;
 
-/** A fault that was made, and what came of it. */
-export interface Outcome {
-  step: number;
-  fault: string;
-  machine: string;
-  /** s from the fault to its healing, and from there until everything was right */
-  lasted: number;
-  right: number;
-  /** what was asked of the proxies meanwhile, and what of that failed */
-  asked: number;
-  failed: number;
-  /** none: all is well */
-  violations: string[];
-  /** true when it never became right: nothing after it says anything */
-  broken: boolean;
+/** Which faults, and what is expected after them. */
+export interface ChaosOptions {
+  seed: string;
+  /** of the seed's faults */
+  first: number;
+  last: number;
+  /** s that everything may take to be right after a fault is healed */
+  limit?: number;
+  /** the limit is meant for an idle machine: where that is busy, it is as many times longer as other work takes */
+  busy?: boolean;
+}
+
+/** Makes a seed's faults, one after the other, on a cluster of their own, up to one from which it does not recover. */
+export async function* outcomesOf(options: ChaosOptions): AsyncGenerator<Outcome> {
+  await using cluster = await Cluster.create(await Underlay.create());
+  const chaos = await Chaos.create(cluster, options);
+  for (let step = options.first; step <= options.last; step++) {
+    const outcome = await chaos.step(step);
+    yield outcome;
+    if (outcome.broken) return;
+  }
 }
 
 /** Makes faults on a cluster whose containers come and go, one after the other. */
-export class Chaos {
+class Chaos {
   readonly #cluster: Cluster;
   readonly #checks: Checks;
   readonly #seed: string;
   readonly #limit: number;
+  readonly #busy: boolean;
+  /** A seed's first faults: each kind once, in an order of its own. */
+  readonly #once: readonly Fault[];
 
-  private constructor(cluster: Cluster, checks: Checks, seed: string, limit: number) {
+  private constructor(cluster: Cluster, checks: Checks, { seed, limit = 10, busy = false }: ChaosOptions) {
     this.#cluster = cluster;
     this.#checks = checks;
     this.#seed = seed;
     this.#limit = limit;
+    this.#busy = busy;
+    this.#once = new Random(`${seed}/once`).shuffle(faults);
   }
 
-  /**
-   * @param limit s that everything may take to be right after a fault is healed
-   * @throws when things are not right from the beginning
-   */
-  static async create(cluster: Cluster, seed: string, limit: number): Promise<Chaos> {
-    const workloads = workloadsOn(cluster, new Random(seed));
+  /** @throws when things are not right from the beginning */
+  static async create(cluster: Cluster, options: ChaosOptions): Promise<Chaos> {
+    const workloads = workloadsOn(cluster, new Random(options.seed));
     await Promise.all(workloads.map((workload) => workload.fill()));
-    const chaos = new Chaos(cluster, await Checks.create(cluster.machines), seed, limit);
-    const { violations } = await chaos.#untilRight(workloads, performance.now());
-    if (violations.length > 0) throw new Error(`wrong before any fault: ${violations.join('; ')}`);
-    return chaos;
+    return new Chaos(cluster, await Checks.create(cluster.machines), options);
   }
 
   /** What a step does follows from the seed and its number alone. */
   async step(step: number): Promise<Outcome> {
     const cluster = this.#cluster;
     const random = new Random(`${this.#seed}/${step}`);
-    const fault = random.pick(faults);
+    const drawn = random.pick(faults);
+    const fault = this.#once[step - 1] ?? drawn;
     const machine = random.pick(cluster.machines);
     // Now and then longer than a host's lease.
     const lasts = random.next() < 0.05 ? 12_000 : random.between(300, 2_000);
@@ -89,17 +98,18 @@ export class Chaos {
   async #untilRight(workloads: readonly Workload[], since: number) {
     const seconds = () => (performance.now() - since) / 1000;
     const wrongs = new Wrongs();
+    const paces: number[] = [];
     for (;;) {
+      paces.push(await slowness());
       const began = seconds();
       // It takes seconds on a busy machine: what counts is when it began.
       const wrong = await this.#look(workloads);
       wrongs.add(wrong, began);
       const broken = began > lastWait;
-      if (wrong.length === 0 || broken) {
-        const right = seconds();
-        return { right, violations: began > this.#limit ? wrongs.after(this.#limit) : [], broken };
-      }
-      await delay(100);
+      if (wrong.length > 0 && !broken) continue;
+      const slow = paces.reduce((total, each) => total + each) / paces.length;
+      const limit = Math.min(this.#limit * (this.#busy ? slow : 1), lastWait);
+      return { right: seconds(), slow, violations: began > limit ? wrongs.after(limit) : [], broken };
     }
   }
 
@@ -125,7 +135,8 @@ class Wrongs {
     const late = [...this.#seen].filter(([, { last }]) => last > limit);
     const lasting = late.filter(([, { first, last }]) => first <= limit || last - first > 2);
     // A tool at its work, on a machine too busy to look in time.
-    const passing = ([text]: [string, unknown]) => text.includes(': process left behind: ');
+    const passing = ([text]: [string, unknown]) =>
+      text.includes(': process left behind: ') || probeLink.test(text);
     return (lasting.length > 0 ? lasting : late.filter((each) => !passing(each))).map(
       ([text, { first, last }]) => `${text} (from ${first.toFixed(1)} to ${last.toFixed(1)} s)`,
     );

@@ -1,9 +1,13 @@
 import { messageOf } from '../../src/lib/errors.ts';
+import { until } from '../support/host.ts';
 import type { Machine } from './machine.ts';
 import { failedPings, type Sight, sightOf, wrongAnswers } from './sight.ts';
 
 /** Files that come and go, with what is in them: sockets, the state's own, what a container has. */
 const changing = /\/(store\/|store\.damaged|shims?\/|snapshots|.*\.sock$)|[0-9a-f]{64}/;
+
+/** Links that a daemon makes once a minute, and removes within a second. */
+export const probeLink = /\b(weave|vethwe)-p[ab]$/;
 
 const sorted = (list: Iterable<string>) => [...new Set(list)].toSorted();
 const missing = (from: readonly string[], what: readonly string[]) =>
@@ -21,9 +25,23 @@ export class Checks {
     this.#machines = machines;
   }
 
+  /** @throws when things are not right from the beginning */
   static async create(machines: readonly Machine[]): Promise<Checks> {
     const checks = new Checks(machines);
-    for (const machine of machines) checks.#first.set(machine.name, await sightOf(machine));
+    let wrong: string[] = [];
+    // Again if something was there at the first look that only comes and goes.
+    await until('two looks agree', async () => {
+      try {
+        const sights = await Promise.all(machines.map(sightOf));
+        for (const sight of sights) checks.#first.set(sight.machine.name, sight);
+        wrong = await checks.complaints();
+      } catch (error) {
+        wrong = [messageOf(error)];
+      }
+      return wrong.length === 0;
+    }).catch((error: unknown) => {
+      throw new Error(`wrong before any fault: ${wrong.join('; ')}`, { cause: error });
+    });
     return checks;
   }
 
@@ -64,7 +82,7 @@ export class Checks {
     const first = this.#first.get(sight.machine.name) ?? sight;
     const ours = (links: readonly string[]) => links.filter((link) => /weave|vethwe|vxlan/.test(link));
     const own = [
-      ...ours(first.links).filter((link) => !link.startsWith('vethwepl')),
+      ...ours(first.links).filter((link) => !link.startsWith('vethwepl') && !probeLink.test(link)),
       ...sight.running.map(({ pid }) => `vethwepl${pid}`),
     ];
     const compare = (what: string, now: readonly string[], right: readonly string[]) => [

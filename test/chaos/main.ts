@@ -1,18 +1,19 @@
-// `npm run chaos -- [--faults N] [--seed S] [--step K] [--limit S]`: makes one fault after another on three hosts with their engines
+// `npm run chaos -- [--faults N] [--seed S] [--step K] [--limit S] [--busy]`: makes one fault after another on three hosts with their engines
 // and the cluster's own etcd, while containers come and go; ends with 1 if anything is not right soon after one.
-// `--limit S` is the seconds in which it has to be; `--step K` makes only that one of a seed's faults.
+// `--limit S` is the seconds in which it has to be, with `--busy` on an idle machine, and longer on a busy one;
+// `--step K` makes only that one of a seed's faults.
 import { parseArgs } from 'node:util';
-import { Underlay } from '../support/host.ts';
-import { Chaos, type Outcome } from './chaos.ts';
+import { outcomesOf } from './chaos.ts';
 import { faults } from './faults.ts';
-import { Cluster } from './machine.ts';
+import { linesOf, type Outcome, seconds } from './outcome.ts';
 
 const { values } = parseArgs({
   options: {
-    faults: { type: 'string', default: '20' },
+    faults: { type: 'string', default: String(faults.length) },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     step: { type: 'string' },
     limit: { type: 'string', default: '10' },
+    busy: { type: 'boolean', default: false },
   },
 });
 const { seed } = values;
@@ -23,33 +24,18 @@ const last = values.step === undefined ? Number(values.faults) : first;
 let stopped = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (stopped = true));
 
-const seconds = (value: number) => `${value.toFixed(1)} s`.padStart(7);
-const lineOf = ({ step, fault, machine, lasted, right, asked, failed }: Outcome) =>
-  [
-    String(step).padStart(5),
-    fault.padEnd(18),
-    machine,
-    `for ${seconds(lasted)}`,
-    `right after ${seconds(right)}`,
-    `${failed} of ${asked} calls failed`,
-  ].join('  ');
-
 console.log(`seed ${seed}`);
 const outcomes: Outcome[] = [];
-{
-  await using cluster = await Cluster.create(await Underlay.create());
-  const chaos = await Chaos.create(cluster, seed, Number(values.limit));
-  for (let step = first; step <= last && !stopped; step++) {
-    const outcome = await chaos.step(step);
-    outcomes.push(outcome);
-    console.log(lineOf(outcome));
-    for (const text of outcome.violations)
-      console.log(`       VIOLATION (--seed ${seed} --step ${step}): ${text}`);
-    if (outcome.broken) {
-      console.log('       it does not become right: the end');
-      break;
-    }
-  }
+for await (const outcome of outcomesOf({
+  seed,
+  first,
+  last,
+  limit: Number(values.limit),
+  busy: values.busy,
+})) {
+  outcomes.push(outcome);
+  for (const line of linesOf(seed, outcome)) console.log(line);
+  if (stopped) break;
 }
 
 console.log(`\nseed ${seed}: ${outcomes.length} faults`);
@@ -59,10 +45,10 @@ for (const { name } of faults) {
   const times = of.map(({ right }) => right).toSorted((one, other) => one - other);
   const [median = 0, longest = 0] = [times[times.length >> 1], times.at(-1)];
   console.log(
-    `${String(of.length).padStart(5)}  ${name.padEnd(18)}  right after ${seconds(median)}, at most ${seconds(longest)}`,
+    `${String(of.length).padStart(5)}  ${name.padEnd(19)}  right after ${seconds(median)}, at most ${seconds(longest)}`,
   );
 }
-const violated = outcomes.filter(({ violations }) => violations.length > 0);
+const violated = outcomes.filter(({ violations, broken }) => violations.length > 0 || broken);
 console.log(`violations: ${violated.length}`);
 for (const { step, fault, machine } of violated)
   console.log(`  --seed ${seed} --step ${step}: ${fault} on ${machine}`);

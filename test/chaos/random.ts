@@ -21,6 +21,11 @@ export class Random {
     return low + this.next() * (high - low);
   }
 
+  shuffle<T>(list: readonly T[]): T[] {
+    const placed = list.map((item) => ({ item, place: this.next() }));
+    return placed.toSorted((one, other) => one.place - other.place).map(({ item }) => item);
+  }
+
   pick<T>(list: readonly T[]): T {
     return list[Math.floor(this.next() * list.length)] as T;
   }
