@@ -3,7 +3,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Created } from '../model/created.ts';
 import { createdRecord } from '../store/records/created.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
-import type { Store } from '../store/store.ts';
+import type { LocalStore } from '../store/store.ts';
 
 /** How many removed ones are remembered. */
 const mostGone = 1_000;
@@ -13,14 +13,14 @@ const shortOf = (id: string) => id.slice(0, 12);
 
 /** Records of requested containers, in the local store while they exist, known even while being written. */
 export class CreatedStore {
-  readonly #store: Store;
+  readonly #store: LocalStore;
   readonly #logger: Logger;
   readonly #reader: RecordReader<string, Created>;
   readonly #unwritten = new Map<string, Created>();
   /** of the last removed ones: an updater recreates a container after removing it */
   readonly #gone = new Set<string>();
 
-  constructor(store: Store, logger: Logger) {
+  constructor(store: LocalStore, logger: Logger) {
     this.#store = store;
     this.#logger = logger;
     this.#reader = new RecordReader(createdRecord, logger);
@@ -38,7 +38,7 @@ export class CreatedStore {
     const forget = () => {
       if (this.#unwritten.get(id) === created) this.#unwritten.delete(id);
     };
-    this.#store.commit([createdRecord.write(id, created)]).then(forget, (error: unknown) => {
+    this.#store.commitSoon([createdRecord.write(id, created)]).then(forget, (error: unknown) => {
       forget();
       // Inspect then recognises our additions by their form.
       const reason = messageOf(error);
@@ -48,13 +48,13 @@ export class CreatedStore {
 
   /** The container is gone. */
   async delete(id: string): Promise<void> {
-    this.#unwritten.delete(id);
+    const isUnwritten = this.#unwritten.delete(id);
     this.#gone.add(shortOf(id));
     for (const oldest of this.#gone) {
       if (this.#gone.size <= mostGone) break;
       this.#gone.delete(oldest);
     }
-    if ((await this.#store.get(createdRecord.keyOf(id))) === undefined) return;
+    if (!isUnwritten && (await this.#store.get(createdRecord.keyOf(id))) === undefined) return;
     await this.#store.commit([createdRecord.write(id, null)]);
   }
 

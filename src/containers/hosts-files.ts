@@ -2,7 +2,7 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { hostsRecord } from '../store/records/hosts.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
-import type { Store } from '../store/store.ts';
+import type { LocalStore, Store } from '../store/store.ts';
 import { rewriteEngineFile } from './engine-file.ts';
 import { editHosts, type HostsWish } from './hosts-text.ts';
 
@@ -17,17 +17,17 @@ interface Kept {
  * root, where any path can lead anywhere. The lines that are ours are kept, so that no other is ever taken away.
  */
 export class HostsFiles {
-  readonly #store: Store;
+  readonly #store: LocalStore;
   readonly #logger: Logger;
   readonly #kept: Map<string, Kept>;
 
-  private constructor(store: Store, logger: Logger, kept: Map<string, Kept>) {
+  private constructor(store: LocalStore, logger: Logger, kept: Map<string, Kept>) {
     this.#store = store;
     this.#logger = logger;
     this.#kept = kept;
   }
 
-  static async load(store: Store, logger: Logger): Promise<HostsFiles> {
+  static async load(store: LocalStore, logger: Logger): Promise<HostsFiles> {
     return new HostsFiles(store, logger, await keptIn(store, logger));
   }
 
@@ -72,7 +72,7 @@ export class HostsFiles {
   /** Not awaited: a container's start would wait for the disk. */
   #write(containerId: string, value: Kept | null): void {
     this.#store
-      .commit([hostsRecord.write(containerId, value)])
+      .commitSoon([hostsRecord.write(containerId, value)])
       .catch((error: unknown) =>
         this.#logger.warn({ reason: messageOf(error) }, 'cannot record which lines of a hosts file are ours'),
       );

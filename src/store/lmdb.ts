@@ -4,16 +4,22 @@ import { messageOf, WeaveError } from '../lib/errors.ts';
 import { markClean, unmarkClean } from './clean-mark.ts';
 import { ensureRoom } from './room.ts';
 import { makeRow, noTotals, type Row, replaced, type Totals, totalsKey } from './row.ts';
-import { changesOf, type Entry, type Store, type Watcher, type Write } from './store.ts';
+import { changesOf, type Entry, type LocalStore, type Watcher, type Write } from './store.ts';
+
+/** ms that a commit may wait for another */
+const patience = 100;
 
 /**
  * The store of one host: LMDB in its own folder. A crash at any point leaves the last complete commit. Damage from
  * outside is found by `repairStore`, before this opens it.
  */
-export class LmdbStore implements Store {
+export class LmdbStore implements LocalStore {
   readonly #root: RootDatabase<Row | Totals, string>;
   readonly #path: string;
   readonly #watchers = new Set<{ prefix: string; watcher: Watcher }>();
+  /** commits that wait for another */
+  readonly #waiting: (() => Promise<void>)[] = [];
+  #latest: NodeJS.Timeout | undefined;
 
   private constructor(path: string, root: RootDatabase<Row | Totals, string>) {
     this.#path = path;
@@ -70,7 +76,26 @@ export class LmdbStore implements Store {
     );
   }
 
-  async commit(writes: readonly Write[]): Promise<boolean> {
+  commit(writes: readonly Write[]): Promise<boolean> {
+    void this.#begin();
+    return this.#commit(writes);
+  }
+
+  commitSoon(writes: readonly Write[]): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => this.#commit(writes).then(resolve, reject));
+      this.#latest ??= setTimeout(() => void this.#begin(), patience);
+    });
+  }
+
+  /** Begins what waits. @returns when that has ended */
+  #begin(): Promise<unknown> {
+    clearTimeout(this.#latest);
+    this.#latest = undefined;
+    return Promise.all(this.#waiting.splice(0).map((begin) => begin()));
+  }
+
+  async #commit(writes: readonly Write[]): Promise<boolean> {
     let revision = 0;
     const changes = changesOf(writes);
     const done = await this.#write(() => {
@@ -111,6 +136,7 @@ export class LmdbStore implements Store {
 
   async close(): Promise<void> {
     this.#watchers.clear();
+    await this.#begin();
     await this.#root.close();
     markClean(this.#path);
   }

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { CreatedStore } from '../../../src/containers/created.ts';
 import { silent } from '../../../src/lib/log.ts';
 import type { Created } from '../../../src/model/created.ts';
-import type { Store } from '../../../src/store/store.ts';
+import type { LocalStore } from '../../../src/store/store.ts';
 
 const id = 'ab'.repeat(32);
 const created: Created = {
@@ -19,6 +19,12 @@ const created: Created = {
 test('a record is known at once, persists, and goes with its container', async () => {
   const rows = new Map<string, string>();
   let write = () => {};
+  const commit = async ([{ key, value }]: [{ key: string; value: string | null }]) => {
+    await new Promise<void>((resolve) => (write = resolve));
+    if (value === null) rows.delete(key);
+    else rows.set(key, value);
+    return true;
+  };
   const store = {
     get: async (key: string) => {
       const value = rows.get(key);
@@ -28,13 +34,9 @@ test('a record is known at once, persists, and goes with its container', async (
       [...rows]
         .filter(([key]) => key.startsWith(prefix))
         .map(([key, value]) => ({ key, value, revision: 1 })),
-    commit: async ([{ key, value }]: [{ key: string; value: string | null }]) => {
-      await new Promise<void>((resolve) => (write = resolve));
-      if (value === null) rows.delete(key);
-      else rows.set(key, value);
-      return true;
-    },
-  } as unknown as Store;
+    commit,
+    commitSoon: commit,
+  } as unknown as LocalStore;
   const records = new CreatedStore(store, silent);
   records.put(id, created);
   assert.deepEqual([await records.get(id), rows.size], [created, 0]);
