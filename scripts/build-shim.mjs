@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Builds src/shim/w.c into <out>/<x64|arm64>/<mode>/w. Node's own modules only: it runs before anything is installed.
+// Builds src/shim/w.c into <out>/<x64|arm64>/<mode>/w, and src/net/netns-worker.c beside those into netns-worker.
+// Node's own modules only: it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,8 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const repository = dirname(dirname(fileURLToPath(import.meta.url)));
-const source = join(repository, 'src/shim/w.c');
-const modes = ['multicast', 'wait', 'nowait'];
+const shim = 'src/shim/w.c';
+/** Each program by its path in <out>/<arch>: its source, and what is defined for it. */
+const programs = {
+  'multicast/w': [shim, '-DMODE=MULTICAST'],
+  'wait/w': [shim, '-DMODE=WAIT'],
+  'nowait/w': [shim, '-DMODE=NOWAIT'],
+  'netns-worker': ['src/net/netns-worker.c'],
+};
 /** By Node's name of an architecture: the GNU name of its compilers, and Debian's package of the cross compiler. */
 const architectures = {
   x64: { gnu: 'x86_64-linux-gnu', package: 'gcc-x86-64-linux-gnu' },
@@ -41,12 +48,12 @@ function compilerFor(arch) {
 }
 
 function build(compiler, arch, out) {
-  for (const mode of modes) {
-    const file = join(out, arch, mode, 'w');
+  for (const [name, [source, ...defined]] of Object.entries(programs)) {
+    const file = join(out, arch, name);
     mkdirSync(dirname(file), { recursive: true });
     // Beside it and then renamed: a running shim can't be written to, and nobody meets half of one.
     const unfinished = `${file}.${process.pid}`;
-    const args = [...flags, ...archFlags[arch], `-DMODE=${mode.toUpperCase()}`, source, '-o', unfinished];
+    const args = [...flags, ...archFlags[arch], ...defined, join(repository, source), '-o', unfinished];
     const { status, error } = spawnSync(compiler, args, { stdio: 'inherit' });
     if (status !== 0) fail(`${compiler} could not build ${file}${error ? `: ${error.message}` : ''}`);
     chmodSync(unfinished, 0o755);
@@ -72,7 +79,7 @@ for (const arch of options.all ? Object.keys(architectures) : [process.arch]) {
     // A package must not carry a shim older than its source.
     const name = arch === process.arch ? 'gcc' : architectures[arch].package;
     fail(`no C compiler for ${arch}; install one (Debian: apt-get install ${name})`);
-  } else if (modes.every((mode) => existsSync(join(out, arch, mode, 'w')))) {
+  } else if (Object.keys(programs).every((name) => existsSync(join(out, arch, name)))) {
     console.log(`build-shim: no C compiler here; ${join(out, arch)} stays as it came with the package`);
   } else {
     fail('no C compiler; install one (Debian: apt-get install gcc, Alpine: apk add gcc)');

@@ -5,16 +5,7 @@ import type { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
 import { isUserNetwork } from '../model/policy.ts';
 import type { DnsRoute } from '../net/dns-link.ts';
-import type { Inside } from '../net/inside.ts';
-import {
-  hostLink,
-  linkExists,
-  macOf,
-  type PreparedVeth,
-  type Veths,
-  vethOwner,
-  vethPids,
-} from '../net/veth.ts';
+import { hostLink, linkExists, macOf, type Veths, vethOwner, vethPids } from '../net/veth.ts';
 import { ContainerProcess } from './container-process.ts';
 import { rewriteEngineFile } from './engine-file.ts';
 import type { History } from './history.ts';
@@ -48,9 +39,7 @@ export interface AttachWish {
   cidrs: readonly Cidr[];
   choice: AttachChoice;
   /** resolves when the engine has written the container's files for this start; rejects if it does not start */
-  begun?: Promise<unknown>;
-  /** begun beforehand; it ends with this */
-  inside?: Inside | undefined;
+  begun?: Promise<unknown> | undefined;
 }
 
 /** What {@link Attachments} works with. */
@@ -119,20 +108,18 @@ export class Attachments {
     }
     const before = this.#attached.get(id);
     const { cidrs, choice } = wish;
-    let veth: PreparedVeth | undefined;
     try {
       const mac = macOf(id);
       this.#attached.set(id, { info, process, mac, cidrs, choice });
       // Publishes name and link in one write, while the link is being made.
       await naming.set(info, cidrs, choice.dns);
-      veth = await veths.prepare({
+      const veth = await veths.prepare({
         process,
         containerId: id,
         mac,
         cidrs,
         multicast: choice.multicastRoute,
         dnsRoute: this.#deps.routeToDns(info.dns),
-        inside: wish.inside,
       });
       await this.#setHostname(info, process);
       const prepared = performance.now();
@@ -148,7 +135,6 @@ export class Attachments {
       this.#deps.history.add({ subject: id, name, text });
       logger.info({ container: id.slice(0, 12), name, cidrs, ms: Math.round(ms) }, 'attached');
     } catch (error) {
-      veth?.abandon();
       const { alive } = process;
       process.close();
       await this.#takeBack(info, before, wish);

@@ -1,5 +1,4 @@
 import type { ContainerInfo } from '../docker/types.ts';
-import { Inside } from '../net/inside.ts';
 import type { ContainerProcess } from './container-process.ts';
 import type { StartWatch } from './start-watch.ts';
 
@@ -11,29 +10,19 @@ export interface EarlyAttach {
   abandon(): Promise<boolean>;
 }
 
-/** ms until the engine is busy with what is not ours to wait for: what follows delays nothing. */
-const onItsWay = 25;
-
-/** What a container that the engine is starting is attached with. */
-export interface EarlyWish {
-  /** resolves when the engine has written the container's files */
-  begun: Promise<unknown>;
-  /** begun beforehand, and not this one's to end */
-  inside: Inside | undefined;
-}
-
 /**
  * Attaches a container as soon as it has a network namespace, up to what waits for the engine's last files.
  * @param info of the container as it was before
  * @param connected resolves when the engine has made its own network for the container: two that make links at the
  * same time wait for the kernel's one lock, and the engine's start would be the later by that
- * @param attach does it. What it throws is left to the attempt that follows the engine's answer
+ * @param attach does it, given what resolves when the engine has written the container's files. What it throws is left
+ * to the attempt that follows the engine's answer
  */
 export function attachEarly(
   info: ContainerInfo,
   watch: StartWatch,
   connected: Promise<unknown>,
-  attach: (running: ContainerInfo, wish: EarlyWish) => Promise<void>,
+  attach: (running: ContainerInfo, begun: Promise<unknown>) => Promise<void>,
 ): EarlyAttach {
   const answered = new AbortController();
   let answer = { started: () => {}, failed: () => {} };
@@ -41,10 +30,6 @@ export function attachEarly(
     answer = { started: resolve, failed: () => reject(new Error('the engine did not start it')) };
   });
   started.catch(() => {}); // met where it is waited for
-  let inside: Inside | undefined;
-  const timer = setTimeout(() => {
-    inside = new Inside();
-  }, onItsWay);
   const proceed = async (process: ContainerProcess): Promise<boolean> => {
     const begun: Promise<unknown> = watch
       .begun(info.id, answered.signal)
@@ -52,7 +37,7 @@ export function attachEarly(
     begun.catch(() => {});
     try {
       await Promise.race([connected, begun]);
-      await attach({ ...info, pid: process.pid, running: true }, { begun, inside });
+      await attach({ ...info, pid: process.pid, running: true }, begun);
       return true;
     } catch {
       return false;
@@ -64,11 +49,7 @@ export function attachEarly(
   const not = info.running ? info.pid : 0;
   const attached = watch
     .processOf(info.id, { signal: answered.signal, not })
-    .then((process) => process !== undefined && proceed(process))
-    .finally(() => {
-      clearTimeout(timer);
-      inside?.kill();
-    });
+    .then((process) => process !== undefined && proceed(process));
   const end = (how: () => void) => () => {
     how();
     answered.abort();

@@ -10,7 +10,7 @@ import { type Decision, decide, type PolicyOptions } from '../model/policy.ts';
 import { takeAddresses } from './addresses.ts';
 import type { Attachments } from './attachments.ts';
 import type { CreatedStore } from './created.ts';
-import { attachEarly, type EarlyWish } from './early-attach.ts';
+import { attachEarly } from './early-attach.ts';
 import type { History } from './history.ts';
 import type { MadeHostnames } from './made-hostnames.ts';
 import type { Naming } from './naming.ts';
@@ -110,8 +110,8 @@ export class Reconciler {
       throw error;
     }
     const connected = new Promise<void>((resolve) => this.#connecting.set(id, resolve));
-    const early = attachEarly(info, this.#startWatch, connected, (running, wish) =>
-      this.#lock.run(id, () => this.#attach(running, wish)),
+    const early = attachEarly(info, this.#startWatch, connected, (running, begun) =>
+      this.#lock.run(id, () => this.#attach(running, begun)),
     );
     return {
       id,
@@ -277,7 +277,7 @@ export class Reconciler {
     return gone.length > 0;
   }
 
-  async #attach(info: ContainerInfo, early?: EarlyWish): Promise<void> {
+  async #attach(info: ContainerInfo, begun?: Promise<unknown>): Promise<void> {
     const { id, pid } = info;
     if (this.#attachments.holds(id) && this.#attachments.get(id)?.info.pid === pid) {
       return this.#attachments.refresh(info);
@@ -286,7 +286,7 @@ export class Reconciler {
     // A shim waits for what the daemon's flags promise, whatever was added by hand.
     const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(id)?.choice;
     const choice = chosen ?? { multicastRoute, rewriteHosts, addHosts: [], dns: true };
-    await this.#attachments.attach(info, { cidrs: await this.#addresses(info), choice, ...early });
+    await this.#attachments.attach(info, { cidrs: await this.#addresses(info), choice, begun });
   }
 
   async #forget(id: string): Promise<void> {

@@ -21,7 +21,6 @@ const packages: Readonly<Record<string, string>> = {
 export const neededTools = [
   'ip',
   'nsenter',
-  'sh',
   'sysctl',
   'iptables',
   'iptables-save',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WeaveError } from '../lib/errors.ts';
@@ -8,8 +8,8 @@ import type { Cidr } from '../model/address.ts';
 import type { Mac } from '../model/mac.ts';
 import { bridgeName } from './bridge.ts';
 import type { DnsRoute } from './dns-link.ts';
-import { Inside } from './inside.ts';
 import { batchText, type IpBatch } from './ip.ts';
+import type { NetnsWorker } from './netns-worker.ts';
 
 /** Name of the interface inside a container. */
 export const containerLink = 'ethwe';
@@ -52,26 +52,24 @@ export interface VethSpec {
   multicast: boolean;
   /** the route to our name server, if there is no other */
   dnsRoute?: DnsRoute | undefined;
-  /** begun beforehand; it ends with this */
-  inside?: Inside | undefined;
 }
 
 /** A link that is complete but for its addresses and routes. */
 export interface PreparedVeth {
   /** Gives it these once frames pass. @throws WeaveError TOOL_FAILED */
   finish(): Promise<void>;
-  /** Cancels that; the link stays. */
-  abandon(): void;
 }
 
 /** Containers' links: `vethwepl<pid>` on the bridge, and its peer `ethwe` in the container's network namespace. */
 export class Veths {
   readonly #ip: IpBatch;
+  readonly #worker: NetnsWorker;
   readonly #mtu: number;
   #index = containerIndex;
 
-  constructor({ ip, mtu }: { ip: IpBatch; mtu: number }) {
+  constructor({ ip, worker, mtu }: { ip: IpBatch; worker: NetnsWorker; mtu: number }) {
     this.#ip = ip;
+    this.#worker = worker;
     this.#mtu = mtu;
   }
 
@@ -83,28 +81,23 @@ export class Veths {
   async prepare(spec: VethSpec): Promise<PreparedVeth> {
     const host = hostLink(spec.process.pid);
     const isNew = !linkExists(host);
-    const inside = enter(spec, isNew);
-    try {
-      if (isNew) await this.#make(spec);
-      quietHostEnd(host);
-      await this.#ip.runOk([
-        `link set ${host} alias ${spec.containerId} master ${bridgeName} up`,
-        // Hairpin: a container may reach itself by an address that is translated back on the bridge.
-        `link set ${host} type bridge_slave hairpin on`,
-      ]);
-    } catch (error) {
-      inside.kill();
-      throw error;
-    }
-    inside.begin();
-    inside.write([`link set ${containerLink} up`]);
+    // The rules need no link; they are made meanwhile.
+    const rules = spec.multicast ? this.#allowMulticast(spec, isNew) : undefined;
+    rules?.catch(() => {}); // met below
+    if (isNew) await this.#make(spec);
+    await quietHostEnd(this.#worker, host);
+    await this.#ip.runOk([
+      `link set ${host} alias ${spec.containerId} master ${bridgeName} up`,
+      // Hairpin: a container may reach itself by an address that is translated back on the bridge.
+      `link set ${host} type bridge_slave hairpin on`,
+    ]);
+    await this.#worker.run(spec.process, firstLines);
+    await rules;
     return {
       finish: async () => {
         await portOpens(host);
-        inside.write(lastLines(spec));
-        await inside.end();
+        await this.#worker.run(spec.process, lastLines(spec));
       },
-      abandon: () => inside.kill(),
     };
   }
 
@@ -121,8 +114,17 @@ export class Veths {
 
   /** Removes a container's multicast rules, which would outlive its link. */
   async removeRules(container: NetnsProcess): Promise<void> {
-    const lines = ['*filter', `-D INPUT ${jump}`, `-F ${chain}`, `-X ${chain}`, 'COMMIT'];
+    const lines = ['*filter', `-D ${jump}`, `-F ${chain}`, `-X ${chain}`, 'COMMIT'];
     await inNetns(container, ['iptables-restore', '--noflush', '--wait'], lines);
+  }
+
+  /** Those that are there already are made anew; only the jump to them would be there twice. */
+  async #allowMulticast(spec: VethSpec, isNew: boolean): Promise<void> {
+    await this.#worker.run(spec.process, ['restore', ...multicastRules(spec, isNew)]);
+    if (isNew) return;
+    const iptables = (verb: string) =>
+      inNetns(spec.process, ['iptables', '--wait', verb, ...jump.split(' ')]);
+    await iptables('-C').catch(() => iptables('-A'));
   }
 
   /**
@@ -199,57 +201,49 @@ function linkFile(name: string, file: string): string {
  * Bridge ports have no IPv6: each new one would send some ten multicast frames to all others,
  * and the host would take router advertisements from containers.
  */
-export function quietHostEnd(host: string): void {
-  for (const [setting, value] of [
-    ['accept_ra', '0'],
-    ['disable_ipv6', '1'],
-  ]) {
-    try {
-      writeFileSync(`/proc/sys/net/ipv6/conf/${host}/${setting}`, String(value));
-    } catch {
-      // Where IPv6 is off there is no such file.
-    }
-  }
+export async function quietHostEnd(worker: NetnsWorker, host: string): Promise<void> {
+  await worker.run(undefined, [
+    `sysctl ipv6/conf/${host}/accept_ra 0`,
+    `sysctl ipv6/conf/${host}/disable_ipv6 1`,
+  ]);
 }
 
 const chain = 'WEAVE-MULTICAST';
-const jump = `-d 224.0.0.0/4 -i ${containerLink} -j ${chain}`;
-
-function enter(spec: VethSpec, isNew: boolean): Inside {
-  const rules = spec.multicast ? { input: multicastRules(spec, isNew), jump, again: !isNew } : undefined;
-  // First, as it throws when the process has ended.
-  const netns = spec.process.openNetns();
-  const inside = spec.inside ?? new Inside();
-  inside.enter(netns, rules);
-  return inside;
-}
+const jump = `INPUT -d 224.0.0.0/4 -i ${containerLink} -j ${chain}`;
 
 /** Multicast on ethwe is accepted only from the container's own subnets. */
-function multicastRules({ cidrs }: VethSpec, isNew: boolean): string {
+function multicastRules({ cidrs }: VethSpec, isNew: boolean): string[] {
   return [
     '*filter',
     `:${chain} - [0:0]`,
-    ...(isNew ? [`-A INPUT ${jump}`] : []),
+    ...(isNew ? [`-A ${jump}`] : []),
     ...cidrs.map((cidr) => `-A ${chain} -s ${cidr.subnet} -j RETURN`),
     `-A ${chain} -j DROP`,
     'COMMIT',
-    '',
-  ].join('\n');
+  ];
 }
+
+/** What only the namespace's own /proc/sys can set, and up: the bridge's port opens meanwhile. */
+const firstLines = [
+  ...['conf/ethwe/arp_notify 1', 'conf/ethwe/promote_secondaries 1', 'neigh/ethwe/ucast_solicit 1'],
+  ...['neigh/ethwe/base_reachable_time_ms 5000', 'neigh/ethwe/delay_first_probe_time 2'],
+]
+  .map((setting) => `sysctl ipv4/${setting}`)
+  .concat('sysctl ipv6/conf/ethwe/accept_ra 0', 'sysctl ipv6/conf/ethwe/disable_ipv6 1', 'up ethwe');
 
 /** What is done once frames pass. The shim waits for the addresses, and for the route where there is one. */
 function lastLines({ cidrs, mac, multicast, dnsRoute }: VethSpec): string[] {
   return [
-    ...cidrs.map((cidr) => `addr replace ${cidr} broadcast + dev ${containerLink}`),
+    ...cidrs.map((cidr) => `addr ${containerLink} ${cidr}`),
     // Setting its MAC announces the addresses. It drops what waits for a neighbour, so the container must not run yet.
-    `link set ${containerLink} address ${mac}`,
+    `mac ${containerLink} ${mac}`,
     ...(dnsRoute
       ? [
-          `neigh replace ${dnsRoute.address} lladdr ${dnsRoute.mac} dev ${containerLink} nud permanent`,
-          `route replace ${dnsRoute.address} dev ${containerLink} scope link`,
+          `neigh ${containerLink} ${dnsRoute.address} ${dnsRoute.mac}`,
+          `route ${containerLink} ${dnsRoute.address}/32`,
         ]
       : []),
-    ...(multicast ? [`route replace 224.0.0.0/4 dev ${containerLink} scope link`] : []),
+    ...(multicast ? [`route ${containerLink} 224.0.0.0/4`] : []),
   ];
 }
 
@@ -257,7 +251,7 @@ function lastLines({ cidrs, mac, multicast, dnsRoute }: VethSpec): string[] {
 export async function inNetns(
   holder: Pick<NetnsProcess, 'openNetns'>,
   argv: readonly string[],
-  lines: readonly string[],
+  lines: readonly string[] = [],
 ): Promise<void> {
   const netns = holder.openNetns();
   try {

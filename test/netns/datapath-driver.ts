@@ -12,6 +12,7 @@ import type { FirewallState } from '../../src/net/firewall-rules.ts';
 import { forwardAdvice, probeForwarding } from '../../src/net/forward-probe.ts';
 import { outsideLinks, readNetwork, underlayOf } from '../../src/net/host.ts';
 import { IpBatch } from '../../src/net/ip.ts';
+import { NetnsWorker } from '../../src/net/netns-worker.ts';
 import { Datapath, type PeerEndpoint, removeDatapath } from '../../src/net/overlay/datapath.ts';
 import type { RemoteEntry } from '../../src/net/overlay/forwarding.ts';
 import { Veths } from '../../src/net/veth.ts';
@@ -19,6 +20,7 @@ import type { DriverOptions } from './datapath-lab.ts';
 
 const { name, trustedSubnets, probes: _, ...options } = JSON.parse(process.argv[2] ?? '') as DriverOptions;
 const ip = new IpBatch();
+const worker = new NetnsWorker();
 const network = await readNetwork();
 const firewall = new Firewall({
   outside: outsideLinks(network, underlayOf(network).link),
@@ -60,7 +62,7 @@ const operations = {
       routeTable: () => readFileSync(`/proc/${pid}/net/route`, 'utf8'),
     };
     const cidrs = [Cidr.parse(cidr)];
-    const veths = new Veths({ ip, mtu: datapath.mtu });
+    const veths = new Veths({ ip, worker, mtu: datapath.mtu });
     const veth = await veths.prepare({ process: holder, containerId: 'c', mac, cidrs, multicast: true });
     await veth.finish();
     const choice = { multicastRoute: true };

@@ -116,7 +116,7 @@ test('only the spawner starts processes, never through a shell', () => {
   const spawners = new Set([
     'lib/exec.ts',
     'net/ip.ts',
-    'net/inside.ts',
+    'net/netns-worker.ts',
     'cli/process/spawn-daemon.ts',
     'net/overlay/wireguard-go.ts',
     'etcd/member-process.ts',

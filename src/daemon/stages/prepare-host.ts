@@ -20,6 +20,7 @@ import { ensureBridge } from '../../net/bridge.ts';
 import { Firewall } from '../../net/firewall.ts';
 import { readNetwork, underlayOf } from '../../net/host.ts';
 import { IpBatch } from '../../net/ip.ts';
+import { NetnsWorker } from '../../net/netns-worker.ts';
 import { datapathMtu } from '../../net/overlay/vxlan.ts';
 import { LmdbStore } from '../../store/lmdb.ts';
 import { damageText, repairStore } from '../../store/repair.ts';
@@ -80,6 +81,8 @@ export async function prepareHost(
 
   const ip = new IpBatch();
   undo.push(() => ip.close());
+  const worker = new NetnsWorker();
+  undo.push(() => worker.close());
   const encrypted = config.password !== null;
   const mtu = datapathMtu({ underlay: underlay.mtu, asked: config.mtu, kind: config.datapath, encrypted });
   const bridge = await ensureBridge(ip, { mtu, mac: peer });
@@ -95,6 +98,7 @@ export async function prepareHost(
     way,
     engine,
     ip,
+    worker,
     network,
     underlay,
     mtu,

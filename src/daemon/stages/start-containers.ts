@@ -53,7 +53,7 @@ interface Announced {
 /** Makes what attaches containers, and speaks of them to the other hosts; restores what the host itself has. */
 export async function startContainers(deps: Deps, undo: UndoStack) {
   const { host, joined, dns, conditions, logger } = deps;
-  const { config, store, peer, engine, ip, mtu, firewall } = host;
+  const { config, store, peer, engine, ip, worker, mtu, firewall } = host;
   const { seat } = joined;
   const { allocator } = seat;
   const { names } = dns;
@@ -99,7 +99,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     metrics.attached(seconds);
     followPaths();
   };
-  const veths = new Veths({ ip, mtu });
+  const veths = new Veths({ ip, worker, mtu });
   const attachments = new Attachments({
     veths,
     naming,

@@ -58,7 +58,8 @@ test("the bytes depend neither on the folder nor on the compiler's wrapper", asy
   await using shims = await BuiltShims.create();
   await using folder = await TemporaryFolder.create();
   const checkout = join(folder.path, 'another checkout');
-  await cp(join(repository, 'src/shim'), join(checkout, 'src/shim'), { recursive: true });
+  for (const source of ['src/shim', 'src/net/netns-worker.c'])
+    await cp(join(repository, source), join(checkout, source), { recursive: true });
   await cp(join(repository, 'scripts/build-shim.mjs'), join(checkout, 'scripts/build-shim.mjs'));
   const gnu = process.arch === 'x64' ? 'x86_64-linux-gnu' : 'aarch64-linux-gnu';
   const wrappers = { cc: ['cc'], gcc: ['gcc'], 'musl-gcc': ['musl-gcc', `${gnu}-gcc`, 'sh'] };
@@ -88,6 +89,7 @@ test('without a compiler the prebuilt shims stay; without those, the error says 
     await writeFile(file, `prebuilt ${mode}`);
     await chmod(file, 0o755);
   }
+  await writeFile(join(out, process.arch, 'netns-worker'), 'prebuilt', { mode: 0o755 });
   const kept = buildShim(['--out', out], { path });
   assert.equal(kept.status, 0, kept.stderr);
   assert.match(kept.stdout, /no C compiler here; .* stays as it came with the package/);

@@ -62,6 +62,11 @@ export class BuiltShims implements AsyncDisposable {
     return join(this.folder(mode, arch), 'w');
   }
 
+  /** The daemon's own program. */
+  get netnsWorker(): string {
+    return join(this.#folder.path, process.arch, 'netns-worker');
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#folder[Symbol.asyncDispose]();
   }
