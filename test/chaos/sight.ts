@@ -36,7 +36,7 @@ echo == namespaces; ls /run/netns 2>/dev/null
 echo == processes; ps -eo args=
 echo == rules; iptables-save 2>/dev/null | grep -- '-A.*WEAVE'
 echo == files; find /run/weave /var/lib/weave -path /var/lib/weave/etcd/data -prune -o -print
-for pid; do echo "== $pid"; nsenter -n -t "$pid" ip -o -4 addr show dev ethwe 2>/dev/null; done
+for pid; do echo "== $pid"; nsenter -n -t "$pid" ip -o -4 addr show dev ethwe 2>/dev/null || true; done
 `;
 
 /** @throws when the engine or the daemon does not answer */

@@ -3,13 +3,14 @@ import { call } from './call.ts';
 import type { Machine } from './machine.ts';
 import type { Random } from './random.ts';
 
+/** By what each of a machine's containers is restarted: the engine has always some to start that nobody asked for. */
+const policies = ['always', 'unless-stopped', 'no'] as const;
 /** Containers that a machine has at most. */
-const most = 3;
+const most = policies.length;
 /** and at least, when nothing is wrong */
 const least = 2;
 /** ms for a call: more than any fault lasts */
 const patience = 40_000;
-const policies = ['always', 'unless-stopped', 'no'] as const;
 
 /** A container, as the engine lists it. */
 interface Listed {
@@ -51,6 +52,8 @@ export class Workload {
 
   /** Starts containers until there are enough. @throws when the proxy refuses one */
   async fill(): Promise<void> {
+    // The engine starts none whose removal a power cut ended.
+    for (const { Id, State } of await this.#list()) if (State === 'dead') await this.#remove(Id);
     const list = await this.#list();
     const missing = least - list.filter(({ State }) => State === 'running').length;
     const idle = list.filter(({ State }) => State !== 'running').map(({ Id }) => Id);
@@ -80,22 +83,22 @@ export class Workload {
     if (container.State !== 'running' && what < 0.8) return this.#post(`${path}/start`);
     if (what < 0.5) return this.#post(`${path}/restart?t=0`);
     if (what < 0.8) return this.#post(`${path}/stop?t=0`);
-    await call({ socketPath: this.#proxy, method: 'DELETE', path: `${path}?force=1`, ms: patience });
+    await this.#remove(container.Id);
   }
 
   /** Under a name that may have been another's. */
   async #run(): Promise<void> {
     const used = new Set((await this.#list()).map(nameOf));
-    const names = Array.from({ length: most }, (_, i) => `${this.#machine.name}c${i}`);
-    const name = names.find((each) => !used.has(each)) ?? '';
+    const nameAt = (place: number) => `${this.#machine.name}c${place}`;
+    const place = policies.findIndex((_, i) => !used.has(nameAt(i)));
     const body = {
       Image: 'busybox',
       Cmd: ['sleep', '100000'],
       // An engine that was killed ends what it finds running, and sleep heeds no SIGTERM.
       StopTimeout: 1,
-      HostConfig: { RestartPolicy: { Name: this.#random.pick(policies) } },
+      HostConfig: { RestartPolicy: { Name: policies[place] } },
     };
-    const path = `/containers/create?name=${name}`;
+    const path = `/containers/create?name=${nameAt(place)}`;
     const { Id } = JSON.parse(
       await call({ socketPath: this.#proxy, method: 'POST', path, body, ms: patience }),
     ) as { Id: string };
@@ -105,6 +108,11 @@ export class Workload {
   async #list(): Promise<Listed[]> {
     const list = await containersOf(this.#machine, '/containers/json?all=1');
     return list.toSorted((one, other) => nameOf(one).localeCompare(nameOf(other)));
+  }
+
+  async #remove(id: string): Promise<void> {
+    const path = `/containers/${id}?force=1`;
+    await call({ socketPath: this.#proxy, method: 'DELETE', path, ms: patience });
   }
 
   async #post(path: string): Promise<void> {
