@@ -101,7 +101,13 @@ export class Checks {
 }
 
 /** Programs of which there is one, or as many as there were. */
-const kinds = [/ \S*daemon\/main\.js$/, /^etcd /, /^wireguard-go /, /^(ip|bridge) -force -batch/] as const;
+const kinds = [
+  / \S*daemon\/main\.js$/,
+  /^etcd /,
+  /^wireguard-go /,
+  /^(ip|bridge) -force -batch/,
+  /\/netns-worker$/,
+] as const;
 /** of the laboratory, the engine, and what containers run */
 const others =
   /^(sh .*host-init\.sh|sleep|bash -c|ps -eo|dockerd|containerd|\S*containerd-shim|\S*docker-proxy|\/w\/w|runc init$)/;
@@ -113,7 +119,7 @@ function processesWrong(sight: Sight, first: Sight): string[] {
   const count = ({ processes }: Sight, kind: RegExp) => processes.filter((line) => kind.test(line)).length;
   const wrong = kinds.flatMap((kind, i) => {
     const [now, right] = [count(sight, kind), count(first, kind)];
-    // A batch that has ended begins again when it is needed.
+    // A batch or worker that has ended begins again when it is needed.
     const few = now < right && i < 3;
     return now > right || few ? [`${now} processes ${kind.source}, not ${right}`] : [];
   });

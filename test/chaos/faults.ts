@@ -46,10 +46,10 @@ const dropped = (name: string, ways: readonly ('in' | 'out')[], of: 'all' | 'one
   },
 });
 
-/** iproute2's processes are killed as they come; the loop ends when its file is gone. */
+/** The processes that make links are killed as they come; the loop ends when its file is gone. */
 const killing = `
 : >/run/killing
-(while [ -e /run/killing ]; do kill -9 $(pgrep -x 'ip|bridge') 2>/dev/null; sleep 0.05; done) >/dev/null 2>&1 &
+(while [ -e /run/killing ]; do kill -9 $(pgrep -x 'ip|bridge|netns-worker') 2>/dev/null; sleep 0.05; done) >/dev/null 2>&1 &
 `;
 
 /** As the shell takes them: the last is a container's. */
@@ -71,7 +71,7 @@ export const faults: readonly Fault[] = [
   },
   { name: 'etcd killed', inject: ({ machine }) => machine.signalEtcd('KILL'), heal: byItself },
   {
-    name: 'iproute2 killed',
+    name: 'tools killed',
     inject: async ({ machine }) => {
       await machine.host.runOk(['bash', '-c', killing]);
     },
