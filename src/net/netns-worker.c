@@ -6,6 +6,7 @@
  * namespace; each of the others is one of
  *
  *   sysctl <path below /proc/sys/net> <value>      left out where this kernel has not that setting, or won't have it set
+ *   quiet <link>                                   it makes itself no IPv6 address, and sends nothing for that
  *   up <link>
  *   mac <link> <MAC>
  *   addr <link> <address>/<length>                 added, or as it was, with its broadcast address
@@ -20,8 +21,9 @@
 #include "../shim/kernel.h"
 
 enum { SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, ITIMER_REAL = 0, O_WRONLY = 1, CLONE_NEWNET = 0x40000000, SOCK_DGRAM = 2, SIOCGIFINDEX = 0x8933 };
-enum { NLM_F_ACK = 4, NLM_F_REPLACE = 0x100, NLM_F_CREATE = 0x400, RTM_NEWNEIGH = 28, IFLA_ADDRESS = 1 };
+enum { NLM_F_ACK = 4, NLM_F_REPLACE = 0x100, NLM_F_CREATE = 0x400, RTM_NEWNEIGH = 28, IFLA_ADDRESS = 1, IFLA_AF_SPEC = 26 };
 enum { IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_BROADCAST = 4, NDA_DST = 1, NDA_LLADDR = 2, NUD_PERMANENT = 0x80 };
+enum { AF_INET6 = 10, IFLA_INET6_ADDR_GEN_MODE = 8, IN6_ADDR_GEN_MODE_NONE = 1, EAFNOSUPPORT = 97 };
 enum { RTPROT_BOOT = 3, RT_SCOPE_LINK = 253, RTN_UNICAST = 1, EINVAL = 22 };
 /* Seconds after which what a request runs is ended: the daemon waits a little longer. */
 enum { PATIENCE = 25 };
@@ -160,6 +162,20 @@ static long index_of(const char *link) {
   return result < 0 ? result : question.index;
 }
 
+/* disable_ipv6 in /proc/sys would do as well, but its writer spins while others hold the kernel's lock of links. */
+static long set_quiet(int link) {
+  struct link body = {.index = link};
+  struct request request = request_of(RTM_NEWLINK, 0, &body, sizeof body);
+  struct { struct attribute family, mode; u8 value, pad[3]; } spec = {
+    {sizeof spec.family + sizeof spec.mode + 1, AF_INET6},
+    {sizeof spec.mode + 1, IFLA_INET6_ADDR_GEN_MODE},
+    IN6_ADDR_GEN_MODE_NONE, {0},
+  };
+  put_attribute(&request, IFLA_AF_SPEC, &spec, sizeof spec);
+  long result = talk(&request);
+  return result == -EAFNOSUPPORT ? 0 : result;
+}
+
 static long set_up(int link) {
   struct link body = {.index = link, .flags = IFF_UP, .change = IFF_UP};
   struct request request = request_of(RTM_NEWLINK, 0, &body, sizeof body);
@@ -223,6 +239,7 @@ static long link_line(const char *verb, char *rest) {
   const char *first = word(&rest), *second = word(&rest);
   u8 address[4], mac[6];
   int prefix;
+  if (is(verb, "quiet")) return set_quiet(link);
   if (is(verb, "up")) return set_up(link);
   if (is(verb, "mac") && read_mac(first, mac)) return set_mac(link, mac);
   if (is(verb, "addr") && read_address(first, address, &prefix)) return add_address(link, address, prefix);

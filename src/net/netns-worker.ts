@@ -42,19 +42,17 @@ export class NetnsWorker {
 
   /**
    * Runs lines in a network namespace; the first that fails ends it.
-   * @param netns opens it; undefined: the daemon's own
    * @throws WeaveError TOOL_FAILED when a line fails or has control characters, or the program hangs or ends
    */
-  async run(netns: { openNetns(): number } | undefined, lines: readonly string[]): Promise<void> {
+  async run(netns: { openNetns(): number }, lines: readonly string[]): Promise<void> {
     const bad = lines.find((line) => line === '' || hasControls(line));
     if (bad !== undefined)
       throw new WeaveError('TOOL_FAILED', `not a line for a network namespace: ${JSON.stringify(bad)}`);
-    const descriptor = netns?.openNetns();
-    const path = descriptor === undefined ? '/proc/self/ns/net' : `/proc/${process.pid}/fd/${descriptor}`;
+    const descriptor = netns.openNetns();
     try {
-      await this.#ask([path, ...lines]);
+      await this.#ask([`/proc/${process.pid}/fd/${descriptor}`, ...lines]);
     } finally {
-      if (descriptor !== undefined) closeSync(descriptor);
+      closeSync(descriptor);
     }
   }
 

@@ -85,7 +85,7 @@ export class Veths {
     const rules = spec.multicast ? this.#allowMulticast(spec, isNew) : undefined;
     rules?.catch(() => {}); // met below
     if (isNew) await this.#make(spec);
-    await quietHostEnd(this.#worker, host);
+    await quietHostEnd(this.#ip, host);
     await this.#ip.runOk([
       `link set ${host} alias ${spec.containerId} master ${bridgeName} up`,
       // Hairpin: a container may reach itself by an address that is translated back on the bridge.
@@ -198,14 +198,11 @@ function linkFile(name: string, file: string): string {
 }
 
 /**
- * Bridge ports have no IPv6: each new one would send some ten multicast frames to all others,
- * and the host would take router advertisements from containers.
+ * Bridge ports make themselves no IPv6 address: each new one would send some ten multicast frames to all others.
+ * Where the kernel has no IPv6, there is nothing to set.
  */
-export async function quietHostEnd(worker: NetnsWorker, host: string): Promise<void> {
-  await worker.run(undefined, [
-    `sysctl ipv6/conf/${host}/accept_ra 0`,
-    `sysctl ipv6/conf/${host}/disable_ipv6 1`,
-  ]);
+export async function quietHostEnd(ip: IpBatch, host: string): Promise<void> {
+  await ip.run([`link set ${host} addrgenmode none`]);
 }
 
 const chain = 'WEAVE-MULTICAST';
@@ -229,7 +226,7 @@ const firstLines = [
   ...['neigh/ethwe/base_reachable_time_ms 5000', 'neigh/ethwe/delay_first_probe_time 2'],
 ]
   .map((setting) => `sysctl ipv4/${setting}`)
-  .concat('sysctl ipv6/conf/ethwe/accept_ra 0', 'sysctl ipv6/conf/ethwe/disable_ipv6 1', 'up ethwe');
+  .concat('sysctl ipv6/conf/ethwe/accept_ra 0', 'quiet ethwe', 'up ethwe');
 
 /** What is done once frames pass. The shim waits for the addresses, and for the route where there is one. */
 function lastLines({ cidrs, mac, multicast, dnsRoute }: VethSpec): string[] {

@@ -6,7 +6,6 @@ import { hung, spawnError, toolDeadline } from '../../lib/exec.ts';
 import { heartbeatPort } from '../../model/ports.ts';
 import { bridgeName } from '../bridge.ts';
 import { IpBatch } from '../ip.ts';
-import { NetnsWorker } from '../netns-worker.ts';
 import { inNetns, linkExists, quietHostEnd } from '../veth.ts';
 import { type ProbeAddress, probeRange } from './probe-message.ts';
 
@@ -119,11 +118,11 @@ export class ProbeLink {
 
   async #ensure(pid: number, { address: { mac, ip }, mtu }: ProbeLinkOptions): Promise<void> {
     await removeProbeLink();
-    const [batch, bridge, worker] = [new IpBatch(), new IpBatch('bridge'), new NetnsWorker()];
+    const [batch, bridge] = [new IpBatch(), new IpBatch('bridge')];
     try {
       const peer = `peer name ${link} address ${mac} mtu ${mtu} netns ${pid}`;
       await batch.runOk([`link add ${port} mtu ${mtu} type veth ${peer}`]);
-      await quietHostEnd(worker, port);
+      await quietHostEnd(batch, port);
       await batch.runOk([
         `link set ${port} master ${bridgeName} up`,
         `link set ${port} type bridge_slave learning off flood off mcast_flood off bcast_flood off`,
@@ -132,7 +131,6 @@ export class ProbeLink {
     } finally {
       batch.close();
       bridge.close();
-      worker.close();
     }
     await this.#run([
       `addr add ${ip}/32 dev ${link}`,

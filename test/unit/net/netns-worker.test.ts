@@ -41,7 +41,7 @@ test('links, addresses, neighbours and routes become what ip makes of them, also
   const [ours, theirs] = [await namespace(t), await namespace(t)];
   const cidrs = ['10.32.0.5/12', '10.40.0.1/24', '10.50.0.6/31', '10.60.0.7/32', '192.168.3.3/30'];
   const lines = [
-    'sysctl ipv6/conf/ethwe/disable_ipv6 1',
+    'quiet ethwe',
     'up ethwe',
     ...cidrs.map((cidr) => `addr ethwe ${cidr}`),
     `mac ethwe ${mac}`,
@@ -52,6 +52,7 @@ test('links, addresses, neighbours and routes become what ip makes of them, also
   await worker.run(ours, lines);
   await worker.run(ours, lines);
   const batch = [
+    'link set ethwe addrgenmode none',
     'link set ethwe up',
     ...cidrs.map((cidr) => `addr replace ${cidr} broadcast + dev ethwe`),
     `link set ethwe address ${mac}`,
@@ -59,7 +60,6 @@ test('links, addresses, neighbours and routes become what ip makes of them, also
     'route replace 169.254.77.53 dev ethwe scope link',
     'route replace 224.0.0.0/4 dev ethwe scope link',
   ];
-  await theirs.inside(['sysctl', '-qw', 'net.ipv6.conf.ethwe.disable_ipv6=1']);
   await theirs.inside(['ip', '-batch', '-'], `${batch.join('\n')}\n`);
   for (const query of ['-d addr show ethwe', '-d route show table all', 'neigh show']) {
     const argv = ['ip', ...query.split(' ')];
@@ -133,7 +133,7 @@ function processOf(): number {
 test('a thousand at once are answered each, and leave no descriptor and no process', async (t) => {
   const worker = workerOf(t, program);
   const there = await namespace(t);
-  await worker.run(undefined, ['sysctl ipv4/no/such 1']);
+  await worker.run(there, ['sysctl ipv4/no/such 1']);
   const descriptors = readdirSync('/proc/self/fd').length;
   const outcomes = await Promise.allSettled(
     Array.from({ length: 1_000 }, (_, i) => worker.run(there, [i % 10 === 9 ? `up no${i}` : 'up ethwe'])),
