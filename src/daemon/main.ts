@@ -27,8 +27,6 @@ export async function runDaemon(
 ): Promise<void> {
   // V8 would let what is old grow twofold and more before it looks for garbage there. NODE_OPTIONS can't say it.
   setFlagsFromString('--heap-growing-percent=30');
-  // And it would optimize so early that each of the first 60 starts costs 1 ms more; in 4,000 it is as quick this way.
-  setFlagsFromString('--interrupt-budget=270000');
   // The tools that we run have no use for them.
   for (const variable of secretVariables) delete process.env[variable];
   const logger = createLogger(config.logLevel, to);
