@@ -69,8 +69,8 @@ export class NetnsWorker {
         this.#ended(worker, hung('netns-worker', worker?.pid, this.#deadline));
       }, this.#deadline);
       this.#pending.set(number, { said: '', done, failed, hangs });
-      this.#worker ??= this.#start();
-      this.#worker?.stdin.write(`${[`${number} ${path}`, ...lines].join('\n')}\n\n`);
+      const worker = this.#worker ?? this.#start();
+      worker?.stdin.write(`${[`${number} ${path}`, ...lines].join('\n')}\n\n`);
     });
   }
 

@@ -42,7 +42,10 @@ test('without descriptors left, an error with a code, and the process lives on',
     import { openSync } from 'node:fs';
     import { run } from './src/lib/exec.ts';
     import { IpBatch } from './src/net/ip.ts';
+    import { NetnsWorker } from './src/net/netns-worker.ts';
     const batch = new IpBatch();
+    const worker = new NetnsWorker();
+    const netns = openSync('/proc/self/ns/net');
     try { for (;;) openSync('/dev/null'); } catch {}
     const codes = [];
     const note = (error) => codes.push(error.code);
@@ -50,9 +53,12 @@ test('without descriptors left, an error with a code, and the process lives on',
     await batch.run(['link show']).catch(note);
     await batch.run(['link show']).catch(note);
     await new Promise((wake) => setTimeout(wake, 50));
+    const began = performance.now();
+    await worker.run({ openNetns: () => netns }, ['up lo']).catch(note);
+    codes.push(performance.now() - began < 20_000);
     console.log(codes.join());
   `;
   const limited = 'ulimit -n 64; exec node --import tsx --input-type=module -e "$1"';
   const out = await run(['sh', '-c', limited, 'sh', script], { script: true, env: process.env });
-  assert.equal(out.stdout.trim(), 'TOOL_FAILED,TOOL_FAILED,TOOL_FAILED', out.stderr);
+  assert.equal(out.stdout.trim(), 'TOOL_FAILED,TOOL_FAILED,TOOL_FAILED,TOOL_FAILED,true', out.stderr);
 });
