@@ -4,6 +4,7 @@ import { messageOf } from '../lib/errors.ts';
 import { eachOf } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
+import { isContainer } from '../model/owner.ts';
 import { decide, type PolicyOptions } from '../model/policy.ts';
 import { ethweAddresses, linkAddresses } from '../net/addresses.ts';
 import { bridgeName } from '../net/bridge.ts';
@@ -34,8 +35,8 @@ export interface AdoptDeps {
 const width = 8;
 
 /**
- * Adopts addresses that running containers and the host have but this host's records lack: after a loss they would be
- * given to others. Runs before anything is allocated.
+ * Adopts addresses that running containers and the host have but this host's records lack: after a loss, or where an
+ * older state was put back, they would be given to others. Runs before anything is allocated.
  */
 export async function adoptRunning(deps: AdoptDeps): Promise<void> {
   const { engine, allocator, damaged, logger } = deps;
@@ -43,11 +44,14 @@ export async function adoptRunning(deps: AdoptDeps): Promise<void> {
   const attached = new Set(vethPids());
   if (attached.size === 0) return;
   const running = await engine.list({ all: false });
+  const isRunning = new Set(running.map(({ id }) => id));
+  // Two can't have it: what the records say of one that does not run was true once.
+  const isGone = (owner: string) => isContainer(owner) && !isRunning.has(owner);
   const unknown = running.filter(({ id }) => damaged || allocator.owned(id).length === 0);
   await eachOf(unknown, width, async ({ id }) => {
     try {
       const info = await engine.inspect(id);
-      if (info?.running && attached.has(info.pid)) await adoptContainer(info, deps);
+      if (info?.running && attached.has(info.pid)) await adoptContainer(info, isGone, deps);
     } catch (error) {
       logger.error(
         { container: id.slice(0, 12), reason: messageOf(error) },
@@ -57,13 +61,17 @@ export async function adoptRunning(deps: AdoptDeps): Promise<void> {
   });
 }
 
-async function adoptContainer(info: ContainerInfo, deps: AdoptDeps): Promise<void> {
+async function adoptContainer(
+  info: ContainerInfo,
+  isGone: (owner: string) => boolean,
+  deps: AdoptDeps,
+): Promise<void> {
   const { allocator, overrides, damaged, logger } = deps;
   const process = ContainerProcess.open(info.pid, info.id);
   if (process === undefined) return;
   const cidrs = await ethweAddresses(process).finally(() => process.close());
   const adopted: Cidr[] = [];
-  for (const cidr of cidrs) if (await allocator.adopt(info.id, cidr)) adopted.push(cidr);
+  for (const cidr of cidrs) if (await allocator.adopt(info.id, cidr, isGone)) adopted.push(cidr);
   if (damaged && cidrs.length > 0 && !overrides.get(info.id) && !wouldGet(info, cidrs, deps)) {
     await overrides.set(info.id, { cidrs });
   }

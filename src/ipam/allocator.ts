@@ -122,11 +122,21 @@ export class Allocator {
   }
 
   /**
-   * Notes an address that the owner has in fact. @returns false when that is known, or not this range's, or when the
-   * records say that another has it
+   * Notes an address that the owner has in fact.
+   * @param isGone true for an owner of which the records, which may be old, are not to be believed
+   * @returns false when that is known, or not this range's, or when the records say that another has it
    */
-  async adopt(owner: string, cidr: Cidr): Promise<boolean> {
-    if (!this.range.contains(cidr.ip) || this.#held.has(cidr.ip)) return false;
+  async adopt(
+    owner: string,
+    cidr: Cidr,
+    isGone: (holder: string) => boolean = () => false,
+  ): Promise<boolean> {
+    if (!this.range.contains(cidr.ip)) return false;
+    const holder = this.#held.get(cidr.ip)?.owner;
+    if (holder !== undefined) {
+      if (holder === owner || !isGone(holder)) return false;
+      await this.release(holder, cidr.ip);
+    }
     await this.#hold(owner, cidr);
     return true;
   }
