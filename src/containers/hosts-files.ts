@@ -44,7 +44,7 @@ export class HostsFiles {
     const before = this.#kept.get(containerId)?.lines ?? [];
     rewriteEngineFile(containerId, path, (text) => {
       const edited = editHosts(text, before, wish);
-      // Before the file: an unrecorded line in it would be taken for someone else's.
+      // Before the file, and on the disk a moment later: an unrecorded line is known for ours only while it is the same.
       if (edited.lines.join('\n') !== before.join('\n'))
         this.#keep(containerId, { path, lines: edited.lines });
       return edited.text;
@@ -69,7 +69,7 @@ export class HostsFiles {
     this.#write(containerId, kept);
   }
 
-  /** Not awaited: a container's start would wait for the disk. */
+  /** Not awaited, and with the next commit: a container's start would wait for the disk. */
   #write(containerId: string, value: Kept | null): void {
     this.#store
       .commitSoon([hostsRecord.write(containerId, value)])
