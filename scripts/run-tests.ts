@@ -70,8 +70,9 @@ async function play(job: Job): Promise<Result> {
     output += `\n${job.file} was ended: it took longer than ${limit / 60_000} minutes\n`;
     child.kill('SIGTERM');
   }, limit);
-  const [code] = await once(child, 'close');
+  const [code, signal] = await once(child, 'close');
   clearTimeout(timer);
+  if (signal !== null) output += `\n${job.file} was ended by ${signal}\n`;
   return { job, code: code ?? 1, seconds: (Date.now() - began) / 1000, output };
 }
 
@@ -106,5 +107,7 @@ const failed = results.filter(({ code }) => code !== 0);
 const sum = (what: string) => results.reduce((total, { output }) => total + count(output, what), 0);
 console.log(`\n${results.length} files in ${((Date.now() - began) / 60_000).toFixed(1)} minutes`);
 console.log(`tests ${sum('tests')}, passed ${sum('pass')}, failed ${sum('fail')}, skipped ${sum('skipped')}`);
+// Once more, at the end, which is where one looks.
+for (const { job, output } of failed) console.log(`\n== again: ${nameOf(job)}\n${output.trimEnd()}`);
 for (const { job } of failed) console.log(`failed: ${nameOf(job)}`);
 process.exitCode = failed.length === 0 ? 0 : 1;

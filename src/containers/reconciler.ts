@@ -17,6 +17,7 @@ import type { Naming } from './naming.ts';
 import type { Overrides } from './overrides.ts';
 import { Retries } from './retries.ts';
 import type { StartWatch } from './start-watch.ts';
+import { Upcoming } from './upcoming.ts';
 
 /** What the reconciler needs of the engine. */
 interface Engine {
@@ -58,6 +59,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #logger: Logger;
   readonly #lock: KeyedLock;
+  readonly upcoming = new Upcoming((id) => this.#engine.inspect(id));
   /** Containers that the engine is starting: called when it has connected one to a network. */
   readonly #connecting = new Map<string, () => void>();
   readonly #retries = new Retries({ task: (id) => this.reconcile(id), pauses: retryPauses });
@@ -97,7 +99,7 @@ export class Reconciler {
    * @returns undefined: not one of ours
    */
   async begin(idOrName: string, signal?: AbortSignal) {
-    const info = await this.#engine.inspect(idOrName, signal);
+    const info = (await this.upcoming.take(idOrName)) ?? (await this.#engine.inspect(idOrName, signal));
     if (info === undefined || !this.#isOurs(info) || !this.#decide(info).attach) return undefined;
     const { id } = info;
     try {
@@ -175,6 +177,7 @@ export class Reconciler {
 
   /** Handles an event of the engine; failures are retried. */
   noticed({ action, id }: ContainerEvent): void {
+    this.upcoming.forget(id);
     if (action === 'network') this.#connecting.get(id)?.();
     this.#notice(action, id).catch(() => {});
   }

@@ -162,6 +162,7 @@ async function startProxy(
       keepMade: (id, hostname) => made.keep(id, hostname),
     },
     attachments: reconciler,
+    upcoming: reconciler.upcoming,
     execs: new ExecGate({ engine, attachments, reconciler }),
     inspected: reconciler,
     logger,

@@ -40,11 +40,18 @@ export interface Namings {
   keepMade(id: string, hostname: string): Promise<void>;
 }
 
+/** Containers whose start is likely to follow. */
+export interface UpcomingStarts {
+  /** @param id 64 hex digits */
+  expect(id: string): void;
+}
+
 /** What creation works with. */
 export interface CreateDeps {
   images: Images;
   created: CreatedRecords;
   namings: Namings;
+  upcoming: UpcomingStarts;
   provision: Provision;
   logger: Logger;
 }
@@ -52,7 +59,7 @@ export interface CreateDeps {
 /** POST containers/create: gives a container that is to be attached the shim, its name and the DNS server. */
 export function createContainer(
   options: CreateOptions,
-  { images, created, namings, provision, logger }: CreateDeps,
+  { images, created, namings, upcoming, provision, logger }: CreateDeps,
 ): Handler {
   const hostnames = new Hostnames(options);
   return async (call) => {
@@ -127,7 +134,10 @@ export function createContainer(
     const body = await answer.buffer();
     const told = JsonObject.parse(body);
     const id = told?.string('Id') ?? '';
-    if (id !== '') created.put(id, asked);
+    if (id !== '') {
+      created.put(id, asked);
+      upcoming.expect(id);
+    }
     // Known at once, and written in the background: the client does not wait for the disk.
     if (id !== '' && made !== '')
       namings.keepMade(id, made).catch((error: unknown) => {

@@ -39,6 +39,7 @@ async function create(body: unknown, setting: Setting = {}) {
   const { image = busybox, target = '/v1.41/containers/create?name=bbox1', engine } = setting;
   const asked: [reference: string, platform: string | undefined][] = [];
   const kept: ({ id: string } & Created)[] = [];
+  const expected: string[] = [];
   const looks = Array.isArray(image) ? [...image] : undefined;
   const handler = createContainer(
     { ...options, ...setting.options },
@@ -56,6 +57,7 @@ async function create(body: unknown, setting: Setting = {}) {
         warnings: () => setting.warnings ?? [],
         keepMade: async (id, hostname) => void setting.made?.set(id, hostname),
       },
+      upcoming: { expect: (id) => expected.push(id) },
       created: {
         get: async () => undefined,
         put: (id, record) => kept.push({ id, ...record }),
@@ -73,7 +75,7 @@ async function create(body: unknown, setting: Setting = {}) {
   );
   const call = fakeCall('POST', target, typeof body === 'string' ? body : JSON.stringify(body), engine);
   const answer = await handler(call);
-  return { call, answer, asked, kept };
+  return { call, answer, asked, kept, expected };
 }
 
 interface Sent {
@@ -287,6 +289,7 @@ test('the request is recorded under the id that the engine gives', async () => {
   assert.equal(await textOf(plain.answer), '{"Id":"12ab","Warnings":[]}');
   const nothing = { hostname: '', domainname: '', dns: null, dnsSearch: null, binds: null };
   assert.deepEqual(plain.kept, [{ id: '12ab', entrypoint: ['/ep'], cmd: ['c'], ...nothing }]);
+  assert.deepEqual(plain.expected, ['12ab']);
   const HostConfig = { Dns: ['8.8.8.8'], DnsSearch: [], Binds: ['/a:/a'] };
   const asked = { Image: 'i', Hostname: 'h', Domainname: 'd', Entrypoint: [''], Cmd: ['x'], HostConfig };
   assert.deepEqual((await create(asked, { image, engine })).kept, [
@@ -301,7 +304,8 @@ test('the request is recorded under the id that the engine gives', async () => {
       binds: ['/a:/a'],
     },
   ]);
-  assert.deepEqual((await create({ Image: 'i' }, { engine: () => ({ status: 409 }) })).kept, []);
+  const refused = await create({ Image: 'i' }, { engine: () => ({ status: 409 }) });
+  assert.deepEqual([refused.kept, refused.expected], [[], []]);
   assert.deepEqual((await create({ Image: 'i', Env: ['WEAVE_CIDR=none'] }, { engine })).kept, []);
 });
 
