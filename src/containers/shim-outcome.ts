@@ -109,8 +109,11 @@ async function outcome(id: string, pid: number, program: string): Promise<ShimFi
 
 /** @returns undefined: the shim has not looked yet @throws when it has ended */
 function look(process: ContainerProcess, shim: string): ShimFinding | 'runnable' | undefined {
-  const { program, title } = process;
-  if (program === shim) return parseFinding(title) ?? (title === 'w' ? undefined : 'runnable');
+  const { title } = process;
   // A runtime's own process, before the shim: `runc:[2:INIT]`.
-  return /^\w+:\[/.test(title) ? undefined : 'runnable';
+  if (/^\w+:\[/.test(title)) return undefined;
+  const finding = parseFinding(title);
+  // Any program may call itself that. Which it is costs more to ask.
+  if (finding === undefined && title !== 'w') return 'runnable';
+  return process.program === shim ? finding : 'runnable';
 }

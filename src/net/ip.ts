@@ -81,9 +81,13 @@ export class IpBatch {
     });
   }
 
-  /** As {@link run}, but a line that fails is an error. @throws WeaveError TOOL_FAILED */
-  async runOk(lines: readonly string[]): Promise<void> {
-    const [failure] = await this.run(lines);
+  /**
+   * As {@link run}, but a line that fails is an error.
+   * @param optional one of the lines, which may fail
+   * @throws WeaveError TOOL_FAILED
+   */
+  async runOk(lines: readonly string[], optional = ''): Promise<void> {
+    const failure = (await this.run(lines)).find(({ line }) => line !== optional);
     if (failure) throw new WeaveError('TOOL_FAILED', `${this.#tool} ${failure.line}: ${failure.message}`);
   }
 

@@ -85,12 +85,14 @@ export class Veths {
     const rules = spec.multicast ? this.#allowMulticast(spec, isNew) : undefined;
     rules?.catch(() => {}); // met below
     if (isNew) await this.#make(spec);
-    await quietHostEnd(this.#ip, host);
-    await this.#ip.runOk([
+    const quiet = quietLine(host);
+    const port = [
+      quiet,
       `link set ${host} alias ${spec.containerId} master ${bridgeName} up`,
       // Hairpin: a container may reach itself by an address that is translated back on the bridge.
       `link set ${host} type bridge_slave hairpin on`,
-    ]);
+    ];
+    await this.#ip.runOk(port, quiet);
     await this.#worker.run(spec.process, firstLines);
     await rules;
     return {
@@ -199,11 +201,9 @@ function linkFile(name: string, file: string): string {
 
 /**
  * Bridge ports make themselves no IPv6 address: each new one would send some ten multicast frames to all others.
- * Where the kernel has no IPv6, there is nothing to set.
+ * The line fails where the kernel has no IPv6, or the MTU is too small for it: then there is nothing to set.
  */
-export async function quietHostEnd(ip: IpBatch, host: string): Promise<void> {
-  await ip.run([`link set ${host} addrgenmode none`]);
-}
+export const quietLine = (host: string) => `link set ${host} addrgenmode none`;
 
 const chain = 'WEAVE-MULTICAST';
 const jump = `INPUT -d 224.0.0.0/4 -i ${containerLink} -j ${chain}`;

@@ -6,7 +6,7 @@ import { hung, spawnError, toolDeadline } from '../../lib/exec.ts';
 import { heartbeatPort } from '../../model/ports.ts';
 import { bridgeName } from '../bridge.ts';
 import { IpBatch } from '../ip.ts';
-import { inNetns, linkExists, quietHostEnd } from '../veth.ts';
+import { inNetns, linkExists, quietLine } from '../veth.ts';
 import { type ProbeAddress, probeRange } from './probe-message.ts';
 
 /** The veth's end on the bridge, and the other. */
@@ -122,11 +122,13 @@ export class ProbeLink {
     try {
       const peer = `peer name ${link} address ${mac} mtu ${mtu} netns ${pid}`;
       await batch.runOk([`link add ${port} mtu ${mtu} type veth ${peer}`]);
-      await quietHostEnd(batch, port);
-      await batch.runOk([
+      const quiet = quietLine(port);
+      const settings = 'learning off flood off mcast_flood off bcast_flood off';
+      const lines = [
         `link set ${port} master ${bridgeName} up`,
-        `link set ${port} type bridge_slave learning off flood off mcast_flood off bcast_flood off`,
-      ]);
+        `link set ${port} type bridge_slave ${settings}`,
+      ];
+      await batch.runOk([quiet, ...lines], quiet);
       await bridge.runOk([`fdb replace ${mac} dev ${port} master static`]);
     } finally {
       batch.close();

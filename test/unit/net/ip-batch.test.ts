@@ -42,6 +42,16 @@ test("jobs run in order, and a failed line comes with the tool's message", async
   assert.deepEqual(await ran(), ['start', 'one', 'two']);
 });
 
+test('a line that fails is an error, unless it may', async (t) => {
+  const { batch, ran } = await standIn(t);
+  await batch.runOk(['bad', 'one'], 'bad');
+  await assert.rejects(batch.runOk(['two', 'bad'], 'two'), {
+    code: 'TOOL_FAILED',
+    message: 'ip bad: no good',
+  });
+  assert.deepEqual(await ran(), ['start', 'one', 'two']);
+});
+
 test('many lines run in order, and failures are reported', async (t) => {
   const { batch, ran } = await standIn(t);
   const lines = Array.from({ length: 1_000 }, (_, i) => (i % 300 === 299 ? 'bad' : `line ${i}`));
