@@ -59,7 +59,8 @@ function jobsOf(file: string): Job[] {
 
 async function play(job: Job): Promise<Result> {
   const began = Date.now();
-  const argv = ['--import', 'tsx', '--test', '--test-reporter=spec', job.file];
+  // Without `--test`: a file that crashes says why, and no child's output gets between what two processes tell each other.
+  const argv = ['--import', 'tsx', '--test-reporter=spec', job.file];
   const child = spawn(process.execPath, argv, {
     env: { ...process.env, WEAVETS_TEST_ENGINES: job.engine },
     stdio: ['ignore', 'pipe', 'pipe'],
