@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../lib/errors.ts';
-import { hostOf } from './authority.ts';
+import { memberClientPort } from '../model/ports.ts';
+import { type CertificateAndKey, hostOf } from './authority.ts';
 import { readClusterFile } from './cluster-file.ts';
 import { etcdFiles, readAuthority, readMemberId } from './files.ts';
 import { EtcdMember } from './member-process.ts';
@@ -23,16 +24,24 @@ export async function leaveEtcd(folder: string): Promise<void> {
   const host = hostOf(await readFile(etcdFiles(folder).client.cert, 'utf8'));
   try {
     if (host !== undefined) await members.expel(host);
-    if (id !== undefined) await depart(members, id);
+    if (id !== undefined) await depart({ members, ca, id });
   } finally {
     await (await EtcdMember.find(folder))?.stop();
   }
 }
 
-async function depart(members: Members, id: string): Promise<void> {
+/** Who leaves, and whom to ask about it. */
+interface Departure {
+  members: Members;
+  ca: CertificateAndKey;
+  /** of this host's member */
+  id: string;
+}
+
+async function depart({ members, ca, id }: Departure): Promise<void> {
   const end = performance.now() + patience;
-  for (;;) {
-    const { members: list } = await members.list();
+  for (let asked = members; ; ) {
+    const { members: list } = await asked.list();
     const own = list.find((member) => member.id === id);
     if (own === undefined) return;
     const voters = list.filter(({ learner }) => !learner);
@@ -40,9 +49,12 @@ async function depart(members: Members, id: string): Promise<void> {
     const last = voters.length === 1 && voters[0] === own;
     // Alone, it takes everything along.
     if (last && learner === undefined) return;
+    // A member that removes itself may end before it has answered: then the others know.
+    const reachable = [own, ...list.filter((member) => member !== own)];
+    asked = new Members({ endpoints: reachable.map(({ address }) => `${address}:${memberClientPort}`), ca });
     try {
-      if (last && learner) await members.promote(learner.id);
-      else return await members.remove(own.id);
+      if (last && learner) await asked.promote(learner.id);
+      else return await asked.remove(own.id);
     } catch (error) {
       if (!hasCode(error, 'ETCD_FAILED') || performance.now() > end) throw error;
       await delay(250);
