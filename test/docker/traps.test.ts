@@ -32,7 +32,9 @@ test('cleartext HTTP/2, directly and by upgrade, is answered as by the engine', 
       client.socket.destroy();
     }
     assert.ok(heads[0]);
-    assert.equal(heads[1], heads[0], first);
+    // Asked one after the other, maybe in another second.
+    const [direct, proxied] = heads.map((head) => head.replace(/Date: [^\r]+/, 'Date: -'));
+    assert.equal(proxied, direct, first);
   }
 });
 
