@@ -3,14 +3,13 @@ import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { hasCode, WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
-import { memberClientPort } from '../model/ports.ts';
 import { type CertificateAndKey, clusterIdOf } from './authority.ts';
 import { type ClusterFile, readClusterFile, writeClusterFile } from './cluster-file.ts';
 import { membersWrite } from './coordinator.ts';
 import { begun, type CreateOptions } from './create.ts';
 import { ensureCertificates, etcdFiles, readAuthority } from './files.ts';
 import { EtcdMember, peerUrl, putDataAside } from './member-process.ts';
-import { Members } from './members.ts';
+import { endpointOf, Members } from './members.ts';
 
 /** Writes everything in the cluster's etcd to a file. @throws WeaveError USAGE, STORE_UNAVAILABLE */
 export async function backUp(folder: string, file: string): Promise<void> {
@@ -50,7 +49,7 @@ export async function restore(file: string, options: CreateOptions): Promise<Clu
   await ensureCertificates(folder, { ca, name, addresses });
   const begin = { cluster: { [name]: address }, state: 'existing' as const, token };
   await EtcdMember.start({ folder, name, address, begin });
-  const endpoints = [`${address}:${memberClientPort}`];
+  const endpoints = [endpointOf(address)];
   const members = new Members({ endpoints, ca });
   await begun({ folder, address, members });
   // What the file has of them is no more.

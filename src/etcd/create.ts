@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode, WeaveError } from '../lib/errors.ts';
-import { memberClientPort } from '../model/ports.ts';
 import { type CertificateAndKey, clusterIdOf, createAuthority } from './authority.ts';
 import { type ClusterFile, writeClusterFile } from './cluster-file.ts';
 import { ensureCertificates, etcdFiles, readAuthority, writeAuthority, writePrivate } from './files.ts';
 import { EtcdMember } from './member-process.ts';
-import { type MemberList, Members } from './members.ts';
+import { endpointOf, type MemberList, Members } from './members.ts';
 
 /** The first host of a managed cluster. */
 export interface CreateOptions {
@@ -40,11 +39,11 @@ export async function beginCluster(options: CreateOptions, signal?: AbortSignal)
   await ensureCertificates(folder, { ca, name, addresses });
   const begin = { cluster: { [name]: address }, state: 'new' as const, token: id };
   await EtcdMember.start({ folder, name, address, begin }, signal);
-  const members = new Members({ endpoints: [`${address}:${memberClientPort}`], ca });
+  const members = new Members({ endpoints: [endpointOf(address)], ca });
   await begun({ folder, address, members }, signal);
   await members.enableUsers();
   await members.admit(name);
-  return { id, endpoints: [`${address}:${memberClientPort}`] };
+  return { id, endpoints: [endpointOf(address)] };
 }
 
 async function newAuthority(folder: string): Promise<CertificateAndKey> {

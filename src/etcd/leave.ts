@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../lib/errors.ts';
-import { memberClientPort } from '../model/ports.ts';
 import { type CertificateAndKey, hostOf } from './authority.ts';
 import { readClusterFile } from './cluster-file.ts';
 import { etcdFiles, readAuthority, readMemberId } from './files.ts';
 import { EtcdMember } from './member-process.ts';
-import { Members } from './members.ts';
+import { endpointOf, Members } from './members.ts';
 
 /** ms in which a learner must catch up so that it can take the place of the only voter */
 const patience = 20_000;
@@ -51,7 +50,7 @@ async function depart({ members, ca, id }: Departure): Promise<void> {
     if (last && learner === undefined) return;
     // A member that removes itself may end before it has answered: then the others know.
     const reachable = [own, ...list.filter((member) => member !== own)];
-    asked = new Members({ endpoints: reachable.map(({ address }) => `${address}:${memberClientPort}`), ca });
+    asked = new Members({ endpoints: reachable.map(({ address }) => endpointOf(address)), ca });
     try {
       if (last && learner) await asked.promote(learner.id);
       else return await asked.remove(own.id);

@@ -261,7 +261,8 @@ function there(error: unknown): void {
   if (!(error instanceof EtcdUserExistsError || error instanceof EtcdRoleExistsError)) throw error;
 }
 
-const endpointOf = (address: string) => `${address}:${memberClientPort}`;
+/** `address:port` at which a host's member serves. */
+export const endpointOf = (address: string) => `${address}:${memberClientPort}`;
 
 async function* blobsOf(stream: AsyncIterable<{ blob: Buffer }>): AsyncGenerator<Buffer> {
   for await (const { blob } of stream) yield blob;

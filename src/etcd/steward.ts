@@ -4,7 +4,6 @@ import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Ip } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
-import { memberClientPort } from '../model/ports.ts';
 import { isDenied } from '../store/etcd/session.ts';
 import { etcdHostRecord, etcdMembersRecord, etcdPrefix, etcdStewardRecord } from '../store/records/etcd.ts';
 import type { RecordKind } from '../store/records/record-kind.ts';
@@ -14,7 +13,7 @@ import type { CertificateAndKey } from './authority.ts';
 import { readClusterFile, writeClusterFile } from './cluster-file.ts';
 import { Coordinator } from './coordinator.ts';
 import { EtcdMember } from './member-process.ts';
-import { type Member, Members } from './members.ts';
+import { endpointOf, type Member, Members } from './members.ts';
 import { installedVersion, type OwnMember } from './own-member.ts';
 
 /** What a {@link Steward} needs. */
@@ -235,7 +234,7 @@ export class Steward {
   async #askOwn(): Promise<void> {
     const { folder, self, ca, own } = this.#deps;
     if ((await EtcdMember.find(folder)) === undefined) return;
-    const members = new Members({ endpoints: [`${self.address}:${memberClientPort}`], ca });
+    const members = new Members({ endpoints: [endpointOf(self.address)], ca });
     // Or this host has another address, which the others can't know.
     await own.follow((await members.list()).members, members);
     await this.#adopt((await members.list()).members);
@@ -260,7 +259,7 @@ const removedText =
 /** `address:port` of those that serve, which a learner does not. */
 export function endpointsOf(members: readonly Member[]): string[] {
   const voters = members.filter(({ learner }) => !learner);
-  return voters.map(({ address }) => `${address}:${memberClientPort}`).sort();
+  return voters.map(({ address }) => endpointOf(address)).sort();
 }
 
 const stewardKey = etcdStewardRecord.keyOf('steward');
