@@ -31,7 +31,6 @@ await build({
   banner: {
     js: "import { createRequire as makeRequire } from 'node:module';const require = makeRequire(import.meta.url);",
   },
-  keepNames: true,
   sourcemap: true,
   logLevel: 'warning',
 });

@@ -52,7 +52,8 @@ export function attachEarly(
     .then((process) => process !== undefined && proceed(process));
   const end = (how: () => void) => () => {
     how();
-    answered.abort();
+    // Without a reason Node makes an error, with its stack.
+    answered.abort('answered');
     return attached;
   };
   return { complete: end(() => answer.started()), abandon: end(() => answer.failed()) };

@@ -11,7 +11,7 @@ import { ContainerProcess } from './container-process.ts';
 /** Longest wait for a shim to look for its command, ms: the machine may be busy. */
 const patience = 10_000;
 const longestPause = 50;
-/** How long a failure is kept for whoever started the container, ms. */
+/** How long it is known, for whoever started the container, and for the engine's event of its start, ms. */
 const kept = 60_000;
 
 /** Collaborators of outcomes. */
@@ -28,7 +28,7 @@ export interface ShimOutcomesDeps {
  */
 export class ShimOutcomes {
   readonly #deps: ShimOutcomesDeps;
-  /** by container: pending outcomes, and failures for a while, as the container may be gone by then */
+  /** by container: pending outcomes, and others for a while, as the container may be gone by then */
   readonly #known = new Map<string, { pid: number; failure: Promise<CommandError | undefined> }>();
 
   constructor(deps: ShimOutcomesDeps) {
@@ -47,11 +47,8 @@ export class ShimOutcomes {
     if (!info?.shim) return Promise.resolve(undefined);
     const learning = { pid: info.pid, failure: this.#learn(info, shimProgram(info.shim.target)) };
     this.#known.set(id, learning);
-    void learning.failure.then((failure) => {
-      const forget = () => this.#known.get(id) === learning && this.#known.delete(id);
-      if (failure === undefined) forget();
-      else setTimeout(forget, kept).unref();
-    });
+    const forget = () => this.#known.get(id) === learning && this.#known.delete(id);
+    void learning.failure.then(() => setTimeout(forget, kept).unref());
     return learning.failure;
   }
 

@@ -11,6 +11,8 @@ export class UnexpectedType extends Error {}
 interface Member {
   /** decoded */
   name: string;
+  /** the same, as names are compared */
+  folded: string;
   text: string;
   /** where the value begins in `text`; it may be followed by spaces */
   valueAt: number;
@@ -155,7 +157,7 @@ export class JsonObject {
 
   #named(name: string): Member[] {
     const wanted = fold(name);
-    return this.#members.filter((member) => fold(member.name) === wanted);
+    return this.#members.filter(({ folded }) => folded === wanted);
   }
 
   #values(name: string): unknown[] {
@@ -181,7 +183,8 @@ function toMember(text: string): Member {
   const nameEnd = stringEnd(text, nameAt);
   const colon = text.indexOf(':', nameEnd);
   const valueAt = colon + 1 + text.slice(colon + 1).search(/[^ \t\r\n]/);
-  return { name: decode(text.slice(nameAt, nameEnd)) as string, text, valueAt };
+  const name = decode(text.slice(nameAt, nameEnd)) as string;
+  return { name, folded: fold(name), text, valueAt };
 }
 
 function valueIn({ text, valueAt }: Member): unknown {
@@ -198,7 +201,9 @@ function expect(text: string, opening: '{' | '['): string {
 }
 
 function decode(text: string): unknown {
-  return JSON.parse(Buffer.from(text, 'latin1').toString('utf8'));
+  // As a rule there is nothing to decode, and much to look at.
+  const isAscii = !/[\x80-\xff]/.test(text);
+  return JSON.parse(isAscii ? text : Buffer.from(text, 'latin1').toString('utf8'));
 }
 
 function asBytes(text: string): string {

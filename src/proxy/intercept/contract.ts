@@ -1,5 +1,4 @@
 /** The contract between the proxy's transport and its handlers. */
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Route, RouteName } from '../wire/routes.ts';
 
@@ -9,8 +8,6 @@ export interface Call {
   readonly method: string;
   /** exactly as the client sent it, version prefix and query included */
   readonly target: string;
-  /** as node:http gives them, names in lower case */
-  readonly headers: IncomingHttpHeaders;
   /**
    * The whole request body, read once and remembered; empty if there is none.
    * @throws WeaveError BODY_TOO_LARGE over 16 MiB, BAD_REQUEST if the client stopped midway

@@ -6,7 +6,7 @@ import type { Logger } from '../../lib/log.ts';
 import { maxHead } from '../wire/head.ts';
 import { duplexPair } from '../wire/pair.ts';
 import { match, type Route } from '../wire/routes.ts';
-import type { Call, EngineAnswer, Handler, Handlers } from './contract.ts';
+import type { Call, EngineAnswer, ErrorAnswer, Handler, Handlers } from './contract.ts';
 import type { Forwarder } from './forward.ts';
 
 /** The largest body of an intercepted request. */
@@ -53,26 +53,41 @@ export class Interceptor {
     return route.name === 'hijack' ? undefined : this.#handlers[route.name];
   }
 
+  /** What the handler of a call answers, or its error says. */
+  async answer(call: Call): Promise<EngineAnswer | ErrorAnswer> {
+    try {
+      const handler = this.#handler(call.route);
+      if (!handler) throw new WeaveError('INTERNAL', `no handler for ${call.route.name}`);
+      return await handler(call);
+    } catch (error) {
+      return this.#failed(error, call.target);
+    }
+  }
+
+  #failed(error: unknown, target?: string): ErrorAnswer {
+    const status = proxiedStatusOf(codeOf(error));
+    if (status === 500) this.#logger.error({ err: error, target }, 'call failed');
+    return { status, message: messageOf(error) };
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Node would add these, the engine does not.
     response.sendDate = false;
     if (response.shouldKeepAlive) response.removeHeader('Connection');
-    try {
-      const call = this.#call(request);
-      const handler = call && this.#handler(call.route);
-      if (!call || !handler)
-        throw new WeaveError('INTERNAL', `no handler for ${request.method} ${request.url}`);
-      const answer = await handler(call);
-      if ('message' in answer) sendError(response, answer.status, answer.message);
-      else await sendAnswer(request, response, answer);
-    } catch (error) {
-      const status = proxiedStatusOf(codeOf(error));
-      // The rest of an oversized body would have to be read before another request.
-      if (status === 413) response.shouldKeepAlive = false;
-      if (status === 500) this.#logger.error({ err: error, target: request.url }, 'call failed');
-      if (response.headersSent) response.destroy();
-      else sendError(response, status, messageOf(error));
+    const call = this.#call(request);
+    const answer = call
+      ? await this.answer(call)
+      : this.#failed(new WeaveError('INTERNAL', 'no handler for this call'), request.url);
+    if (!('message' in answer)) {
+      const broken = (error: unknown) => {
+        this.#failed(error, request.url);
+        response.destroy();
+      };
+      return sendAnswer(request, response, answer).catch(broken);
     }
+    // The rest of an oversized body would have to be read before another request.
+    if (answer.status === 413) response.shouldKeepAlive = false;
+    sendError(response, answer.status, answer.message);
   }
 
   #call(request: IncomingMessage): Call | undefined {
@@ -89,8 +104,6 @@ export class Interceptor {
       route,
       method,
       target,
-      // A copy: the forwarder adapts the request's to the body.
-      headers: { ...request.headers },
       signal,
       body: readOnce,
       forward: async (changed) =>
@@ -113,8 +126,10 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
       }
     });
     request.once('end', () => resolve(Buffer.concat(parts)));
-    const stopped = (cause?: Error) =>
+    const stopped = (cause?: Error) => {
+      if (request.complete) return;
       reject(new WeaveError('BAD_REQUEST', 'the client stopped in the middle of the body', { cause }));
+    };
     request.once('error', stopped).once('close', () => stopped());
   });
 }

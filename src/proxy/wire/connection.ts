@@ -1,18 +1,21 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, messageOf, proxiedStatusOf } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
+import { refusal } from '../intercept/answer.ts';
 import type { Interceptor } from '../intercept/intercept.ts';
 import { Exchange } from './exchange.ts';
 import { HeadReader, parseRequest } from './head.ts';
+import { HeldCall } from './held.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { mayOverwrite, type SocketReader, writeThrough } from './reads.ts';
 import { match } from './routes.ts';
 
-/** Bytes of further requests kept while one is answered; beyond that the client is not read. */
-const maxHeld = 64 * 1024;
 /** Bytes of a refused request to read and drop, so that the client gets to read the answer. */
 const maxDropped = 1024 * 1024;
+
+/** Made once, with its stack: most clients leave. */
+const wentAway = new DOMException('the client went away', 'AbortError');
 
 /** What a {@link Connection} is made of. */
 export interface ConnectionDeps {
@@ -47,9 +50,8 @@ export class Connection {
   /** of intercepted calls */
   #gone: AbortController | undefined;
   #intercepted: Duplex | undefined;
-  #exchange: Exchange | undefined;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+  #exchange: Exchange | HeldCall | undefined;
+  readonly #ahead = new ReadAhead();
   #state: 'http' | 'raw' | 'refused' = 'http';
   #dropped = 0;
   #clientEnded = false;
@@ -64,7 +66,7 @@ export class Connection {
     this.#logger = logger;
     client.reads.take = (bytes) => {
       this.#fromClient(bytes);
-      return this.#held.length === 0 && mayOverwrite(client.socket, engine.socket);
+      return this.#ahead.isEmpty && mayOverwrite(client.socket, engine.socket);
     };
     engine.reads.take = (bytes) => {
       this.#fromTarget(engine.socket, bytes);
@@ -97,8 +99,9 @@ export class Connection {
     client.on('error', (error) => this.#logger.debug({ err: error }, 'client connection failed'));
     return new Promise((resolve) => {
       client.on('close', () => {
-        this.#gone?.abort();
-        this.#engine.destroy();
+        this.#gone?.abort(wentAway);
+        // An engine that was told to start a container does so.
+        if (!(this.#exchange instanceof HeldCall)) this.#engine.destroy();
         this.#intercepted?.destroy();
         resolve();
       });
@@ -118,14 +121,21 @@ export class Connection {
       while (rest.length > 0 && this.#state === 'http') {
         if (!this.#exchange) rest = this.#takeHead(rest);
         else if (!this.#exchange.body.done) rest = this.#takeBody(this.#exchange, rest);
-        else return this.#hold(rest);
+        else {
+          this.#ahead.add(rest);
+          if (this.#ahead.isFull) this.#client.pause();
+          return;
+        }
       }
     } catch (error) {
       return this.#refuse('BAD_REQUEST', messageOf(error));
     }
     if (rest.length === 0) return;
     if (this.#state === 'raw') this.#toTarget(this.#engine, rest);
-    else this.#drop(rest);
+    else {
+      this.#dropped += rest.length;
+      if (this.#dropped > maxDropped) this.#client.destroy();
+    }
   }
 
   /** Starts an exchange once a head is complete. @returns what follows the head, and the body as far as it has come */
@@ -140,27 +150,46 @@ export class Connection {
       return rest;
     }
     const route = match(head.method, head.target);
+    const intercepted = route !== undefined && this.#interceptor.handles(route);
+    const holds = intercepted && HeldCall.suits(route, head);
     // An intercepted call ignores an upgrade, as the engine does.
-    const target = route && this.#interceptor.handles(route) ? this.#toInterceptor() : this.#engine;
-    const hijack = route?.name === 'hijack' ? 'hijack' : undefined;
-    const exchange = new Exchange(target, head, hijack ?? (head.upgrade ? 'upgrade' : undefined));
+    const target = intercepted && !holds ? this.#toInterceptor() : this.#engine;
+    const switching = route?.name === 'hijack' ? 'hijack' : head.upgrade ? 'upgrade' : undefined;
+    const exchange = holds
+      ? new HeldCall(route, { head, bytes: found.head }, this.#engine, this.#unreachable)
+      : new Exchange(target, head, switching);
     this.#exchange = exchange;
     if (target.destroyed) {
       this.#refuse('ENGINE_UNREACHABLE', this.#unreachable);
       return rest;
     }
     target.cork();
-    this.#toTarget(target, found.head);
+    if (!holds) this.#toTarget(target, found.head);
     const left = this.#takeBody(exchange, rest);
     target.uncork();
     return left;
   }
 
-  #takeBody(exchange: Exchange, bytes: Buffer): Buffer {
+  #takeBody(exchange: Exchange | HeldCall, bytes: Buffer): Buffer {
     const taken = exchange.body.take(bytes);
-    if (taken > 0) this.#toTarget(exchange.target, taken === bytes.length ? bytes : bytes.subarray(0, taken));
-    if (exchange.body.done && exchange.answered) this.#next();
+    const own = taken === bytes.length ? bytes : bytes.subarray(0, taken);
+    if (exchange instanceof HeldCall) {
+      exchange.receive(own);
+      if (exchange.body.done) void this.#serve(exchange);
+    } else {
+      if (taken > 0) this.#toTarget(exchange.target, own);
+      if (exchange.body.done && exchange.answered) this.#next();
+    }
     return bytes.subarray(taken);
+  }
+
+  /** The client may be gone when it is answered. */
+  async #serve(held: HeldCall): Promise<void> {
+    this.#gone ??= new AbortController();
+    const answer = await held.serve(this.#interceptor, this.#gone.signal);
+    if (this.#client.destroyed) this.#engine.destroy();
+    else this.#client.write(answer);
+    this.#next();
   }
 
   #toTarget(target: Duplex, bytes: Buffer): void {
@@ -180,23 +209,14 @@ export class Connection {
     return this.#intercepted;
   }
 
-  #hold(bytes: Buffer): void {
-    this.#held.push(bytes);
-    this.#heldBytes += bytes.length;
-    if (this.#heldBytes > maxHeld) this.#client.pause();
-  }
-
   #release(): void {
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
-    for (const bytes of held) this.#fromClient(bytes);
+    for (const bytes of this.#ahead.takeAll()) this.#fromClient(bytes);
     this.#resumeClient();
     this.#passEnd();
   }
 
   #resumeClient(): void {
-    if (this.#heldBytes <= maxHeld && !this.#engine.writableNeedDrain) this.#client.resume();
+    if (!this.#ahead.isFull && !this.#engine.writableNeedDrain) this.#client.resume();
   }
 
   #fromTarget(target: Duplex, bytes: Buffer): void {
@@ -209,7 +229,7 @@ export class Connection {
       this.#client.destroy();
       return;
     }
-    if (!writeThrough(this.#client, bytes)) target.pause();
+    if (!(exchange instanceof HeldCall) && !writeThrough(this.#client, bytes)) target.pause();
     if (exchange?.raw) {
       this.#goRaw();
       this.#release();
@@ -244,21 +264,26 @@ export class Connection {
    * still answers if it can; so does the interceptor.
    */
   #passEnd(): void {
-    if (!this.#clientEnded || this.#held.length > 0) return;
+    if (!this.#clientEnded || !this.#ahead.isEmpty) return;
     if (this.#state === 'http' && !this.#exchange) return this.#finish();
     const target = this.#exchange?.target ?? this.#engine;
-    if (target !== this.#engine) this.#gone?.abort();
-    if (target === this.#engine || !this.#exchange?.body.done) target.end();
+    const held = this.#exchange instanceof HeldCall;
+    if (held && !this.#exchange?.body.done)
+      return this.#refuse('BAD_REQUEST', 'the client stopped in the middle of the body');
+    if (held || target !== this.#engine) this.#gone?.abort(wentAway);
+    if (!held && (target === this.#engine || !this.#exchange?.body.done)) target.end();
   }
 
   #targetEnd(target: Duplex): void {
     if (this.#state === 'raw') this.#client.end();
+    else if (this.#exchange instanceof HeldCall) this.#exchange.ended();
     else if (!this.#exchange || this.#exchange.target === target) this.#finish();
   }
 
   #targetClose(target: Duplex): void {
+    const held = this.#exchange instanceof HeldCall;
     if (this.#state === 'raw') this.#client.destroySoon();
-    else if (target !== this.#engine || this.#engineConnected) this.#targetEnd(target);
+    else if (this.#engineConnected || target !== this.#engine || held) this.#targetEnd(target);
     // Not reached: the current request gets the error, or else the next one.
     else if (this.#exchange?.target === target) this.#refuse('ENGINE_UNREACHABLE', this.#unreachable);
   }
@@ -277,29 +302,18 @@ export class Connection {
       this.#client.destroy();
       return;
     }
-    const body = this.#exchange?.method === 'HEAD' ? '' : `${JSON.stringify({ message })}\n`;
     const status = proxiedStatusOf(code);
-    const type = 'Content-Type: application/json';
-    const length = `Content-Length: ${Buffer.byteLength(body)}`;
-    this.#client.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${type}\r\n${length}\r\nConnection: close\r\n\r\n${body}`,
-    );
+    this.#client.write(refusal({ status, message }, this.#exchange?.method));
     this.#endAndDrop();
   }
 
   #endAndDrop(): void {
     this.#state = 'refused';
     this.#exchange = undefined;
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#ahead.takeAll();
     this.#client.end();
     this.#client.resume();
     this.#engine.destroy();
     this.#intercepted?.destroy();
-  }
-
-  #drop(bytes: Buffer): void {
-    this.#dropped += bytes.length;
-    if (this.#dropped > maxDropped) this.#client.destroy();
   }
 }

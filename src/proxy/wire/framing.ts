@@ -33,25 +33,29 @@ export class BodyScanner {
   }
 
   /**
+   * @param data called with each piece of content, the coding taken off; it lies in `buffer`
    * @returns how many bytes of `buffer`, from its start, belong to this body: all of them, unless it ends before
    * @throws WeaveError BAD_REQUEST when the chunked coding is broken
    */
-  take(buffer: Buffer): number {
-    if (this.#framing === 'close') return buffer.length;
-    if (this.#framing === 'chunked') return this.#takeChunks(buffer);
-    const taken = Math.min(this.#left, buffer.length);
-    this.#left -= taken;
-    this.#done = this.#left === 0;
+  take(buffer: Buffer, data?: (piece: Buffer) => void): number {
+    if (this.#framing === 'chunked') return this.#takeChunks(buffer, data);
+    const taken = this.#framing === 'close' ? buffer.length : Math.min(this.#left, buffer.length);
+    if (this.#framing !== 'close') {
+      this.#left -= taken;
+      this.#done = this.#left === 0;
+    }
+    if (taken > 0) data?.(buffer.subarray(0, taken));
     return taken;
   }
 
-  #takeChunks(buffer: Buffer): number {
+  #takeChunks(buffer: Buffer, data?: (piece: Buffer) => void): number {
     let at = 0;
     while (at < buffer.length && !this.#done) {
       if (this.#left > 2) {
-        const data = Math.min(this.#left - 2, buffer.length - at);
-        at += data;
-        this.#left -= data;
+        const length = Math.min(this.#left - 2, buffer.length - at);
+        data?.(buffer.subarray(at, at + length));
+        at += length;
+        this.#left -= length;
       } else if (this.#left > 0) {
         if (buffer[at] !== (this.#left === 2 ? cr : lf)) throw broken('data is longer than its size says');
         at++;

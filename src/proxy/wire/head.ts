@@ -70,6 +70,8 @@ export interface RequestHead {
   upgrade: boolean;
   /** no other request can follow on its connection */
   last: boolean;
+  /** wants to be told that its body may come (`Expect: 100-continue`) */
+  expects: boolean;
 }
 
 /**
@@ -87,6 +89,7 @@ export function parseRequest(head: Buffer): RequestHead | 'http2' {
   let length: number | undefined;
   let chunked = false;
   let closes = false;
+  let expects = false;
   let hosts = 0;
   for (const line of lines) {
     const [name, value] = parseField(line);
@@ -104,6 +107,7 @@ export function parseRequest(head: Buffer): RequestHead | 'http2' {
     } else if (name === 'expect') {
       if (value !== '' && value.toLowerCase() !== '100-continue')
         throw bad('no Expect but 100-continue is known');
+      expects = value !== '';
     } else if (name === 'connection') {
       upgrade ||= hasToken(value, 'upgrade');
       if (hasToken(value, 'close')) closes = true;
@@ -111,7 +115,8 @@ export function parseRequest(head: Buffer): RequestHead | 'http2' {
     }
   }
   if (chunked && length !== undefined) throw bad('Content-Length and Transfer-Encoding exclude each other');
-  return { method, target, framing: chunked ? 'chunked' : (length ?? 0), upgrade, last: last || closes };
+  const framing = chunked ? 'chunked' : (length ?? 0);
+  return { method, target, framing, upgrade, last: last || closes, expects };
 }
 
 /** What the proxy must know about an answer to find its end. */

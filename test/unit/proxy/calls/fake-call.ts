@@ -37,7 +37,6 @@ export function fakeCall(
     route,
     method,
     target,
-    headers: {},
     forwarded,
     signal: new AbortController().signal,
     body: async () => own,

@@ -11,7 +11,7 @@ const create = async () => ({ status: 404, message: 'No such image: x' });
 async function answerTo(bytes: string): Promise<string> {
   await using scripted = await Scripted.start(
     (engine) => engine.socket.once('data', () => engine.socket.end(refusal)),
-    { create },
+    { create, commit: create },
   );
   const client = scripted.connect().send(bytes);
   const answer = await client.until((_, { ended }) => ended, 60_000);
@@ -21,10 +21,10 @@ async function answerTo(bytes: string): Promise<string> {
 
 test('two equal lengths on an intercepted call are answered, not dropped', async () => {
   const fields = 'Host: d\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}';
-  assert.match(
-    await answerTo(`POST /containers/create HTTP/1.1\r\n${fields}`),
-    /^HTTP\/1\.1 400 [\s\S]*malformed/,
-  );
+  // Held calls are read as the engine reads them, others by Node.
+  const behind = 'GET /x HTTP/1.1\r\nHost: d\r\n\r\n';
+  assert.ok((await answerTo(`POST /containers/create HTTP/1.1\r\n${fields}${behind}`)).includes(image));
+  assert.match(await answerTo(`POST /commit HTTP/1.1\r\n${fields}`), /^HTTP\/1\.1 400 [\s\S]*malformed/);
 });
 
 test('two hosts, or an expectation in HTTP/1.0: refused as by the engine, on intercepted calls too', async () => {

@@ -13,6 +13,7 @@ test('frames a request by its length, by chunks or as empty', () => {
     target: '/a?b',
     framing: 0,
     upgrade: false,
+    expects: false,
     last: false,
   });
   const framing = (...fields: string[]) => {
