@@ -94,7 +94,7 @@ export class ContainerProcess {
     const netns = netnsOf(this.#path(''));
     return (
       netns !== undefined &&
-      netns !== netnsOf('/proc/self') &&
+      netns !== ownNetns &&
       cgroupNames(readFileSync(this.#path('cgroup'), 'utf8'), containerId)
     );
   }
@@ -103,6 +103,8 @@ export class ContainerProcess {
     return `/proc/self/fd/${this.#fd}/${file}`;
   }
 }
+
+const ownNetns = netnsOf('/proc/self');
 
 /** @returns undefined once the process has ended */
 function netnsOf(folder: string): string | undefined {

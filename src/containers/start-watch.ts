@@ -23,10 +23,12 @@ const engineFolders: StartFolders = {
  * only: where the files are elsewhere nothing ever resolves, and the engine's answer serves.
  */
 export class StartWatch {
-  readonly #folders: StartFolders;
+  readonly #tasks: readonly Root[];
+  readonly #runtimes: readonly Root[];
 
-  constructor(folders: StartFolders = engineFolders) {
-    this.#folders = folders;
+  constructor({ tasks, runtimes }: StartFolders = engineFolders) {
+    this.#tasks = tasks.map((path) => new Root(path));
+    this.#runtimes = runtimes.map((path) => new Root(path));
   }
 
   /**
@@ -39,7 +41,7 @@ export class StartWatch {
       const pid = pidIn(file);
       return pid === undefined || pid === not ? undefined : ContainerProcess.open(pid, id);
     };
-    return inFolders(this.#folders.tasks, { id, file: 'init.pid', look, signal });
+    return inFolders(this.#tasks, { id, file: 'init.pid', look, signal });
   }
 
   /**
@@ -48,7 +50,7 @@ export class StartWatch {
    */
   begun(id: string, signal: AbortSignal): Promise<true | undefined> {
     const look = (file: string) => (existsSync(dirname(file)) && !existsSync(file) ? true : undefined);
-    return inFolders(this.#folders.runtimes, { id, file: 'exec.fifo', look, signal });
+    return inFolders(this.#runtimes, { id, file: 'exec.fifo', look, signal });
   }
 }
 
@@ -72,14 +74,14 @@ interface Look<T> {
 }
 
 /** Looks at `root/id/file` of each root now, and whenever it comes, changes or goes, until there is a result. */
-function inFolders<T>(roots: readonly string[], { id, file, look, signal }: Look<T>): Promise<T | undefined> {
+function inFolders<T>(roots: readonly Root[], { id, file, look, signal }: Look<T>): Promise<T | undefined> {
   return new Promise((resolve) => {
-    const watchers: FSWatcher[] = [];
+    const undo: (() => void)[] = [];
     let done = false;
     const end = (found: T | undefined) => {
       if (done) return;
       done = true;
-      for (const watcher of watchers) watcher.close();
+      for (const each of undo) each();
       signal.removeEventListener('abort', aborted);
       resolve(found);
     };
@@ -87,7 +89,7 @@ function inFolders<T>(roots: readonly string[], { id, file, look, signal }: Look
     signal.addEventListener('abort', aborted);
     if (signal.aborted) return end(undefined);
     for (const root of roots) {
-      const folder = join(root, id);
+      const folder = join(root.path, id);
       const lookAgain = () => {
         if (done) return;
         const found = look(join(folder, file));
@@ -97,16 +99,47 @@ function inFolders<T>(roots: readonly string[], { id, file, look, signal }: Look
         if (done) return;
         // The folder is a new one in each run.
         const inner = watchIn(folder, (_, name) => name === file && lookAgain());
-        if (inner) watchers.push(inner);
+        if (inner) undo.push(() => inner.close());
         lookAgain();
       };
-      const outer = watchIn(root, (event, name) => event === 'rename' && name === id && enter());
+      const leave = root.wait(id, enter);
       // No such folder: this engine keeps its files elsewhere.
-      if (outer === undefined) continue;
-      watchers.push(outer);
+      if (leave === undefined) continue;
+      undo.push(leave);
       enter();
     }
   });
+}
+
+/** A folder of containers' folders, watched once for all who wait there: else each would hear of all others. */
+class Root {
+  readonly path: string;
+  readonly #waiting = new Map<string, Set<() => void>>();
+  #watcher: FSWatcher | undefined;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Waits for a container's folder. @param changed called when it comes or goes
+   * @returns ends the waiting; undefined: there is no such folder of folders
+   */
+  wait(id: string, changed: () => void): (() => void) | undefined {
+    this.#watcher ??= watchIn(this.path, (event, name) => {
+      if (event === 'rename') for (const each of this.#waiting.get(name ?? '') ?? []) each();
+    });
+    if (this.#watcher === undefined) return undefined;
+    const mine = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, mine.add(changed));
+    return () => {
+      mine.delete(changed);
+      if (mine.size === 0) this.#waiting.delete(id);
+      if (this.#waiting.size > 0) return;
+      this.#watcher?.close();
+      this.#watcher = undefined;
+    };
+  }
 }
 
 function watchIn(folder: string, changed: WatchListener<string>): FSWatcher | undefined {

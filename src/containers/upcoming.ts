@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { ContainerInfo } from '../docker/types.ts';
 
 /** ms that an answer is kept: `docker run` starts a container within a few of creating it. */
@@ -17,8 +18,10 @@ export class Upcoming {
 
   /** A container was created, and is likely to be started. */
   expect(id: string): void {
-    // A failure is met by the start, which asks again.
-    const answer = this.#inspect(id).catch(() => undefined);
+    // The client gets its answer first. A failure is met by the start, which asks again.
+    const answer = immediate()
+      .then(() => this.#inspect(id))
+      .catch(() => undefined);
     this.#answers.set(id, answer);
     const expire = () => this.#answers.get(id) === answer && this.forget(id);
     setTimeout(expire, keepFor).unref();

@@ -2,9 +2,9 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { EtcdRoleExistsError, EtcdUserExistsError, EtcdUserNotFoundError, Range } from 'etcd3';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import { memberClientPort } from '../model/ports.ts';
+import { library } from '../store/etcd/library.ts';
 import { type CallOptions, EtcdSession } from '../store/etcd/session.ts';
 import type { Write } from '../store/store.ts';
 import { type CertificateAndKey, commonNames, issue, userOf } from './authority.ts';
@@ -184,7 +184,7 @@ export class Members {
   async enableUsers(): Promise<void> {
     await this.#any(async ({ auth }, options) => {
       const { admin } = commonNames;
-      const { start, end } = Range.prefix('/weavets/');
+      const { start, end } = library().Range.prefix('/weavets/');
       for (const name of [admin, role]) await auth.roleAdd({ name }, options).catch(there);
       const perm = { permType: 'Readwrite' as const, key: start, range_end: end };
       await auth.roleGrantPermission({ name: role, perm }, options);
@@ -202,7 +202,7 @@ export class Members {
   async expel(host: string): Promise<void> {
     await this.#any(async ({ auth }, options) => {
       await auth.userDelete({ name: userOf(host) }, options).catch((error: unknown) => {
-        if (!(error instanceof EtcdUserNotFoundError)) throw error;
+        if (!(error instanceof library().EtcdUserNotFoundError)) throw error;
       });
     });
   }
@@ -258,6 +258,7 @@ async function addUser(
 }
 
 function there(error: unknown): void {
+  const { EtcdUserExistsError, EtcdRoleExistsError } = library();
   if (!(error instanceof EtcdUserExistsError || error instanceof EtcdRoleExistsError)) throw error;
 }
 

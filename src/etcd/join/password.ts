@@ -1,6 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import * as opaque from '@serenity-kit/opaque';
 
 /**
  * Proof of the cluster's password in both directions, by OPAQUE (RFC 9807): who listens, or poses as either side, learns
@@ -10,6 +9,15 @@ import * as opaque from '@serenity-kit/opaque';
 const userIdentifier = 'weavets';
 /** The answering host has the password anyway: what it keeps in memory for this needs no slow hash. */
 const keyStretching = { 'argon2id-custom': { memory: 64, iterations: 1, parallelism: 1 } } as const;
+
+type Opaque = typeof import('@serenity-kit/opaque');
+
+/** Loaded when it is first needed: a host that is in no cluster needs none of it. */
+async function library(): Promise<Opaque> {
+  const opaque = await import('@serenity-kit/opaque');
+  await opaque.ready;
+  return opaque;
+}
 
 /** The asked host's state during a proof. */
 export interface Pending {
@@ -21,16 +29,18 @@ export interface Pending {
 
 /** The side that lets in. */
 export class PasswordGuard {
+  readonly #opaque: Opaque;
   readonly #setup: string;
   readonly #record: string;
 
-  private constructor(setup: string, record: string) {
+  private constructor(opaque: Opaque, setup: string, record: string) {
+    this.#opaque = opaque;
     this.#setup = setup;
     this.#record = record;
   }
 
   static async of(password: string): Promise<PasswordGuard> {
-    await opaque.ready;
+    const opaque = await library();
     const serverSetup = opaque.server.createSetup();
     const { clientRegistrationState, registrationRequest } = opaque.client.startRegistration({ password });
     const { registrationResponse } = opaque.server.createRegistrationResponse({
@@ -44,12 +54,13 @@ export class PasswordGuard {
       password,
       keyStretching,
     });
-    return new PasswordGuard(serverSetup, registrationRecord);
+    return new PasswordGuard(opaque, serverSetup, registrationRecord);
   }
 
   /** @throws Error for what is no request */
   start(startLoginRequest: string): Pending {
-    const { serverLoginState, loginResponse } = opaque.server.startLogin({
+    const { server } = this.#opaque;
+    const { serverLoginState, loginResponse } = server.startLogin({
       serverSetup: this.#setup,
       userIdentifier,
       registrationRecord: this.#record,
@@ -59,7 +70,7 @@ export class PasswordGuard {
       response: loginResponse,
       finish: (finishLoginRequest) => {
         try {
-          return opaque.server.finishLogin({ serverLoginState, finishLoginRequest }).sessionKey;
+          return server.finishLogin({ serverLoginState, finishLoginRequest }).sessionKey;
         } catch {
           return undefined;
         }
@@ -70,7 +81,7 @@ export class PasswordGuard {
 
 /** The side that asks to be let in. */
 export async function claimPassword(password: string) {
-  await opaque.ready;
+  const opaque = await library();
   const { clientLoginState, startLoginRequest } = opaque.client.startLogin({ password });
   return {
     request: startLoginRequest,

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Etcd3, EtcdLeaseInvalidError, type ITxnRequest, Range } from 'etcd3';
+import type { Etcd3, ITxnRequest } from 'etcd3';
 import { messageOf, WeaveError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { changesOf, type Entry, type Store, type Watcher, type Write } from '../store.ts';
 import { EtcdLease, leaseSeconds } from './lease.ts';
+import { library } from './library.ts';
 import { type CallOptions, type EtcdAccess, EtcdSession } from './session.ts';
 import { EtcdWatch } from './watch.ts';
 
@@ -97,7 +98,7 @@ export class EtcdStore implements Store {
   }
 
   list(prefix: string): Promise<Entry[]> {
-    const { start, end } = Range.prefix(this.#root + prefix);
+    const { start, end } = library().Range.prefix(this.#root + prefix);
     return this.#range({ key: start, range_end: end });
   }
 
@@ -234,7 +235,7 @@ export class EtcdStore implements Store {
         return await session.call(send, repeatable ? Math.min(left, attemptTimeout) : left);
       } catch (error) {
         // Of a transaction with a lease that is gone etcd does nothing, so it may be sent again with another lease.
-        const leaseGone = error instanceof EtcdLeaseInvalidError;
+        const leaseGone = error instanceof library().EtcdLeaseInvalidError;
         if (leaseGone) session.end(error);
         if (!(leaseGone || (repeatable && session.ended.aborted))) throw unavailable(messageOf(error), error);
       }

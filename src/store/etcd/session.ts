@@ -1,15 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import {
-  Etcd3,
-  EtcdLeaseInvalidError,
-  EtcdPermissionDeniedError,
-  GRPCFailedPreconditionError,
-  GRPCInvalidArgumentError,
-  GRPCOutOfRangeError,
-  GRPCResourceExhastedError,
-  type IOptions,
-} from 'etcd3';
+import type { Etcd3, IOptions } from 'etcd3';
 import { messageOf } from '../../lib/errors.ts';
+import { library } from './library.ts';
 
 /** How etcd lets us in. */
 export interface EtcdAccess {
@@ -75,7 +67,7 @@ export class EtcdSession {
     setMaxListeners(0, this.#end.signal);
     this.#access = access;
     const { tls } = access;
-    this.#client = new Etcd3({
+    this.#client = new (library().Etcd3)({
       hosts: [endpoint],
       ...(tls && endpoint.startsWith('https:') && { credentials: credentialsOf(tls) }),
       faultHandling: { global: once, host: () => once },
@@ -180,20 +172,21 @@ export class EtcdSession {
 
 /** True for an error of the store that etcd gave because it does not know this host, or lets it do less. */
 export function isDenied(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof EtcdPermissionDeniedError;
+  return error instanceof Error && error.cause instanceof library().EtcdPermissionDeniedError;
 }
 
 /** True when etcd was reached and said no; all else means that this member can't be relied on now. */
 function isAnswer(error: unknown): boolean {
   // It has users by now, and we have no name: so it will say to whatever we ask.
   if (nameless.test(messageOf(error))) return false;
+  const etcd3 = library();
   return [
-    EtcdLeaseInvalidError,
-    EtcdPermissionDeniedError,
-    GRPCInvalidArgumentError,
-    GRPCFailedPreconditionError,
-    GRPCOutOfRangeError,
-    GRPCResourceExhastedError,
+    etcd3.EtcdLeaseInvalidError,
+    etcd3.EtcdPermissionDeniedError,
+    etcd3.GRPCInvalidArgumentError,
+    etcd3.GRPCFailedPreconditionError,
+    etcd3.GRPCOutOfRangeError,
+    etcd3.GRPCResourceExhastedError,
   ].some((kind) => error instanceof kind);
 }
 

@@ -1,6 +1,7 @@
-import { GRPCOutOfRangeError, type IKeyValue, type IWatchResponse, Range } from 'etcd3';
+import type { IKeyValue, IWatchResponse, Range } from 'etcd3';
 import { messageOf } from '../../lib/errors.ts';
 import type { Entry, Watcher } from '../store.ts';
+import { library } from './library.ts';
 import type { EtcdSession } from './session.ts';
 
 /** ms in which a watch stream must answer when asked whether it lives, and a count must come. */
@@ -39,7 +40,7 @@ export class EtcdWatch {
   /** @param root what every key in etcd begins with, and none outside */
   constructor(fields: { root: string; prefix: string; watcher: Watcher; signal: AbortSignal }) {
     this.#root = fields.root;
-    this.#range = Range.prefix(fields.root + fields.prefix);
+    this.#range = library().Range.prefix(fields.root + fields.prefix);
     this.#watcher = fields.watcher;
     this.#signal = fields.signal;
     this.begun = new Promise((resolve) => {
@@ -74,7 +75,7 @@ export class EtcdWatch {
       );
       return Number(header.revision) >= this.#revision && Number(kvs[0]?.mod_revision) === revision;
     } catch (error) {
-      if (error instanceof GRPCOutOfRangeError) return false;
+      if (error instanceof library().GRPCOutOfRangeError) return false;
       throw error;
     }
   }
