@@ -27,6 +27,6 @@ COPY docs docs
 COPY bin/weavets bin/weavets
 RUN ln -s /weavets/bin/weavets /usr/local/bin/weavets
 # As in `weavets launch`, see src/cli/process/node-flags.ts.
-ENV NODE_OPTIONS="--max-semi-space-size=2 --max-old-space-size=512 --disable-warning=DEP0123"
+ENV NODE_OPTIONS="--max-semi-space-size=2 --max-old-space-size=512 --disable-warning=DEP0123" MALLOC_TRIM_THRESHOLD_=131072
 ENTRYPOINT ["weavets"]
 CMD ["launch", "--foreground"]

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { daemonFlags } from '../../src/cli/process/node-flags.ts';
+import { daemonEnvironment, daemonFlags } from '../../src/cli/process/node-flags.ts';
 import { runOk } from '../../src/lib/exec.ts';
 import { type Architecture, architectures } from './runtime.ts';
 
@@ -58,6 +58,7 @@ async function writeImage(from: {
       Env: [
         'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         `NODE_OPTIONS=${daemonFlags.join(' ')}`,
+        ...Object.entries(daemonEnvironment).map(([name, value]) => `${name}=${value}`),
       ],
       Labels: { 'org.opencontainers.image.title': 'weavets', 'org.opencontainers.image.version': version },
     },

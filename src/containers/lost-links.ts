@@ -28,5 +28,5 @@ export async function restoreLinks({ attachments, veths, lock }: LostLinksDeps):
 }
 
 function isLost({ info, process }: Attachment): boolean {
-  return process.alive && !linkExists(hostLink(info.pid));
+  return !linkExists(hostLink(info.pid)) && process.alive;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { Pool } from 'undici';
 import { WeaveError } from '../lib/errors.ts';
 import { findShim } from '../model/shim.ts';
@@ -35,8 +35,8 @@ export interface EngineDeadlines {
 const deadlines: EngineDeadlines = { read: 10_000, change: 60_000 };
 
 /**
- * weavets' own calls to the engine. Hot lookups go through an undici pool (a kept connection, no set-up);
- * dockerode serves the rest. Each has a deadline. Errors: WeaveError ENGINE_UNREACHABLE, ENGINE_TIMEOUT, ENGINE_ERROR.
+ * weavets' own calls to the engine. What it asks goes through an undici pool (a kept connection, no set-up); what it
+ * tells the engine to do, through dockerode, which is loaded then. Each has a deadline. Errors: WeaveError ENGINE_UNREACHABLE, ENGINE_TIMEOUT, ENGINE_ERROR.
  */
 export class EngineClient {
   readonly address: EngineAddress;
@@ -81,10 +81,8 @@ export class EngineClient {
 
   /** All containers, or the running ones. */
   async list(options: { all: boolean }): Promise<ListedContainer[]> {
-    const docker = await this.dockerode();
-    const rows = await this.#within(this.#deadlines.read, (abortSignal) =>
-      docker.listContainers({ all: options.all, abortSignal }),
-    );
+    const reply = await this.get(`/containers/json?all=${options.all}`);
+    const rows = JSON.parse(okBody(reply, 'list of containers')) as Docker.ContainerInfo[];
     return rows.map((row) => ({
       id: row.Id,
       name: (row.Names[0] ?? '').replace(/^\//, ''),
@@ -96,7 +94,7 @@ export class EngineClient {
   /** Stops a container like `docker stop`: no restart policy starts it again. No error if it has ended. */
   async stop(id: string): Promise<void> {
     const container = (await this.dockerode()).getContainer(id);
-    await this.#within(this.#deadlines.change, (abortSignal) =>
+    await this.#change((abortSignal) =>
       container.stop({ abortSignal }).catch((error: { statusCode?: number }) => {
         if (error.statusCode !== 304 && error.statusCode !== 404) throw error;
       }),
@@ -112,13 +110,13 @@ export class EngineClient {
 
   async kill(id: string): Promise<void> {
     const container = (await this.dockerode()).getContainer(id);
-    await this.#within(this.#deadlines.change, (abortSignal) => container.kill({ abortSignal }));
+    await this.#change((abortSignal) => container.kill({ abortSignal }));
   }
 
   /** Removes a container with its anonymous volumes; the engine refuses if it runs. */
   async remove(id: string): Promise<void> {
     const container = (await this.dockerode()).getContainer(id);
-    await this.#within(this.#deadlines.change, (abortSignal) => container.remove({ v: true, abortSignal }));
+    await this.#change((abortSignal) => container.remove({ v: true, abortSignal }));
   }
 
   /** The engine's API version that we speak, `1.41`. */
@@ -146,12 +144,13 @@ export class EngineClient {
    * @param filters as the API has them
    */
   async events(filters: Record<string, string[]>, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
-    const docker = await this.dockerode();
-    return this.#within(
-      this.#deadlines.read,
-      (late) => docker.getEvents({ filters, abortSignal: AbortSignal.any([signal, late]) }),
-      signal,
-    );
+    const query = `filters=${encodeURIComponent(JSON.stringify(filters))}`;
+    const path = `/v${await this.version()}/events?${query}`;
+    // Nothing may happen for any time.
+    const request = { method: 'GET', path, signal, bodyTimeout: 0 } as const;
+    const { statusCode: status, body } = await this.#call(() => this.#pool.request(request));
+    if (status !== 200) okBody({ status, body: await body.text() }, 'events');
+    return body;
   }
 
   /** The engine's data folder: `/var/lib/docker`. */
@@ -165,6 +164,8 @@ export class EngineClient {
 
   async dockerode(): Promise<Docker> {
     const { url, tls } = this.address;
+    // With all that it loads it would take 14 MB of a daemon that seldom stops or removes a container.
+    const { default: Docker } = await import('dockerode');
     const version = `v${await this.version()}`;
     if (url.startsWith('unix://')) return new Docker({ socketPath: socketOf(this.address), version });
     const { hostname, port } = new URL(url);
@@ -204,15 +205,15 @@ export class EngineClient {
     return Number(offered.split('.')[1]) < Number(newestApi.split('.')[1]) ? offered : newestApi;
   }
 
-  /** A call with a timeout. An abort by the caller's own `signal` is not the engine's fault. */
-  async #within<T>(ms: number, call: (late: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** A call with a timeout, which changes something. */
+  async #change<T>(call: (late: AbortSignal) => Promise<T>): Promise<T> {
+    const { change } = this.#deadlines;
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), ms);
+    const timer = setTimeout(() => late.abort(), change);
     try {
       return await this.#call(() => call(late.signal));
     } catch (error) {
-      if (!late.signal.aborted || signal?.aborted) throw error;
-      throw this.#tooLate(ms, error);
+      throw late.signal.aborted ? this.#tooLate(change, error) : error;
     } finally {
       clearTimeout(timer);
     }

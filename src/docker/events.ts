@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasCode, messageOf } from '../lib/errors.ts';
+import { hasCode, messageOf, WeaveError } from '../lib/errors.ts';
 import type { Conditions } from '../model/conditions.ts';
 import type { EngineClient } from './client.ts';
 
@@ -34,6 +34,7 @@ export interface FollowDeps {
   pingEvery?: number;
 }
 
+const ended = 'the Docker engine ended its event stream';
 const lostCode = 'ENGINE_LOST';
 const hangsCode = 'ENGINE_HANGS';
 /** Our names of events by the engine's: Podman says `remove` for a destroyed container. */
@@ -71,7 +72,7 @@ export async function followEvents(
     const attempt = new AbortController();
     const end = () => attempt.abort();
     signal.addEventListener('abort', end);
-    let reason = 'the Docker engine ended its event stream';
+    let reason: string = ended;
     try {
       const stream = await client.events(filters, attempt.signal);
       const alive = watchPulse(client, { signal: attempt.signal, conditions, pingEvery });
@@ -116,13 +117,17 @@ async function watchPulse(
 async function read(stream: NodeJS.ReadableStream, follower: Follower): Promise<void> {
   let rest = '';
   stream.setEncoding('utf8');
-  for await (const text of stream) {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const event = parse(line);
-      if (event !== undefined) follower.event(event);
+  try {
+    for await (const text of stream) {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const event = parse(line);
+        if (event !== undefined) follower.event(event);
+      }
     }
+  } catch (cause) {
+    throw new WeaveError('ENGINE_UNREACHABLE', ended, { cause });
   }
 }
 

@@ -80,5 +80,5 @@ function bridgeFaults({ mtu, mac }: LinkWish): string[] {
 function lostPorts(pids: readonly number[]): string[] {
   const ports = new Set(readdirSync(`${folder(bridgeName)}/brif`));
   // A link that is not there at all is for the container's attachment to put right.
-  return pids.map(hostLink).filter((link) => linkExists(link) && !(ports.has(link) && isUp(link)));
+  return pids.map(hostLink).filter((link) => !(ports.has(link) && isUp(link)) && linkExists(link));
 }

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import type { LaunchConfig } from '../../config/config.ts';
 import { secretVariables } from '../../config/secrets.ts';
 import { parseErrorCode, WeaveError } from '../../lib/errors.ts';
-import { daemonFlags } from './node-flags.ts';
+import { daemonEnvironment, daemonFlags } from './node-flags.ts';
 
 /** What {@link spawnDaemon} needs beside the configuration. */
 export interface SpawnOptions {
@@ -34,7 +34,7 @@ export async function spawnDaemon(config: LaunchConfig, how: SpawnOptions): Prom
   const child = spawn(process.execPath, [...daemonFlags, how.file], {
     cwd: '/',
     detached: true,
-    env: withoutSecrets(how.env),
+    env: { ...withoutSecrets(how.env), ...daemonEnvironment },
     stdio: ['pipe', log, log, 'pipe'],
   });
   // Through a pipe: there may be a password in it, and arguments and environment can be read as long as it runs.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../lib/package-root.ts';
 import { paths } from '../../model/paths.ts';
 import { exits } from '../exits.ts';
-import { daemonFlags } from '../process/node-flags.ts';
+import { daemonEnvironment, daemonFlags } from '../process/node-flags.ts';
 import { environmentFile } from './installed.ts';
 import { socketGroup } from './systemd.ts';
 
@@ -58,6 +58,9 @@ const knowsSteps = 254;
  */
 export function serviceUnit({ node, weavets } = thisProgram(), systemd = 0): string {
   const steps = systemd < knowsSteps ? '' : 'RestartSteps=4\nRestartMaxDelaySec=10\n';
+  const environment = Object.entries(daemonEnvironment).map(
+    ([name, value]) => `Environment=${name}=${value}`,
+  );
   return `[Unit]
 Description=weavets: an address and a name for every container
 Wants=network-online.target docker.service
@@ -70,6 +73,7 @@ StartLimitIntervalSec=0
 Type=notify
 # Node can't send to systemd's socket; systemd-notify does it.
 NotifyAccess=all
+${environment.join('\n')}
 EnvironmentFile=-${environmentFile}
 ExecStart=${[node, ...daemonFlags, weavets].map(quote).join(' ')} launch --foreground -H fd:// $WEAVETS_FLAGS
 Restart=on-failure
