@@ -85,14 +85,7 @@ export class Veths {
     const rules = spec.multicast ? this.#allowMulticast(spec, isNew) : undefined;
     rules?.catch(() => {}); // met below
     if (isNew) await this.#make(spec);
-    const quiet = quietLine(host);
-    const port = [
-      quiet,
-      `link set ${host} alias ${spec.containerId} master ${bridgeName} up`,
-      // Hairpin: a container may reach itself by an address that is translated back on the bridge.
-      `link set ${host} type bridge_slave hairpin on`,
-    ];
-    await this.#ip.runOk(port, quiet);
+    else await this.#ip.runOk(portLines(spec), quietLine(host));
     await this.#worker.run(spec.process, firstLines);
     await rules;
     return {
@@ -130,20 +123,24 @@ export class Veths {
   }
 
   /**
-   * The peer is made in its namespace at once: moving it there would take the kernel 16 ms. It gets the index that it
-   * asks for only if this end asks for one as well.
+   * Makes both ends, and a port of the bridge of ours. The peer is made in its namespace at once: moving it there would
+   * take the kernel 16 ms. It gets the index that it asks for only if this end asks for one as well.
    */
-  async #make({ process, mac }: VethSpec): Promise<void> {
+  async #make(spec: VethSpec): Promise<void> {
+    const { process, mac } = spec;
     const host = hostLink(process.pid);
     const peer = `address ${mac} mtu ${this.#mtu} netns ${process.pid}`;
     const make = (index: string, peerIndex: string) =>
       `link add ${host} ${index} mtu ${this.#mtu} type veth peer name ${containerLink} ${peerIndex} ${peer}`;
+    const [port, quiet] = [portLines(spec), quietLine(host)];
     for (let attempt = 1; ; attempt++) {
       const line = make(`index ${this.#nextIndex()}`, `index ${containerIndex}`);
-      if ((await this.#ip.run([line])).length === 0) break;
+      const failures = await this.#ip.run([line, ...port]);
+      const failed = failures.map((failure) => failure.line).filter((each) => each !== quiet);
+      if (failed.length === 0) break;
       // If the indices are taken, on the host or in the container, the kernel chooses.
-      if (attempt === 3) {
-        await this.#ip.runOk([make('', '')]);
+      if (attempt === 3 || !failed.includes(line)) {
+        await this.#ip.runOk(failed.includes(line) ? [make('', ''), ...port] : port, quiet);
         break;
       }
     }
@@ -204,6 +201,17 @@ function linkFile(name: string, file: string): string {
  * The line fails where the kernel has no IPv6, or the MTU is too small for it: then there is nothing to set.
  */
 export const quietLine = (host: string) => `link set ${host} addrgenmode none`;
+
+/** Makes a container's link a port of the bridge. The first line may fail. */
+function portLines({ process, containerId }: VethSpec): string[] {
+  const host = hostLink(process.pid);
+  return [
+    quietLine(host),
+    `link set ${host} alias ${containerId} master ${bridgeName} up`,
+    // Hairpin: a container may reach itself by an address that is translated back on the bridge.
+    `link set ${host} type bridge_slave hairpin on`,
+  ];
+}
 
 const chain = 'WEAVE-MULTICAST';
 const jump = `INPUT -d 224.0.0.0/4 -i ${containerLink} -j ${chain}`;
