@@ -11,7 +11,8 @@ export interface EarlyAttach {
 }
 
 /**
- * Attaches a container as soon as it has a network namespace, up to what waits for the engine's last files.
+ * Attaches a container as soon as it has a network namespace, up to what waits for the engine's last files. The engine's
+ * event that it is connected comes when it has one; where there is none to come, the engine's files are watched.
  * @param info of the container as it was before
  * @param connected resolves when the engine has made its own network for the container: two that make links at the
  * same time wait for the kernel's one lock, and the engine's start would be the later by that
@@ -45,11 +46,12 @@ export function attachEarly(
       process.close();
     }
   };
-  // When it restarts, what there is may still be of the run that ends.
-  const not = info.running ? info.pid : 0;
-  const attached = watch
-    .processOf(info.id, { signal: answered.signal, not })
-    .then((process) => process !== undefined && proceed(process));
+  // When it restarts, what there is may still be of the run that ends: its process, and the event of its network.
+  const isTold = info.networkMode !== 'none' && !info.running;
+  const found = isTold
+    ? Promise.race([connected, started.catch(() => {})]).then(() => watch.process(info.id))
+    : watch.processOf(info.id, { signal: answered.signal, not: info.running ? info.pid : 0 });
+  const attached = found.then((process) => process !== undefined && proceed(process));
   const end = (how: () => void) => () => {
     how();
     // Without a reason Node makes an error, with its stack.

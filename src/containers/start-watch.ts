@@ -31,16 +31,22 @@ export class StartWatch {
     this.#runtimes = runtimes.map((path) => new Root(path));
   }
 
+  /** The container's first process, if it is there by now. */
+  process(id: string): ContainerProcess | undefined {
+    for (const { path } of this.#tasks) {
+      const found = processIn(join(path, id, 'init.pid'), id);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
   /**
    * The container's first process, once its namespaces are made. A file that an earlier run left names no process of
    * the container, or that of the run which is to end: `not`.
    * @returns undefined when `signal` came first
    */
   processOf(id: string, { signal, not }: { signal: AbortSignal; not: number }) {
-    const look = (file: string) => {
-      const pid = pidIn(file);
-      return pid === undefined || pid === not ? undefined : ContainerProcess.open(pid, id);
-    };
+    const look = (file: string) => processIn(file, id, not);
     return inFolders(this.#tasks, { id, file: 'init.pid', look, signal });
   }
 
@@ -54,10 +60,11 @@ export class StartWatch {
   }
 }
 
-function pidIn(file: string): number | undefined {
+function processIn(file: string, id: string, not = 0): ContainerProcess | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    return Number(readFileSync(file, 'utf8')) || undefined;
+    const pid = Number(readFileSync(file, 'utf8'));
+    return pid === 0 || pid === not ? undefined : ContainerProcess.open(pid, id);
   } catch {
     return undefined;
   }
