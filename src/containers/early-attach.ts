@@ -11,8 +11,8 @@ export interface EarlyAttach {
 }
 
 /**
- * Attaches a container as soon as it has a network namespace, up to what waits for the engine's last files. The engine's
- * event that it is connected comes when it has one; where there is none to come, the engine's files are watched.
+ * Attaches a container as soon as it has a network namespace, up to what waits for the engine's last files. Today's
+ * engines tell that they have connected it when it has one; with others, and without a network, their files are watched.
  * @param info of the container as it was before
  * @param connected resolves when the engine has made its own network for the container: two that make links at the
  * same time wait for the kernel's one lock, and the engine's start would be the later by that
@@ -46,11 +46,14 @@ export function attachEarly(
       process.close();
     }
   };
-  // When it restarts, what there is may still be of the run that ends: its process, and the event of its network.
+  const watched = () =>
+    watch.processOf(info.id, { signal: answered.signal, not: info.running ? info.pid : 0 });
+  // When it restarts, what there is may still be of the run that ends: its process, and the event of its network. And
+  // older engines connect a container before it has a process.
   const isTold = info.networkMode !== 'none' && !info.running;
   const found = isTold
-    ? Promise.race([connected, started.catch(() => {})]).then(() => watch.process(info.id))
-    : watch.processOf(info.id, { signal: answered.signal, not: info.running ? info.pid : 0 });
+    ? Promise.race([connected, started.catch(() => {})]).then(() => watch.process(info.id) ?? watched())
+    : watched();
   const attached = found.then((process) => process !== undefined && proceed(process));
   const end = (how: () => void) => () => {
     how();

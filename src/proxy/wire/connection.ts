@@ -101,7 +101,7 @@ export class Connection {
       client.on('close', () => {
         this.#gone?.abort(wentAway);
         // An engine that was told to start a container does so.
-        if (!(this.#exchange instanceof HeldCall)) this.#engine.destroy();
+        if (!(this.#exchange instanceof HeldCall && this.#exchange.body.done)) this.#engine.destroy();
         this.#intercepted?.destroy();
         resolve();
       });

@@ -149,6 +149,16 @@ test('a client that stops in the middle of the body gets 400, and the engine not
   assert.equal(connections.map(({ text }) => text).join(''), '');
 });
 
+test('a client that goes in the middle of the body takes its connection to the engine with it', async () => {
+  const { scripted, connections } = await engine([created], { create: (call) => call.forward() });
+  await using _ = scripted;
+  const client = scripted.connect().send(request('create', '{"Image":"x"}').slice(0, -3));
+  const [connection] = await waitFor(() => connections);
+  client.socket.destroy();
+  await connection?.until((_, { ended }) => ended);
+  assert.equal(connection?.text, '');
+});
+
 async function waitFor<T>(list: () => T[]): Promise<T[]> {
   while (list().length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
   return list();
