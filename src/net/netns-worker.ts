@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { getSystemErrorMap } from 'node:util';
 import { WeaveError } from '../lib/errors.ts';
@@ -80,12 +81,7 @@ export class NetnsWorker {
     // Without descriptors left there are no pipes; the error follows.
     if (child.stdout === null || child.stdout === undefined) return undefined;
     child.stdin.on('error', () => {});
-    let rest = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) this.#read(line);
-    });
+    createInterface(child.stdout).on('line', (line) => this.#read(line));
     child.on('close', (code, signal) => {
       const text = `netns-worker ended (${signal ?? `exit ${code}`})`;
       this.#ended(child, new WeaveError('TOOL_FAILED', text));

@@ -2,6 +2,9 @@
 import type { Readable } from 'node:stream';
 import type { Route, RouteName } from '../wire/routes.ts';
 
+/** The largest body of an intercepted request, bytes. */
+export const maxBody = 16 * 1024 * 1024;
+
 /** One intercepted request. */
 export interface Call {
   readonly route: Route;

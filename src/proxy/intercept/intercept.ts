@@ -6,11 +6,16 @@ import type { Logger } from '../../lib/log.ts';
 import { maxHead } from '../wire/head.ts';
 import { duplexPair } from '../wire/pair.ts';
 import { match, type Route } from '../wire/routes.ts';
-import type { Call, EngineAnswer, ErrorAnswer, Handler, Handlers } from './contract.ts';
+import { errorAnswer, refusal } from './answer.ts';
+import {
+  type Call,
+  type EngineAnswer,
+  type ErrorAnswer,
+  type Handler,
+  type Handlers,
+  maxBody,
+} from './contract.ts';
 import type { Forwarder } from './forward.ts';
-
-/** The largest body of an intercepted request. */
-const maxBody = 16 * 1024 * 1024;
 
 /** Serves the routes that have handlers, to connections inside this process: an HTTP server that never listens. */
 export class Interceptor {
@@ -87,7 +92,7 @@ export class Interceptor {
     }
     // The rest of an oversized body would have to be read before another request.
     if (answer.status === 413) response.shouldKeepAlive = false;
-    sendError(response, answer.status, answer.message);
+    sendError(response, answer);
   }
 
   #call(request: IncomingMessage): Call | undefined {
@@ -154,15 +159,12 @@ async function sendAnswer(
   await pipeline(answer.stream, response);
 }
 
-function refuse(socket: Duplex, error: Error): void {
-  if (!socket.writable) return;
-  const body = `${JSON.stringify({ message: `malformed HTTP request: ${error.message}` })}\n`;
-  const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
-  socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
+function refuse(socket: Duplex, { message }: Error): void {
+  if (socket.writable) socket.end(refusal({ status: 400, message: `malformed HTTP request: ${message}` }));
 }
 
-function sendError(response: ServerResponse, status: number, message: string): void {
-  const body = Buffer.from(`${JSON.stringify({ message })}\n`);
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+function sendError(response: ServerResponse, error: ErrorAnswer): void {
+  const { status, headers, body } = errorAnswer(error);
+  response.writeHead(status, headers.flat());
   response.end(body);
 }

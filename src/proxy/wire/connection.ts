@@ -31,7 +31,7 @@ export interface ConnectionDeps {
 /**
  * One client and its own connection to the engine. Bytes pass as they come; the proxy only follows where each request
  * and each answer ends, so that it recognises every request of the connection. An intercepted request goes to the
- * interceptor instead of the engine, in the same way.
+ * interceptor instead of the engine, in the same way, or is held ({@link HeldCall}).
  *
  * A request is looked at only when the one before is answered, and what the client sends meanwhile is held. So a
  * hijack needs no guess: once its answer has come (101, or 200 without a length), all that was held and all that
@@ -276,7 +276,7 @@ export class Connection {
 
   #targetEnd(target: Duplex): void {
     if (this.#state === 'raw') this.#client.end();
-    else if (this.#exchange instanceof HeldCall) this.#exchange.ended();
+    else if (this.#exchange instanceof HeldCall) this.#exchange.ended(this.#engineConnected);
     else if (!this.#exchange || this.#exchange.target === target) this.#finish();
   }
 

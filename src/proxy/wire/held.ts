@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { WeaveError } from '../../lib/errors.ts';
 import { bytesOf, errorAnswer, whole, withBody } from '../intercept/answer.ts';
-import type { EngineAnswer } from '../intercept/contract.ts';
+import { type EngineAnswer, maxBody } from '../intercept/contract.ts';
 import type { Interceptor } from '../intercept/intercept.ts';
 import { BodyScanner } from './framing.ts';
 import { HeadReader, parseResponse, type RequestHead, type ResponseHead } from './head.ts';
@@ -9,9 +9,7 @@ import type { Route } from './routes.ts';
 
 /** The calls of each `docker run`. */
 const held: readonly string[] = ['create', 'start', 'restart'];
-/** The largest body of a request that is held, bytes. */
-const maxBody = 16 * 1024 * 1024;
-/** The largest answer to one, bytes: they are a few lines of JSON. */
+/** The largest answer to a held call, bytes: they are a few lines of JSON. */
 const maxAnswer = 1024 * 1024;
 
 /** The engine's answer, on its way. */
@@ -46,7 +44,7 @@ export class HeldCall {
   #pending: Pending | undefined;
   #last = false;
 
-  /** @param engine the client's own connection to it @param unreachable what to say when that has ended */
+  /** @param engine the client's own connection to it @param unreachable what to say when there is none */
   constructor(
     route: Route,
     request: { head: RequestHead; bytes: Buffer },
@@ -112,18 +110,18 @@ export class HeldCall {
     }
   }
 
-  /** The connection to the engine has ended. */
-  ended(): void {
+  /** The connection to the engine has ended. @param reached false: there never was one */
+  ended(reached: boolean): void {
     const { answer } = this.#pending ?? {};
     if (answer?.head.framing === 'close') this.#complete(answer);
-    else this.#fail(this.#lost());
+    else this.#fail(lost(reached ? 'the engine closed the connection' : this.#unreachable));
   }
 
   #forward(head: Buffer, body: Buffer): Promise<EngineAnswer> {
     return new Promise((resolve, reject) => {
       const reader = new HeadReader();
       this.#pending = { reader, answer: undefined, parts: [], length: 0, resolve, reject };
-      if (this.target.destroyed || this.target.readableEnded) this.#fail(this.#lost());
+      if (this.target.destroyed || this.target.readableEnded) this.#fail(lost(this.#unreachable));
       else this.target.write(Buffer.concat([head, body]));
     });
   }
@@ -169,10 +167,10 @@ export class HeldCall {
     this.#pending = undefined;
     pending?.reject(error);
   }
+}
 
-  #lost(): WeaveError {
-    return new WeaveError('ENGINE_UNREACHABLE', this.#unreachable);
-  }
+function lost(message: string): WeaveError {
+  return new WeaveError('ENGINE_UNREACHABLE', message);
 }
 
 /** The request's head with the length of another body. A client without a body did not need to state its type. */

@@ -139,6 +139,16 @@ test('a handler that changes the answer, or answers itself', async () => {
   client.socket.destroy();
 });
 
+test('an engine that closes in the middle of its answer: the client is told so, and closed', async () => {
+  await using scripted = await Scripted.start(
+    ({ socket }) => socket.once('data', () => socket.end(created.slice(0, -3))),
+    { start: (call) => call.forward() },
+  );
+  const client = scripted.connect().send(request('a/start', ''));
+  const answer = await client.until((_, { ended }) => ended);
+  assert.match(answer, /^HTTP\/1\.1 502 [\s\S]*"the engine closed the connection"/);
+});
+
 test('a client that stops in the middle of the body gets 400, and the engine nothing', async () => {
   const { scripted, connections } = await engine([created], { create: (call) => call.forward() });
   await using _ = scripted;
