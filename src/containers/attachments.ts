@@ -250,9 +250,9 @@ export class Attachments {
 
   /** Removes links of ended containers whose network namespace something else kept alive. */
   async sweep(): Promise<void> {
-    const alive = new Set(this.list().flatMap(({ info, process }) => (process.alive ? info.pid : [])));
+    const attached = new Set(this.list().map(({ info }) => info.pid));
     for (const pid of vethPids()) {
-      if (alive.has(pid)) continue;
+      if (attached.has(pid)) continue;
       const containerId = vethOwner(pid);
       // One without an id is being made, or is from an earlier version.
       const process = containerId === '' ? undefined : ContainerProcess.open(pid, containerId);

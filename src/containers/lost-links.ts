@@ -1,5 +1,5 @@
 import type { KeyedLock } from '../lib/lock.ts';
-import { hostLink, linkExists, type Veths } from '../net/veth.ts';
+import { hostLink, linkExists, type Veths, vethPids } from '../net/veth.ts';
 import type { Attachment, Attachments } from './attachments.ts';
 
 /** What {@link restoreLinks} works with. */
@@ -13,7 +13,8 @@ export interface LostLinksDeps {
 /** Attaches those containers anew whose link somebody has taken away. @returns their names */
 export async function restoreLinks({ attachments, veths, lock }: LostLinksDeps): Promise<string[]> {
   const restored: string[] = [];
-  for (const { info } of attachments.list().filter(isLost)) {
+  const there = new Set(vethPids());
+  for (const { info } of attachments.list().filter((each) => !there.has(each.info.pid))) {
     await lock.run(info.id, async () => {
       // It may just have been attached, or have ended.
       const attachment = attachments.get(info.id);

@@ -5,10 +5,14 @@ import type { HostDeps } from '../doctor/checks.ts';
 import { Streak } from '../doctor/streak.ts';
 import { Tuning } from '../doctor/tuning.ts';
 import type { KeyedLock } from '../lib/lock.ts';
+import { Turns } from '../lib/turns.ts';
 import type { HostNetwork, Underlay } from '../net/host.ts';
 import { repairLinks } from '../net/link-guard.ts';
 import type { PeerState } from '../net/overlay/datapath.ts';
 import type { CheckupDeps } from './checkup.ts';
+
+/** how many containers' links are looked at closely each time: all of a thousand would take 15 ms */
+const closely = 200;
 
 /** What the doctor's checks have of the daemon, as it is now: a host may join a cluster, or leave it, while it runs. */
 export function hostDepsOf(parts: CheckupDeps, lock: KeyedLock): (network: HostNetwork) => HostDeps {
@@ -19,11 +23,14 @@ export function hostDepsOf(parts: CheckupDeps, lock: KeyedLock): (network: HostN
   const triedOffload = new Set<string>();
   const tuning = new Tuning({ store, logger });
   const streaks = { links: new Streak(), overlay: new Streak(), rules: new Streak() };
+  const turns = new Turns(closely);
   const repair = async (network: HostNetwork) => {
+    const pids = attachments.list().map(({ info }) => info.pid);
     const wish = {
       mtu: host.mtu,
       mac: bridge.address,
-      pids: attachments.list().map(({ info }) => info.pid),
+      pids,
+      close: turns.take(pids),
       exposed: exposer.list(),
       dns: dns.server?.isAtBridge ?? false,
     };

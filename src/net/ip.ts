@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { WeaveError } from '../lib/errors.ts';
-import { hasControls, hung, runOk, spawnError, toolDeadline } from '../lib/exec.ts';
+import { hasControls, hung, run, runOk, spawnError, toolDeadline } from '../lib/exec.ts';
 
 /** A failed line of a batch, and the tool's message. */
 export interface Failure {
@@ -215,4 +215,11 @@ export async function queryJson<T>(argv: readonly ['ip' | 'bridge', ...string[]]
   const [tool, ...args] = argv;
   const text = await runOk([tool, '-json', ...args]);
   return text.trim() === '' ? [] : (JSON.parse(text) as T[]);
+}
+
+/** Runs queries about IPv4 in one process. One that fails, as its link has gone, has no answer. */
+export async function queryEach<T>(lines: readonly string[]): Promise<T[]> {
+  const argv = ['ip', '-4', '-json', '-force', '-batch', '-'] as const;
+  const { stdout } = await run(argv, { input: batchText(lines) });
+  return stdout.split('\n').flatMap((line) => (line.trim() === '' ? [] : (JSON.parse(line) as T[])));
 }

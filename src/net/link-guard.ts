@@ -14,6 +14,8 @@ export interface LinkWish {
   mac: string;
   /** pids by which the links of attached containers are named */
   pids: readonly number[];
+  /** those of them that are looked at closely this time: are they up? */
+  close: readonly number[];
   /** the host's own addresses on the network */
   exposed: readonly Cidr[];
   /** whether containers ask for names at the bridge */
@@ -46,7 +48,7 @@ export async function repairLinks(ip: IpBatch, wish: LinkWish, network: HostNetw
     await ip.run([`link set ${bridgeName} address ${wish.mac}`]);
     await ensureBridge(ip, wish);
   }
-  const lost = lostPorts(wish.pids);
+  const lost = lostPorts(wish);
   for (const port of lost) {
     // One whose container has just ended is no failure.
     await ip.run([
@@ -77,8 +79,10 @@ function bridgeFaults({ mtu, mac }: LinkWish): string[] {
 }
 
 /** Links of containers that are not, or not up, on the bridge. */
-function lostPorts(pids: readonly number[]): string[] {
+function lostPorts({ pids, close }: LinkWish): string[] {
   const ports = new Set(readdirSync(`${folder(bridgeName)}/brif`));
+  const away = pids.map(hostLink).filter((link) => !ports.has(link));
+  const down = close.map(hostLink).filter((link) => ports.has(link) && !isUp(link));
   // A link that is not there at all is for the container's attachment to put right.
-  return pids.map(hostLink).filter((link) => !(ports.has(link) && isUp(link)) && linkExists(link));
+  return [...away, ...down].filter(linkExists);
 }

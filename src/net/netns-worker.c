@@ -7,6 +7,10 @@
  *
  *   sysctl <path below /proc/sys/net> <value>      left out where this kernel has not that setting, or won't have it set
  *   quiet <link>                                   it makes itself no IPv6 address, and sends nothing for that
+ *   conf <link> <setting> <value>...               of IPv4: arp_notify, promote_secondaries; no sysctl, for which the kernel
+ *                                                  looks through the folders of all namespaces
+ *   probes <link> <setting> <value>...             how IPv4 neighbours are asked whether they are there: ucast_probes,
+ *                                                  base_reachable_ms, delay_probe_ms
  *   up <link>
  *   mac <link> <MAC>
  *   addr <link> <address>/<length>                 added, or as it was, with its broadcast address
@@ -20,8 +24,9 @@
  */
 #include "../shim/kernel.h"
 
-enum { SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, ITIMER_REAL = 0, O_WRONLY = 1, CLONE_NEWNET = 0x40000000, SOCK_DGRAM = 2, SIOCGIFINDEX = 0x8933 };
-enum { NLM_F_ACK = 4, NLM_F_REPLACE = 0x100, NLM_F_CREATE = 0x400, RTM_NEWNEIGH = 28, IFLA_ADDRESS = 1, IFLA_AF_SPEC = 26 };
+enum { SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, ITIMER_REAL = 0, O_WRONLY = 1, CLONE_NEWNET = 0x40000000, SOCK_DGRAM = 2 };
+enum { NLM_F_ACK = 4, NLM_F_REPLACE = 0x100, NLM_F_CREATE = 0x400, RTM_NEWNEIGH = 28, IFLA_ADDRESS = 1, IFLA_AF_SPEC = 26, IFLA_INET_CONF = 1 };
+enum { RTM_SETNEIGHTBL = 67, NDTA_NAME = 1, NDTA_PARMS = 6, NDTPA_IFINDEX = 1 };
 enum { IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_BROADCAST = 4, NDA_DST = 1, NDA_LLADDR = 2, NUD_PERMANENT = 0x80 };
 enum { AF_INET6 = 10, IFLA_INET6_ADDR_GEN_MODE = 8, IN6_ADDR_GEN_MODE_NONE = 1, EAFNOSUPPORT = 97 };
 enum { RTPROT_BOOT = 3, RT_SCOPE_LINK = 253, RTN_UNICAST = 1, EINVAL = 22 };
@@ -131,6 +136,16 @@ static void put_attribute(struct request *request, u16 type, const void *value, 
   put(request, value, size);
 }
 
+/* Begins an attribute of attributes. */
+static struct attribute *nest(struct request *request, u16 type) {
+  put_attribute(request, type, 0, 0);
+  return (struct attribute *)((u8 *)request + request->message.length) - 1;
+}
+
+static void end_nest(struct request *request, struct attribute *nested) {
+  nested->length = (u8 *)request + request->message.length - (u8 *)nested;
+}
+
 static struct request request_of(u16 type, u16 flags, const void *body, u64 size) {
   struct request request = {.message = {sizeof(struct message), type, NLM_F_REQUEST | NLM_F_ACK | flags, 0, 0}};
   put(&request, body, size);
@@ -152,7 +167,7 @@ static long talk(const struct request *request) {
 
 /* Index of a link, or -errno. */
 static long index_of(const char *link) {
-  struct { char name[16]; int index; u8 rest[20]; } question = {0};
+  struct interface question = {0};
   if (length(link) >= sizeof question.name) return -ENODEV;
   copy(question.name, link);
   int fd = CALL(socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -166,14 +181,55 @@ static long index_of(const char *link) {
 static long set_quiet(int link) {
   struct link body = {.index = link};
   struct request request = request_of(RTM_NEWLINK, 0, &body, sizeof body);
-  struct { struct attribute family, mode; u8 value, pad[3]; } spec = {
-    {sizeof spec.family + sizeof spec.mode + 1, AF_INET6},
-    {sizeof spec.mode + 1, IFLA_INET6_ADDR_GEN_MODE},
-    IN6_ADDR_GEN_MODE_NONE, {0},
-  };
-  put_attribute(&request, IFLA_AF_SPEC, &spec, sizeof spec);
+  struct attribute *spec = nest(&request, IFLA_AF_SPEC), *family = nest(&request, AF_INET6);
+  const u8 mode = IN6_ADDR_GEN_MODE_NONE;
+  put_attribute(&request, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof mode);
+  end_nest(&request, family);
+  end_nest(&request, spec);
   long result = talk(&request);
   return result == -EAFNOSUPPORT ? 0 : result;
+}
+
+/* What can be set, its number in rtnetlink, and the bytes of its value. */
+struct setting { const char *name; u16 type, size; };
+static const struct setting confs[] = {{"promote_secondaries", 20, 4}, {"arp_notify", 22, 4}, {0, 0, 0}};
+static const struct setting probes[] = {{"base_reachable_ms", 4, 8}, {"delay_probe_ms", 7, 8}, {"ucast_probes", 10, 4}, {0, 0, 0}};
+
+/* Puts those of a line. Returns 0 if it has another, a value that is none, or too many. */
+static int put_settings(struct request *request, const struct setting *known, char *rest) {
+  while (*rest) {
+    const char *name = word(&rest), *text = word(&rest);
+    const struct setting *setting = known;
+    while (setting->name && !is(setting->name, name)) setting++;
+    long value = digits(&text, 1 << 20);
+    if (!setting->name || value < 0 || *text) return 0;
+    if (request->message.length + sizeof(struct attribute) + setting->size > sizeof *request) return 0;
+    put_attribute(request, setting->type, &value, setting->size);
+  }
+  return 1;
+}
+
+static long set_conf(int link, char *rest) {
+  struct link body = {.index = link};
+  struct request request = request_of(RTM_NEWLINK, 0, &body, sizeof body);
+  struct attribute *spec = nest(&request, IFLA_AF_SPEC), *family = nest(&request, AF_INET), *conf = nest(&request, IFLA_INET_CONF);
+  if (!put_settings(&request, confs, rest)) return -EINVAL;
+  end_nest(&request, conf);
+  end_nest(&request, family);
+  end_nest(&request, spec);
+  return talk(&request);
+}
+
+static long set_probes(int link, char *rest) {
+  const u8 body[4] = {AF_INET};
+  struct request request = request_of(RTM_SETNEIGHTBL, 0, body, sizeof body);
+  static const char table[] = "arp_cache";
+  put_attribute(&request, NDTA_NAME, table, sizeof table);
+  struct attribute *parameters = nest(&request, NDTA_PARMS);
+  put_attribute(&request, NDTPA_IFINDEX, &link, sizeof link);
+  if (!put_settings(&request, probes, rest)) return -EINVAL;
+  end_nest(&request, parameters);
+  return talk(&request);
 }
 
 static long set_up(int link) {
@@ -236,6 +292,8 @@ static void set_sysctl(const char *name, const char *value) {
 static long link_line(const char *verb, char *rest) {
   long link = index_of(word(&rest));
   if (link < 0) return link;
+  if (is(verb, "conf")) return set_conf(link, rest);
+  if (is(verb, "probes")) return set_probes(link, rest);
   const char *first = word(&rest), *second = word(&rest);
   u8 address[4], mac[6];
   int prefix;

@@ -207,9 +207,11 @@ function portLines({ process, containerId }: VethSpec): string[] {
   const host = hostLink(process.pid);
   return [
     quietLine(host),
-    `link set ${host} alias ${containerId} master ${bridgeName} up`,
+    `link set ${host} alias ${containerId} master ${bridgeName}`,
     // Hairpin: a container may reach itself by an address that is translated back on the bridge.
     `link set ${host} type bridge_slave hairpin on`,
+    // At last: at each change of a link that is up, the kernel looks through the IPv6 routes of all.
+    `link set ${host} up`,
   ];
 }
 
@@ -228,13 +230,15 @@ function multicastRules({ cidrs }: VethSpec, isNew: boolean): string[] {
   ];
 }
 
-/** What only the namespace's own /proc/sys can set, and up: the bridge's port opens meanwhile. */
+/** Its settings, and up: the bridge's port opens meanwhile. */
 const firstLines = [
-  ...['conf/ethwe/arp_notify 1', 'conf/ethwe/promote_secondaries 1', 'neigh/ethwe/ucast_solicit 1'],
-  ...['neigh/ethwe/base_reachable_time_ms 5000', 'neigh/ethwe/delay_first_probe_time 2'],
-]
-  .map((setting) => `sysctl ipv4/${setting}`)
-  .concat('sysctl ipv6/conf/ethwe/accept_ra 0', 'quiet ethwe', 'up ethwe');
+  'conf ethwe arp_notify 1 promote_secondaries 1',
+  'probes ethwe ucast_probes 1 base_reachable_ms 5000 delay_probe_ms 2000',
+  // Only the namespace's own /proc/sys can set this one.
+  'sysctl ipv6/conf/ethwe/accept_ra 0',
+  'quiet ethwe',
+  'up ethwe',
+];
 
 /** What is done once frames pass. The shim waits for the addresses, and for the route where there is one. */
 function lastLines({ cidrs, mac, multicast, dnsRoute }: VethSpec): string[] {

@@ -109,10 +109,10 @@ enum { SIG_BLOCK = 0, SIG_SETMASK = 2, POLLIN = 1, O_NONBLOCK = 04000, O_CLOEXEC
 /* ---- what there is of the network: questions to the kernel ---- */
 
 enum { AF_INET = 2, AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 02000000, NETLINK_ROUTE = 0, MSG_DONTWAIT = 0x40 };
-enum { NLMSG_ERROR = 2, NLMSG_DONE = 3, NLM_F_REQUEST = 1, NLM_F_MULTI = 2, NLM_F_DUMP = 0x300 };
-enum { RTM_NEWLINK = 16, RTM_GETLINK = 18, RTM_NEWADDR = 20, RTM_GETADDR = 22, RTM_NEWROUTE = 24, RTM_GETROUTE = 26 };
+enum { NLMSG_ERROR = 2, NLMSG_DONE = 3, NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300 };
+enum { RTM_NEWLINK = 16, RTM_NEWADDR = 20, RTM_GETADDR = 22, RTM_NEWROUTE = 24, RTM_GETROUTE = 26 };
 enum { RTMGRP_LINK = 1, RTMGRP_IPV4_IFADDR = 0x10, RTMGRP_IPV4_ROUTE = 0x40 };
-enum { IFLA_IFNAME = 3, IFF_UP = 1, IFF_RUNNING = 0x40, RT_TABLE_MAIN = 254, RTA_DST = 1, RTA_OIF = 4 };
+enum { SIOCGIFFLAGS = 0x8913, SIOCGIFINDEX = 0x8933, IFF_UP = 1, IFF_RUNNING = 0x40, RT_TABLE_MAIN = 254, RTA_DST = 1, RTA_OIF = 4 };
 
 struct netlink_address { u16 family, pad; u32 port, groups; };
 struct message { u32 length; u16 type, flags; u32 sequence, port; };
@@ -120,5 +120,7 @@ struct link { u8 family, pad; u16 type; int index; u32 flags, change; };
 struct address { u8 family, prefix, flags, scope; int index; };
 struct route { u8 family, dst_length, src_length, tos, table, protocol, scope, type; u32 flags; };
 struct attribute { u16 length, type; };
+/* What an ioctl asks by name, and gets; any socket does. */
+struct interface { char name[16]; union { int index; u16 flags; u8 all[24]; }; };
 
 #define ALIGN4(n) (((n) + 3) & ~3u)

@@ -52,11 +52,7 @@ static int is_multicast_route(const struct message *message, int index) {
 }
 
 static void note(const struct message *message, struct view *view) {
-  if (message->type == RTM_NEWLINK) {
-    const struct link *link = (const void *)(message + 1);
-    view->index = link->index;
-    view->flags = link->flags;
-  } else if (message->type == RTM_NEWADDR) {
+  if (message->type == RTM_NEWADDR) {
     const struct address *address = (const void *)(message + 1);
     if (address->index == view->index) view->has_address = 1;
   } else if (message->type == RTM_NEWROUTE) {
@@ -65,25 +61,29 @@ static void note(const struct message *message, struct view *view) {
 }
 
 /*
- * Asks for the link ethwe, for all IPv4 addresses or for all IPv4 routes, and notes the answer in `view`.
+ * Looks for the link. Returns 0 or -errno. By ioctl: rtnetlink's answer waits for the kernel's lock of links, and spins
+ * meanwhile where many containers start at once.
+ */
+static long find_link(int fd, struct view *view) {
+  struct interface question = {.name = "ethwe"};
+  long result = CALL(ioctl, fd, SIOCGIFINDEX, &question);
+  if (result < 0) return result;
+  view->index = question.index;
+  result = CALL(ioctl, fd, SIOCGIFFLAGS, &question);
+  view->flags = question.flags;
+  return result;
+}
+
+/*
+ * Asks for all IPv4 addresses or for all IPv4 routes, and notes the answer in `view`.
  * Returns 0 or -errno. The kernel has the answer ready when the request returns: nothing here waits.
  */
 static long ask(int fd, u16 type, struct view *view) {
-  struct {
-    struct message message;
-    struct link body;
-    struct attribute name;
-    char text[8];
-  } request = {
-    .message = {sizeof request, type, NLM_F_REQUEST, 0, 0},
-    .name = {sizeof(struct attribute) + 6, IFLA_IFNAME},
-    .text = "ethwe",
+  /* Of the body a dump needs the family only. */
+  struct { struct message message; u8 family, pad[3]; } request = {
+    .message = {sizeof request, type, NLM_F_REQUEST | NLM_F_DUMP, 0, 0},
+    .family = AF_INET,
   };
-  if (type != RTM_GETLINK) {
-    request.message.length = sizeof request.message + 4; /* of the body a dump needs the family only */
-    request.message.flags |= NLM_F_DUMP;
-    request.body.family = AF_INET;
-  }
   long result = CALL(sendto, fd, &request, request.message.length, 0, 0, 0);
   /* The kernel fits a dump to the size of the reader's buffer, up to 32 KiB. */
   _Alignas(8) u8 buffer[32768];
@@ -93,7 +93,6 @@ static long ask(int fd, u16 type, struct view *view) {
     for (long left = result; left >= (long)sizeof *message && message->length >= sizeof *message;) {
       if (message->type == NLMSG_DONE || message->type == NLMSG_ERROR) return *(const int *)(message + 1);
       note(message, view);
-      if (!(message->flags & NLM_F_MULTI)) return 0;
       left -= ALIGN4(message->length);
       message = (const void *)((const u8 *)message + ALIGN4(message->length));
     }
@@ -109,21 +108,28 @@ static const char *const lacks[] = {
   [NO_ROUTE] = "interface ethwe has no multicast route",
 };
 
+static long look_by(int fd, struct view *view) {
+  long result = find_link(fd, view);
+  if (result < 0) return result == -ENODEV ? NO_LINK : result;
+  /* Up alone is too early: without a carrier, known as RUNNING, the kernel throws away what is sent. */
+  if ((view->flags & (IFF_UP | IFF_RUNNING)) != (IFF_UP | IFF_RUNNING)) return NOT_UP;
+  result = ask(fd, RTM_GETADDR, view);
+  if (result < 0) return result;
+  if (!view->has_address) return NO_ADDRESS;
+  if (MODE != MULTICAST) return READY;
+  result = ask(fd, RTM_GETROUTE, view);
+  if (result < 0) return result;
+  return view->has_multicast_route ? READY : NO_ROUTE;
+}
+
 /* What is missing now: one of the above, or -errno. A socket for each look: half-read answers die with it. */
 static long look(void) {
   struct view view = {0};
   int fd = CALL(socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (fd < 0) return fd;
-  long result = ask(fd, RTM_GETLINK, &view);
-  if (result == 0) result = ask(fd, RTM_GETADDR, &view);
-  if (result == 0 && MODE == MULTICAST) result = ask(fd, RTM_GETROUTE, &view);
+  long result = look_by(fd, &view);
   CALL(close, fd);
-  if (result < 0) return result == -ENODEV ? NO_LINK : result;
-  /* Up alone is too early: without a carrier, known as RUNNING, the kernel throws away what is sent. */
-  if ((view.flags & (IFF_UP | IFF_RUNNING)) != (IFF_UP | IFF_RUNNING)) return NOT_UP;
-  if (!view.has_address) return NO_ADDRESS;
-  if (MODE == MULTICAST && !view.has_multicast_route) return NO_ROUTE;
-  return READY;
+  return result;
 }
 
 /* ---- waiting ---- */

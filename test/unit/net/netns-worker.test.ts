@@ -72,8 +72,23 @@ test('links, addresses, neighbours and routes become what ip makes of them, also
 test('settings are those of the namespace, and one that the kernel has not is left out', async (t) => {
   const worker = workerOf(t, program);
   const there = await namespace(t);
-  await worker.run(there, ['sysctl ipv4/conf/ethwe/arp_notify 1', 'sysctl ipv4/no/such 1', 'up ethwe']);
-  assert.equal(await there.inside(['cat', '/proc/sys/net/ipv4/conf/ethwe/arp_notify']), '1\n');
+  await worker.run(there, [
+    'sysctl ipv6/conf/ethwe/accept_ra 0',
+    'sysctl ipv4/no/such 1',
+    'conf ethwe arp_notify 1 promote_secondaries 1',
+    'probes ethwe ucast_probes 1 base_reachable_ms 5000 delay_probe_ms 2000',
+    'up ethwe',
+  ]);
+  const settings = {
+    'ipv6/conf/ethwe/accept_ra': '0',
+    'ipv4/conf/ethwe/arp_notify': '1',
+    'ipv4/conf/ethwe/promote_secondaries': '1',
+    'ipv4/neigh/ethwe/ucast_solicit': '1',
+    'ipv4/neigh/ethwe/base_reachable_time_ms': '5000',
+    'ipv4/neigh/ethwe/delay_first_probe_time': '2',
+  };
+  for (const [setting, value] of Object.entries(settings))
+    assert.equal(await there.inside(['cat', `/proc/sys/net/${setting}`]), `${value}\n`, setting);
   assert.match(await there.inside(['ip', 'link', 'show', 'ethwe']), /[<,]UP[,>]/);
   assert.ok(!existsSync('/proc/sys/net/ipv4/conf/ethwe'));
 });
@@ -111,6 +126,10 @@ test('the first line that fails ends a request, and says why; a line of more tha
     'mac ethwe',
     'route ethwe',
     'become ethwe root',
+    'conf ethwe arp_notify',
+    'conf ethwe forwarding 1',
+    'probes ethwe ucast_probes 1x',
+    `probes ethwe ${'ucast_probes 1 '.repeat(12).trim()}`,
   ])
     await fails([line], new RegExp(`${line}: invalid argument`));
   await fails(['up ethwe\nup other'], /not a line/);
