@@ -12,7 +12,7 @@
  *   probes <link> <setting> <value>...             how IPv4 neighbours are asked whether they are there: ucast_probes,
  *                                                  base_reachable_ms, delay_probe_ms
  *   up <link>
- *   mac <link> <MAC>
+ *   announce <bridge> <MAC> <address>              to all ports of a bridge of the host, and to the host's neighbours
  *   addr <link> <address>/<length>                 added, or as it was, with its broadcast address
  *   neigh <link> <address> <MAC>                   permanent
  *   route <link> <address>/<length>                of scope link
@@ -24,10 +24,10 @@
  */
 #include "../shim/kernel.h"
 
-enum { SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, ITIMER_REAL = 0, O_WRONLY = 1, CLONE_NEWNET = 0x40000000, SOCK_DGRAM = 2 };
-enum { NLM_F_ACK = 4, NLM_F_REPLACE = 0x100, NLM_F_CREATE = 0x400, RTM_NEWNEIGH = 28, IFLA_ADDRESS = 1, IFLA_AF_SPEC = 26, IFLA_INET_CONF = 1 };
+enum { SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, ITIMER_REAL = 0, O_WRONLY = 1, CLONE_NEWNET = 0x40000000, SOCK_DGRAM = 2, AF_PACKET = 17 };
+enum { NLM_F_ACK = 4, NLM_F_REPLACE = 0x100, NLM_F_CREATE = 0x400, RTM_NEWNEIGH = 28, IFLA_AF_SPEC = 26, IFLA_INET_CONF = 1 };
 enum { RTM_SETNEIGHTBL = 67, NDTA_NAME = 1, NDTA_PARMS = 6, NDTPA_IFINDEX = 1 };
-enum { IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_BROADCAST = 4, NDA_DST = 1, NDA_LLADDR = 2, NUD_PERMANENT = 0x80 };
+enum { IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_BROADCAST = 4, NDA_DST = 1, NDA_LLADDR = 2, NUD_PERMANENT = 0x80, NUD_STALE = 4 };
 enum { AF_INET6 = 10, IFLA_INET6_ADDR_GEN_MODE = 8, IN6_ADDR_GEN_MODE_NONE = 1, EAFNOSUPPORT = 97 };
 enum { RTPROT_BOOT = 3, RT_SCOPE_LINK = 253, RTN_UNICAST = 1, EINVAL = 22 };
 /* Seconds after which what a request runs is ended: the daemon waits a little longer. */
@@ -165,16 +165,21 @@ static long talk(const struct request *request) {
   return ((const struct message *)answer)->type == NLMSG_ERROR ? *(const int *)((const struct message *)answer + 1) : -EINVAL;
 }
 
-/* Index of a link, or -errno. */
-static long index_of(const char *link) {
+/* Index of a link in a socket's namespace, or -errno. */
+static long index_by(int fd, const char *link) {
   struct interface question = {0};
   if (length(link) >= sizeof question.name) return -ENODEV;
   copy(question.name, link);
+  long result = CALL(ioctl, fd, SIOCGIFINDEX, &question);
+  return result < 0 ? result : question.index;
+}
+
+static long index_of(const char *link) {
   int fd = CALL(socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return fd;
-  long result = CALL(ioctl, fd, SIOCGIFINDEX, &question);
+  long result = index_by(fd, link);
   CALL(close, fd);
-  return result < 0 ? result : question.index;
+  return result;
 }
 
 /* disable_ipv6 in /proc/sys would do as well, but its writer spins while others hold the kernel's lock of links. */
@@ -238,13 +243,6 @@ static long set_up(int link) {
   return talk(&request);
 }
 
-static long set_mac(int link, const u8 mac[6]) {
-  struct link body = {.index = link};
-  struct request request = request_of(RTM_NEWLINK, 0, &body, sizeof body);
-  put_attribute(&request, IFLA_ADDRESS, mac, 6);
-  return talk(&request);
-}
-
 static long add_address(int link, const u8 address[4], int prefix) {
   struct address body = {AF_INET, prefix, 0, 0, link};
   struct request request = request_of(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof body);
@@ -276,6 +274,36 @@ static long add_route(int link, const u8 address[4], int prefix) {
   return talk(&request);
 }
 
+/* ---- announcing ---- */
+
+/* Of the host's namespace, for all this program's life: to close a packet socket waits for all processors. */
+static int host_packets, host_routes;
+
+/*
+ * Tells who has an address by now, in place of who had it. The kernel's own announcement, by arp_notify, comes in at one
+ * port of the bridge: each other port's firewall is asked, and each container looks a route up, which takes thrice as long.
+ * What can't be told now is found out by those who ask.
+ */
+static void announce(const char *bridge, const u8 mac[6], const u8 address[4]) {
+  long index = index_by(host_packets, bridge);
+  if (index < 0) return;
+  /* From <MAC> to all: ARP, Ethernet, IPv4, a reply: <MAC> has <address>; the same for its target. */
+  u8 frame[60] = {255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2};
+  for (int i = 0; i < 6; i++) frame[6 + i] = frame[22 + i] = frame[32 + i] = mac[i];
+  for (int i = 0; i < 4; i++) frame[28 + i] = frame[38 + i] = address[i];
+  struct { u16 family; u8 protocol[2]; int index; u8 rest[12]; } where = {AF_PACKET, {8, 6}, index, {0}};
+  CALL(sendto, host_packets, frame, sizeof frame, 0, &where, sizeof where);
+  /* The host is no port. Only if it knows the address: it is not told to make an entry. */
+  struct neighbour body = {.family = AF_INET, .index = index, .state = NUD_STALE};
+  struct request request = request_of(RTM_NEWNEIGH, NLM_F_REPLACE, &body, sizeof body);
+  put_attribute(&request, NDA_DST, address, 4);
+  put_attribute(&request, NDA_LLADDR, mac, 6);
+  CALL(sendto, host_routes, &request, request.message.length, 0, 0, 0);
+  /* The answer, or that of another request: nobody waits for it. */
+  u8 answer[512];
+  CALL(recvfrom, host_routes, answer, sizeof answer, MSG_DONTWAIT, 0, 0);
+}
+
 /* ---- the lines of a request ---- */
 
 static void set_sysctl(const char *name, const char *value) {
@@ -289,6 +317,14 @@ static void set_sysctl(const char *name, const char *value) {
   CALL(close, fd);
 }
 
+static long announce_line(char *rest) {
+  const char *bridge = word(&rest);
+  u8 mac[6], address[4];
+  if (!read_mac(word(&rest), mac) || !read_address(word(&rest), address, 0)) return -EINVAL;
+  announce(bridge, mac, address);
+  return 0;
+}
+
 static long link_line(const char *verb, char *rest) {
   long link = index_of(word(&rest));
   if (link < 0) return link;
@@ -299,7 +335,6 @@ static long link_line(const char *verb, char *rest) {
   int prefix;
   if (is(verb, "quiet")) return set_quiet(link);
   if (is(verb, "up")) return set_up(link);
-  if (is(verb, "mac") && read_mac(first, mac)) return set_mac(link, mac);
   if (is(verb, "addr") && read_address(first, address, &prefix)) return add_address(link, address, prefix);
   if (is(verb, "route") && read_address(first, address, &prefix)) return add_route(link, address, prefix);
   if (is(verb, "neigh") && read_address(first, address, 0) && read_mac(second, mac)) return add_neighbour(link, address, mac);
@@ -396,7 +431,7 @@ static _Noreturn void carry_out(char *text) {
       const char *name = word(&rest);
       set_sysctl(name, rest);
     } else {
-      result = link_line(verb, rest);
+      result = is(verb, "announce") ? announce_line(rest) : link_line(verb, rest);
     }
     if (result < 0) fail(whole, "errno ", -result);
   }
@@ -464,6 +499,8 @@ __attribute__((used)) _Noreturn void enter(long *stack) {
   environment = (char **)(stack + 1) + stack[0] + 1;
   u64 ended = 1ul << (SIGCHLD - 1);
   CALL(sigprocmask, SIG_BLOCK, &ended, 0, 8);
+  host_packets = CALL(socket, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  host_routes = CALL(socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   int signals = CALL(signalfd, -1, &ended, 8, O_CLOEXEC | O_NONBLOCK);
   if (signals < 0) end(1);
   for (;;) {

@@ -244,8 +244,8 @@ const firstLines = [
 function lastLines({ cidrs, mac, multicast, dnsRoute }: VethSpec): string[] {
   return [
     ...cidrs.map((cidr) => `addr ${containerLink} ${cidr}`),
-    // Setting its MAC announces the addresses. It drops what waits for a neighbour, so the container must not run yet.
-    `mac ${containerLink} ${mac}`,
+    // Others may have known another container by them.
+    ...cidrs.map(({ address }) => `announce ${bridgeName} ${mac} ${address}`),
     ...(dnsRoute
       ? [
           `neigh ${containerLink} ${dnsRoute.address} ${dnsRoute.mac}`,

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { runOk } from '../../../src/lib/exec.ts';
 import { NetnsWorker } from '../../../src/net/netns-worker.ts';
@@ -21,6 +24,8 @@ function workerOf(t: TestContext, ...options: ConstructorParameters<typeof Netns
   return worker;
 }
 
+const mac = '02:11:22:aa:bb:cc';
+
 /** A network namespace with a veth `ethwe`, and its end. */
 async function namespace(t: TestContext) {
   const child = spawn('unshare', ['--net', 'sleep', '1000']);
@@ -29,12 +34,24 @@ async function namespace(t: TestContext) {
   const path = `/proc/${child.pid}/ns/net`;
   const inside = (argv: string[], input?: string) =>
     runOk(['nsenter', `--net=${path}`, '--', ...argv], input === undefined ? {} : { input });
-  await inside(['ip', 'link', 'add', 'ethwe', 'index', '65536', 'type', 'veth', 'peer', 'name', 'other']);
+  await inside([
+    'ip',
+    'link',
+    'add',
+    'ethwe',
+    'index',
+    '65536',
+    'address',
+    mac,
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'other',
+  ]);
   await inside(['ip', 'link', 'set', 'other', 'up']);
-  return { openNetns: () => openSync(path, 'r'), inside };
+  return { openNetns: () => openSync(path, 'r'), inside, path, pid: child.pid ?? 0 };
 }
-
-const mac = '02:11:22:aa:bb:cc';
 
 test('links, addresses, neighbours and routes become what ip makes of them, also a second time', async (t) => {
   const worker = workerOf(t, program);
@@ -44,7 +61,6 @@ test('links, addresses, neighbours and routes become what ip makes of them, also
     'quiet ethwe',
     'up ethwe',
     ...cidrs.map((cidr) => `addr ethwe ${cidr}`),
-    `mac ethwe ${mac}`,
     'neigh ethwe 169.254.77.53 02:00:00:00:00:01',
     'route ethwe 169.254.77.53/32',
     'route ethwe 224.0.0.0/4',
@@ -55,7 +71,6 @@ test('links, addresses, neighbours and routes become what ip makes of them, also
     'link set ethwe addrgenmode none',
     'link set ethwe up',
     ...cidrs.map((cidr) => `addr replace ${cidr} broadcast + dev ethwe`),
-    `link set ethwe address ${mac}`,
     'neigh replace 169.254.77.53 lladdr 02:00:00:00:00:01 dev ethwe nud permanent',
     'route replace 169.254.77.53 dev ethwe scope link',
     'route replace 224.0.0.0/4 dev ethwe scope link',
@@ -93,6 +108,39 @@ test('settings are those of the namespace, and one that the kernel has not is le
   assert.ok(!existsSync('/proc/sys/net/ipv4/conf/ethwe'));
 });
 
+test('an address is announced to those who knew it, and to the host, and to nobody else', async (t) => {
+  const [host, there, other] = [await namespace(t), await namespace(t), await namespace(t)];
+  const folder = await mkdtemp(join(tmpdir(), 'announce-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const inHost = join(folder, 'netns-worker');
+  await writeFile(inHost, `#!/bin/sh\nexec nsenter --net=${host.path} ${program}\n`, { mode: 0o755 });
+  const worker = workerOf(t, inHost);
+  await host.inside(['ip', 'link', 'add', 'weave0', 'type', 'bridge']);
+  await host.inside(['ip', 'link', 'set', 'weave0', 'up']);
+  await host.inside(['ip', 'addr', 'add', '10.32.0.254/12', 'dev', 'weave0']);
+  for (const { pid } of [there, other]) {
+    const [port, inside] = [`p${pid}`, ['peer', 'name', 'net', 'netns', String(pid)]];
+    await host.inside(['ip', 'link', 'add', port, 'type', 'veth', ...inside]);
+    await host.inside(['ip', 'link', 'set', port, 'master', 'weave0', 'up']);
+  }
+  await other.inside(['ip', 'link', 'set', 'net', 'up']);
+  await other.inside(['ip', 'addr', 'add', '10.32.0.2/12', 'dev', 'net']);
+  const port = `/sys/class/net/p${other.pid}/operstate`;
+  const mounted = ['unshare', '--mount', 'sh', '-c', `mount -t sysfs sysfs /sys; cat ${port}`];
+  await until('its port is open', async () => (await host.inside(mounted)) === 'up\n');
+  const former = ['lladdr', '02:00:00:00:00:99', 'nud', 'stale', 'dev'];
+  await other.inside(['ip', 'neigh', 'add', '10.32.0.9', ...former, 'net']);
+  await host.inside(['ip', 'neigh', 'add', '10.32.0.9', ...former, 'weave0']);
+  await worker.run(there, [`announce weave0 ${mac} 10.32.0.9`, `announce weave0 ${mac} 10.32.0.10`]);
+  await worker.run(there, [`announce nobridge ${mac} 10.32.0.9`]);
+  const known = `10.32.0.9 lladdr ${mac} STALE`;
+  await until('the other knows', async () =>
+    (await other.inside(['ip', 'neigh', 'show', 'dev', 'net'])).includes(mac),
+  );
+  assert.equal((await other.inside(['ip', 'neigh', 'show', 'dev', 'net'])).trim(), known);
+  assert.equal((await host.inside(['ip', 'neigh', 'show', 'dev', 'weave0'])).trim(), known);
+});
+
 test('rules are restored, and the program says in its own words what it refuses', async (t) => {
   const worker = workerOf(t, program);
   const there = await namespace(t);
@@ -121,9 +169,10 @@ test('the first line that fails ends a request, and says why; a line of more tha
   ])
     await fails([line], new RegExp(`${line}: invalid argument`));
   for (const line of [
-    `mac ethwe ${mac}:00`,
-    'mac ethwe 02:11',
-    'mac ethwe',
+    `announce weave ${mac}:00 10.1.2.3`,
+    'announce weave 02:11 10.1.2.3',
+    `announce weave ${mac} 10.1.2.3/8`,
+    'announce weave',
     'route ethwe',
     'become ethwe root',
     'conf ethwe arp_notify',
