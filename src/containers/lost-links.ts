@@ -1,5 +1,6 @@
 import type { KeyedLock } from '../lib/lock.ts';
-import { hostLink, linkExists, type Veths, vethPids } from '../net/veth.ts';
+import { linkExists } from '../net/sysfs.ts';
+import { hostLink, type Veths, vethPids } from '../net/veth.ts';
 import type { Attachment, Attachments } from './attachments.ts';
 
 /** What {@link restoreLinks} works with. */

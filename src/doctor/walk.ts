@@ -3,7 +3,8 @@ import { ethweAddresses } from '../net/addresses.ts';
 import { bridgeName, findLink } from '../net/bridge.ts';
 import { askFrom, reachesFrom } from '../net/inside-probe.ts';
 import { destinationOf } from '../net/overlay/vxlan.ts';
-import { hostLink, linkMaster, type NetnsProcess } from '../net/veth.ts';
+import { linkMaster } from '../net/sysfs.ts';
+import { hostLink, type NetnsProcess } from '../net/veth.ts';
 import { failed, ok, skipped } from './check.ts';
 
 /** One end of a way. */

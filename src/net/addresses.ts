@@ -2,7 +2,8 @@ import { closeSync } from 'node:fs';
 import { run } from '../lib/exec.ts';
 import { Cidr } from '../model/address.ts';
 import { queryJson } from './ip.ts';
-import { containerLink, linkExists, type NetnsProcess } from './veth.ts';
+import { linkExists } from './sysfs.ts';
+import { containerLink, type NetnsProcess } from './veth.ts';
 
 interface ShownLink {
   flags?: string[];

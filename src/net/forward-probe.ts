@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runOk } from '../lib/exec.ts';
 import { bridgeName } from './bridge.ts';
 import { IpBatch } from './ip.ts';
 import { hookAdvice } from './nft-chains.ts';
+import { linkFile } from './sysfs.ts';
 
 /** The two made-up containers: a port on the bridge each, the link behind it, a MAC and an address. */
 const sender = { port: 'vethwe-pa', link: 'weave-pa', mac: '02:77:65:61:76:01', ip: '169.254.67.85' };
@@ -87,17 +88,17 @@ async function passage(): Promise<Passage> {
       // A policy may refuse it at once; the counters tell.
       await new Promise<void>((sent) => socket.send(payload, discard, receiver.ip, () => sent()));
       await delay(pause);
-      if ((await bytes(receiver.link, 'rx')) > payload.length) return 'passed';
+      if (bytes(receiver.link, 'rx') > payload.length) return 'passed';
       if (performance.now() > end) break;
     }
-    return (await bytes(sender.link, 'tx')) > payload.length ? 'dropped' : 'unsent';
+    return bytes(sender.link, 'tx') > payload.length ? 'dropped' : 'unsent';
   } finally {
     socket.close();
   }
 }
 
-async function bytes(link: string, way: 'rx' | 'tx'): Promise<number> {
-  return Number(await readFile(`/sys/class/net/${link}/statistics/${way}_bytes`, 'utf8'));
+function bytes(link: string, way: 'rx' | 'tx'): number {
+  return Number(linkFile(link, `statistics/${way}_bytes`));
 }
 
 /** Says what drops the frames, with the line to type. */

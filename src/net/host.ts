@@ -1,8 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { WeaveError } from '../lib/errors.ts';
 import { Cidr, type Ip, isIp } from '../model/address.ts';
 import { bridgeName } from './bridge.ts';
 import { queryEach, queryJson } from './ip.ts';
+import { linkEntries } from './sysfs.ts';
 
 interface Route {
   /** `default`, `10.0.0.0/8`, `10.0.0.1` */
@@ -100,23 +100,13 @@ export function outsideLinks({ links, routes }: HostNetwork, underlay: string | 
 
 /** True for a bridge of which every port leads to a container or a virtual machine. */
 function isInnerBridge(link: string): boolean {
-  const folder = `/sys/class/net/${link}`;
-  if (!existsSync(`${folder}/bridge`)) return false;
+  if (!linkEntries(link).includes('bridge')) return false;
   // As all engines name a container's: there may be a thousand, and to list the entries of each takes 30 ms.
-  const others = entriesOf(`${folder}/brif`).filter((port) => !port.startsWith('veth'));
+  const others = linkEntries(link, 'brif').filter((port) => !port.startsWith('veth'));
   // A card has a device; a bond, or a VLAN on a card, has links below it.
   return others.every((port) =>
-    entriesOf(`/sys/class/net/${port}`).every((entry) => entry !== 'device' && !entry.startsWith('lower_')),
+    linkEntries(port).every((entry) => entry !== 'device' && !entry.startsWith('lower_')),
   );
-}
-
-/** Empty when the link has just gone. */
-function entriesOf(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 /** All addresses of the link that has this one, which comes first: a connection may come from any of them. */

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import type { Cidr } from '../model/address.ts';
 import { bridgeName, ensureBridge } from './bridge.ts';
 import { dnsLinkAddress, ensureDnsLink, hasDnsWay } from './dns-link.ts';
 import type { HostNetwork } from './host.ts';
 import type { IpBatch } from './ip.ts';
-import { hostLink, linkExists } from './veth.ts';
+import { isUp, linkEntries, linkExists, linkFile } from './sysfs.ts';
+import { hostLink } from './veth.ts';
 
 /** How the host's links are to be. */
 export interface LinkWish {
@@ -21,19 +21,6 @@ export interface LinkWish {
   /** whether containers ask for names at the bridge */
   dns: boolean;
 }
-
-const folder = (link: string) => `/sys/class/net/${link}`;
-
-/** Empty when the link has just gone. */
-function read(link: string, file: string): string {
-  try {
-    return readFileSync(`${folder(link)}/${file}`, 'utf8').trim();
-  } catch {
-    return '';
-  }
-}
-
-const isUp = (link: string) => (Number(read(link, 'flags')) & 1) === 1;
 
 /**
  * Puts right what others have done to the bridge, to its ports towards containers, and to the host's addresses on it.
@@ -73,14 +60,16 @@ function bridgeFaults({ mtu, mac }: LinkWish): string[] {
   if (!linkExists(bridgeName)) return ['the bridge had gone'];
   return [
     ...(isUp(bridgeName) ? [] : ['the bridge was down']),
-    ...(read(bridgeName, 'address') === mac ? [] : ["the bridge's MAC was another"]),
-    ...(Number(read(bridgeName, 'mtu')) === mtu ? [] : [`the bridge's MTU was ${read(bridgeName, 'mtu')}`]),
+    ...(linkFile(bridgeName, 'address') === mac ? [] : ["the bridge's MAC was another"]),
+    ...(Number(linkFile(bridgeName, 'mtu')) === mtu
+      ? []
+      : [`the bridge's MTU was ${linkFile(bridgeName, 'mtu')}`]),
   ];
 }
 
 /** Links of containers that are not, or not up, on the bridge. */
 function lostPorts({ pids, close }: LinkWish): string[] {
-  const ports = new Set(readdirSync(`${folder(bridgeName)}/brif`));
+  const ports = new Set(linkEntries(bridgeName, 'brif'));
   const away = pids.map(hostLink).filter((link) => !ports.has(link));
   const down = close.map(hostLink).filter((link) => ports.has(link) && !isUp(link));
   // A link that is not there at all is for the container's attachment to put right.

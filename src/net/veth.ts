@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
+import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
@@ -10,6 +9,7 @@ import { bridgeName } from './bridge.ts';
 import type { DnsRoute } from './dns-link.ts';
 import { batchText, type IpBatch } from './ip.ts';
 import type { NetnsWorker } from './netns-worker.ts';
+import { linkExists, linkFile, linkNames } from './sysfs.ts';
 
 /** Name of the interface inside a container. */
 export const containerLink = 'ethwe';
@@ -168,32 +168,6 @@ export function vethPids(): number[] {
 /** Id of the link's container; empty if not written yet. */
 export function vethOwner(pid: number): string {
   return linkFile(hostLink(pid), 'ifalias');
-}
-
-/** The bridge that a link is a port of; undefined: it is none, or is not there. */
-export function linkMaster(name: string): string | undefined {
-  try {
-    return basename(readlinkSync(`/sys/class/net/${name}/master`));
-  } catch {
-    return undefined;
-  }
-}
-
-export function linkExists(name: string): boolean {
-  return existsSync(`/sys/class/net/${name}`);
-}
-
-function linkNames(): string[] {
-  return readdirSync('/sys/class/net');
-}
-
-/** Empty when the link has just gone. */
-function linkFile(name: string, file: string): string {
-  try {
-    return readFileSync(`/sys/class/net/${name}/${file}`, 'utf8').trim();
-  } catch {
-    return '';
-  }
 }
 
 /**

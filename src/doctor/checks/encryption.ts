@@ -3,6 +3,7 @@ import type { LaunchConfig } from '../../config/config.ts';
 import { run } from '../../lib/exec.ts';
 import { howToInstall } from '../../lib/tools.ts';
 import { wireguardLink } from '../../net/overlay/wireguard.ts';
+import { linkExists } from '../../net/sysfs.ts';
 import { type Check, failed, ok, skipped } from '../check.ts';
 import { inPath } from './tools.ts';
 
@@ -18,8 +19,7 @@ export const encryption: Check<{ config: Pick<LaunchConfig, 'password' | 'store'
   async run({ config }) {
     if (config.password === null || config.store === 'lmdb') return skipped('nothing is to be encrypted');
     if (!(await inPath('wg'))) return failed(`--password needs 'wg'; ${howToInstall('wg')}`);
-    if (existsSync(`/sys/class/net/${wireguardLink}`) || (await kernelHasWireguard()))
-      return ok('this host can encrypt');
+    if (linkExists(wireguardLink) || (await kernelHasWireguard())) return ok('this host can encrypt');
     const kernel = '--password: the kernel of this host has no WireGuard (modprobe wireguard loads it)';
     if (!(await inPath('wireguard-go'))) {
       return failed(

@@ -1,11 +1,10 @@
-import { readFile, readlink } from 'node:fs/promises';
 import type { Logger } from '../../lib/log.ts';
 import { type Cidr, type Ip, parseIp } from '../../model/address.ts';
 import type { PathHealth } from '../../model/path-health.ts';
 import { heartbeatPort, vxlanPort, wireguardPort } from '../../model/ports.ts';
 import { bridgeName } from '../bridge.ts';
 import { IpBatch } from '../ip.ts';
-import { linkExists } from '../veth.ts';
+import { isUp, linkExists, linkFile, linkMaster } from '../sysfs.ts';
 import { Announcer } from './announce.ts';
 import { Forwarding, type RemoteEntry } from './forwarding.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -134,7 +133,7 @@ export class Datapath {
    */
   async repair(): Promise<boolean> {
     const encryption = (await this.#wireguard?.repair()) ?? false;
-    const links = this.#links !== (await this.#linkState());
+    const links = this.#links !== this.#linkState();
     if (links) {
       await this.#ensureLinks();
       await this.#forwarding.reload();
@@ -268,22 +267,18 @@ export class Datapath {
       if (kind === 'ovs') await ensureOvs(ip, mtu);
       else await removeOvs(ip);
       await ensureOverlayPort(ip, bridge, this.#port);
-      this.#links = await this.#linkState();
+      this.#links = this.#linkState();
     } finally {
       ip.close();
       bridge.close();
     }
   }
 
-  async #linkState(): Promise<string> {
-    const states = [bridgeName, vxlanLink, this.#port].map(async (link) => {
-      const folder = `/sys/class/net/${link}`;
-      const index = await readFile(`${folder}/ifindex`, 'utf8').catch(() => 'none');
-      const up = Number(await readFile(`${folder}/flags`, 'utf8').catch(() => 0)) & 1;
-      return `${index.trim()} ${up}`;
-    });
-    const master = await readlink(`/sys/class/net/${this.#port}/master`).catch(() => 'none');
-    return [...(await Promise.all(states)), master].join();
+  #linkState(): string {
+    const states = [bridgeName, vxlanLink, this.#port].map(
+      (link) => `${linkFile(link, 'ifindex')} ${isUp(link)}`,
+    );
+    return [...states, linkMaster(this.#port)].join();
   }
 
   #isEncrypted(address: string): boolean {

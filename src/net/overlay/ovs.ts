@@ -4,7 +4,7 @@ import { WeaveError } from '../../lib/errors.ts';
 import { run, runOk } from '../../lib/exec.ts';
 import { noRouterAdvertisements } from '../bridge.ts';
 import type { IpBatch } from '../ip.ts';
-import { linkExists } from '../veth.ts';
+import { linkExists } from '../sysfs.ts';
 import { vxlanLink } from './vxlan.ts';
 
 /** Name of the Open vSwitch bridge. */

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:dgram';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { WeaveError } from '../../lib/errors.ts';
 import { hung, spawnError, toolDeadline } from '../../lib/exec.ts';
 import { heartbeatPort } from '../../model/ports.ts';
 import { bridgeName } from '../bridge.ts';
 import { IpBatch } from '../ip.ts';
-import { inNetns, linkExists, quietLine } from '../veth.ts';
+import { isUp, linkExists, linkMaster } from '../sysfs.ts';
+import { inNetns, quietLine } from '../veth.ts';
 import { type ProbeAddress, probeRange } from './probe-message.ts';
 
 /** The veth's end on the bridge, and the other. */
@@ -83,19 +84,7 @@ export class ProbeLink {
 
   /** False when somebody took it away, or from the bridge. */
   get isThere(): boolean {
-    const read = (file: string) => {
-      try {
-        return readFileSync(`/sys/class/net/${file}`, 'utf8').trim();
-      } catch {
-        return '';
-      }
-    };
-    const up = (Number(read(`${port}/flags`)) & 1) === 1;
-    return (
-      up &&
-      read(`${port}/master/ifindex`) !== '' &&
-      read(`${port}/master/ifindex`) === read(`${bridgeName}/ifindex`)
-    );
+    return isUp(port) && linkMaster(port) === bridgeName;
   }
 
   /** Sets where the other hosts' probes are, IP to MAC: nobody is asked by ARP. */

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WeaveError } from '../../lib/errors.ts';
 import { run, runOk } from '../../lib/exec.ts';
 import { howToInstall } from '../../lib/tools.ts';
-import { linkExists } from '../veth.ts';
+import { linkExists } from '../sysfs.ts';
 
 /** ms */
 const startTimeout = 10_000;

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { run } from '../../lib/exec.ts';
-import { linkExists } from '../veth.ts';
+import { linkExists } from '../sysfs.ts';
 
 /** base64 */
 export interface KeyPair {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../lib/errors.ts';
 import { run, runOk } from '../../lib/exec.ts';
@@ -7,7 +7,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Cidr } from '../../model/address.ts';
 import { heartbeatPort, vxlanPort, wireguardPort } from '../../model/ports.ts';
 import { IpBatch, queryJson } from '../ip.ts';
-import { linkExists } from '../veth.ts';
+import { isUp, linkExists, linkFile } from '../sysfs.ts';
 import { isServed, removeUserspace, startUserspace, userspaceEnded } from './wireguard-go.ts';
 import { type KeyPair, keysOfLink, makeKeys } from './wireguard-keys.ts';
 
@@ -167,11 +167,7 @@ export class Wireguard {
 
   /** True while link, address, routes and peers are as {@link #configure} has left them. */
   async #isAsMade(): Promise<boolean> {
-    const file = (name: string) =>
-      readFile(`/sys/class/net/${wireguardLink}/${name}`, 'utf8').catch(() => '');
-    const [flags, mtu, routes, peers] = await Promise.all([
-      file('flags'),
-      file('mtu'),
+    const [routes, peers] = await Promise.all([
       listRoutes(),
       run(['wg', 'show', wireguardLink, 'allowed-ips']),
     ]);
@@ -179,8 +175,8 @@ export class Wireguard {
     const same = (now: readonly string[], made: readonly string[]) =>
       now.toSorted().join() === made.toSorted().join();
     return (
-      (Number(flags) & 1) === 1 &&
-      Number(mtu) === this.#options.mtu &&
+      isUp(wireguardLink) &&
+      Number(linkFile(wireguardLink, 'mtu')) === this.#options.mtu &&
       routes.own &&
       same(
         routes.hosts,
