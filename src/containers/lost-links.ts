@@ -15,7 +15,9 @@ export interface LostLinksDeps {
 export async function restoreLinks({ attachments, veths, lock }: LostLinksDeps): Promise<string[]> {
   const restored: string[] = [];
   const there = new Set(vethPids());
-  for (const { info } of attachments.list().filter((each) => !there.has(each.info.pid))) {
+  // One that is just being made is not lost, and its start may take as long as it likes.
+  const lost = attachments.list().filter(({ info }) => !there.has(info.pid) && !lock.isBusy(info.id));
+  for (const { info } of lost) {
     await lock.run(info.id, async () => {
       // It may just have been attached, or have ended.
       const attachment = attachments.get(info.id);

@@ -19,13 +19,13 @@ export function hostDepsOf(parts: CheckupDeps, lock: KeyedLock): (network: HostN
   const { host, joined, dns, containers, logger } = parts;
   const { engine, ip, store, firewall, bridge } = host;
   const { seat } = joined;
-  const { attachments, exposer } = containers;
+  const { exposer } = containers;
   const triedOffload = new Set<string>();
   const tuning = new Tuning({ store, logger });
   const streaks = { links: new Streak(), overlay: new Streak(), rules: new Streak() };
   const turns = new Turns(closely);
   const repair = async (network: HostNetwork) => {
-    const pids = attachments.list().map(({ info }) => info.pid);
+    const pids = containers.linkPids();
     const wish = {
       mtu: host.mtu,
       mac: bridge.address,

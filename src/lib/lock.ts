@@ -16,6 +16,11 @@ export class KeyedLock {
     return result;
   }
 
+  /** True while a task of this key runs or waits. */
+  isBusy(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /** Resolves when what has been asked for this key until now has ended. */
   async idle(key: string): Promise<void> {
     await this.#tails.get(key);

@@ -38,6 +38,9 @@ test('fifty at once: all attached, distinct and named; nothing is left afterward
   assert.equal(found, names.map(() => '1').join('\n'));
   assert.match(await host.docker('exec', 'c0', 'ping', '-c', '1', `c${count - 1}`), / 0% packet loss/);
 
+  // Links that were just being made are not taken for changed ones.
+  assert.doesNotMatch((await host.shell('cat /var/log/weavets.log')).stdout, /put right on this host/);
+
   await host.docker('rm', '-f', ...names);
   await until('no veth is left', async () => !(await host.shell('ip -o link')).stdout.includes('vethwepl'));
   await allReleased(host);

@@ -135,6 +135,8 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
   undo.push(() => reconciler.close());
 
   const restore = () => restoreLinks({ attachments, veths, lock });
+  /** By which the links are named that are not just being made or changed. */
+  const linkPids = () => attachments.list().flatMap(({ info }) => (lock.isBusy(info.id) ? [] : info.pid));
   const outcomes = new ShimOutcomes({ attachments, engine, created, logger });
 
   dns.hosts.follow({
@@ -157,7 +159,7 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     seat.datapath?.state().filter(({ peer }) => seat.cluster?.isAlive(peer.name)) ?? [];
   const parts = { naming, made, created, outcomes, exposer, metrics, attachments, reconciler, byHand };
   const applyPathMtu = async () => pathMtu?.apply();
-  return { ...parts, system, history, applyPathMtu, peerStates, restoreLinks: restore };
+  return { ...parts, system, history, applyPathMtu, peerStates, linkPids, restoreLinks: restore };
 }
 
 /** Registers this host with the others, and follows them. */
