@@ -12,6 +12,7 @@
  *   probes <link> <setting> <value>...             how IPv4 neighbours are asked whether they are there: ucast_probes,
  *                                                  base_reachable_ms, delay_probe_ms
  *   up <link>
+ *   mac <link> <MAC>                               set if it has another
  *   announce <bridge> <MAC> <address>              to all ports of a bridge of the host, and to the host's neighbours
  *   addr <link> <address>/<length>                 added, or as it was, with its broadcast address
  *   neigh <link> <address> <MAC>                   permanent
@@ -24,8 +25,8 @@
  */
 #include "../shim/kernel.h"
 
-enum { SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, ITIMER_REAL = 0, O_WRONLY = 1, CLONE_NEWNET = 0x40000000, SOCK_DGRAM = 2, AF_PACKET = 17 };
-enum { NLM_F_ACK = 4, NLM_F_REPLACE = 0x100, NLM_F_CREATE = 0x400, RTM_NEWNEIGH = 28, IFLA_AF_SPEC = 26, IFLA_INET_CONF = 1 };
+enum { SIGPIPE = 13, SIGCHLD = 17, WNOHANG = 1, ITIMER_REAL = 0, O_WRONLY = 1, CLONE_NEWNET = 0x40000000, SOCK_DGRAM = 2, AF_PACKET = 17, SIOCGIFHWADDR = 0x8927 };
+enum { NLM_F_ACK = 4, NLM_F_REPLACE = 0x100, NLM_F_CREATE = 0x400, RTM_NEWNEIGH = 28, IFLA_ADDRESS = 1, IFLA_AF_SPEC = 26, IFLA_INET_CONF = 1 };
 enum { RTM_SETNEIGHTBL = 67, NDTA_NAME = 1, NDTA_PARMS = 6, NDTPA_IFINDEX = 1 };
 enum { IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_BROADCAST = 4, NDA_DST = 1, NDA_LLADDR = 2, NUD_PERMANENT = 0x80, NUD_STALE = 4 };
 enum { AF_INET6 = 10, IFLA_INET6_ADDR_GEN_MODE = 8, IN6_ADDR_GEN_MODE_NONE = 1, EAFNOSUPPORT = 97 };
@@ -243,6 +244,24 @@ static long set_up(int link) {
   return talk(&request);
 }
 
+/* To set the one that it has would be announced to all as well. */
+static long set_mac(const char *name, int link, const u8 mac[6]) {
+  struct interface question = {0};
+  copy(question.name, name); /* short enough: it has an index */
+  int fd = CALL(socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  long result = fd < 0 ? fd : CALL(ioctl, fd, SIOCGIFHWADDR, &question);
+  CALL(close, fd);
+  if (result < 0) return result;
+  int same = 1;
+  /* It comes as a struct sockaddr: two bytes of family first. */
+  for (int i = 0; i < 6; i++) same &= question.all[2 + i] == mac[i];
+  if (same) return 0;
+  struct link body = {.index = link};
+  struct request request = request_of(RTM_NEWLINK, 0, &body, sizeof body);
+  put_attribute(&request, IFLA_ADDRESS, mac, 6);
+  return talk(&request);
+}
+
 static long add_address(int link, const u8 address[4], int prefix) {
   struct address body = {AF_INET, prefix, 0, 0, link};
   struct request request = request_of(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &body, sizeof body);
@@ -326,7 +345,8 @@ static long announce_line(char *rest) {
 }
 
 static long link_line(const char *verb, char *rest) {
-  long link = index_of(word(&rest));
+  const char *name = word(&rest);
+  long link = index_of(name);
   if (link < 0) return link;
   if (is(verb, "conf")) return set_conf(link, rest);
   if (is(verb, "probes")) return set_probes(link, rest);
@@ -335,6 +355,7 @@ static long link_line(const char *verb, char *rest) {
   int prefix;
   if (is(verb, "quiet")) return set_quiet(link);
   if (is(verb, "up")) return set_up(link);
+  if (is(verb, "mac") && read_mac(first, mac)) return set_mac(name, link, mac);
   if (is(verb, "addr") && read_address(first, address, &prefix)) return add_address(link, address, prefix);
   if (is(verb, "route") && read_address(first, address, &prefix)) return add_route(link, address, prefix);
   if (is(verb, "neigh") && read_address(first, address, 0) && read_mac(second, mac)) return add_neighbour(link, address, mac);

@@ -218,6 +218,8 @@ const firstLines = [
 function lastLines({ cidrs, mac, multicast, dnsRoute }: VethSpec): string[] {
   return [
     ...cidrs.map((cidr) => `addr ${containerLink} ${cidr}`),
+    // A container that may do so can have given itself another, which is not what is announced.
+    `mac ${containerLink} ${mac}`,
     // Others may have known another container by them.
     ...cidrs.map(({ address }) => `announce ${bridgeName} ${mac} ${address}`),
     ...(dnsRoute

@@ -205,6 +205,19 @@ test("a failed second attach leaves the container's addresses, now and after a r
   assert.equal((await host.weavets('ps', 'twice')).stdout.trim().split(' ').slice(2).join(' '), address);
 });
 
+test('a MAC that a container gave itself is put back when the daemon is launched again', async () => {
+  const address = await start('changed', '--cap-add', 'NET_ADMIN');
+  const macIn = () => host.docker('exec', 'changed', 'cat', '/sys/class/net/ethwe/address');
+  const before = await macIn();
+  await host.docker('exec', 'changed', 'ip', 'link', 'set', 'ethwe', 'address', '02:00:00:00:00:77');
+  assert.notEqual(await macIn(), before);
+  assert.equal((await host.weavets('stop')).code, 0);
+  await host.launch();
+  await until('it is put back', async () => (await macIn()) === before);
+  assert.ok((await host.weavets('ps', 'changed')).stdout.includes(` ${before} `));
+  await isBack('changed', address);
+});
+
 test('a link whose pid was reused by another process is removed', async () => {
   const gone = 'f'.repeat(64);
   // Pid 1 is alive, and no container's.

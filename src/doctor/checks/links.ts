@@ -19,7 +19,7 @@ const leaveAlone = `have it leave weave, vethwe* and vxlan-6784 alone (NetworkMa
 export const links: Check<LinksDeps> = {
   name: 'links',
   about:
-    "The bridge exists and is up, with its MAC, MTU and addresses; every attached container's link is one of its ports. Network managers sometimes change them.",
+    "The bridge exists and is up, with its MAC, MTU and addresses; every attached container's link is one of its ports, and up (200 at a time are asked whether they are). Network managers sometimes change them.",
   heals: 'Everything is restored.',
   code: 'LINKS_CHANGED',
   when: 'look',

@@ -57,10 +57,13 @@ test('links, addresses, neighbours and routes become what ip makes of them, also
   const worker = workerOf(t, program);
   const [ours, theirs] = [await namespace(t), await namespace(t)];
   const cidrs = ['10.32.0.5/12', '10.40.0.1/24', '10.50.0.6/31', '10.60.0.7/32', '192.168.3.3/30'];
+  // Theirs has it from the beginning.
+  await ours.inside(['ip', 'link', 'set', 'ethwe', 'address', '02:11:22:aa:bb:01']);
   const lines = [
     'quiet ethwe',
     'up ethwe',
     ...cidrs.map((cidr) => `addr ethwe ${cidr}`),
+    `mac ethwe ${mac}`,
     'neigh ethwe 169.254.77.53 02:00:00:00:00:01',
     'route ethwe 169.254.77.53/32',
     'route ethwe 224.0.0.0/4',
@@ -169,6 +172,9 @@ test('the first line that fails ends a request, and says why; a line of more tha
   ])
     await fails([line], new RegExp(`${line}: invalid argument`));
   for (const line of [
+    `mac ethwe ${mac}:00`,
+    'mac ethwe 02:11',
+    'mac ethwe',
     `announce weave ${mac}:00 10.1.2.3`,
     'announce weave 02:11 10.1.2.3',
     `announce weave ${mac} 10.1.2.3/8`,
