@@ -45,8 +45,8 @@ if (beside > 0) {
 console.log(
   `\n${burst} \`docker run -d\`, ${width} at once, ${rounds} rounds in turn, sums over the rounds\n`,
 );
-const heads = ['attached beside', 'direct s', 'weavets s', 'direct per s', 'weavets per s', 'ratio'];
-console.log(table([...heads, 'attach ms p50', 'daemon RSS MB'], rows));
+const heads = ['attached beside', 'direct s', 'weavets s', 'direct per s', 'weavets per s'];
+console.log(table([...heads, 'ratio', 'of rounds', 'attach ms p50', 'daemon RSS MB'], rows));
 
 /** Pairs of `docker run --rm busybox true`, with the engine's events. */
 async function onePerTime(): Promise<void> {
@@ -110,11 +110,15 @@ async function bursts(label: string): Promise<string[]> {
   const [theirs = 0, ours = 0] = ways.map((way) =>
     results[way].reduce((sum, { seconds }) => sum + seconds, 0),
   );
+  const ratios = results.weavets
+    .map(({ seconds }, i) => ratio(seconds, results.direct[i]?.seconds ?? Number.NaN))
+    .toSorted();
   const rate = (seconds: number) => ((burst * rounds) / seconds).toFixed(1);
   const attach = median(results.weavets.flatMap(({ attached }) => attached));
   const memory = /^VmRSS:\s+(\d+) kB$/m.exec(await host.runOk(['cat', `/proc/${pid}/status`]))?.[1];
   return [
     ...[label, theirs.toFixed(1), ours.toFixed(1), rate(theirs), rate(ours), ratio(ours, theirs)],
+    `${ratios[0]} to ${ratios.at(-1)}`,
     ...[attach.toFixed(0), (Number(memory) / 1024).toFixed(0)],
   ];
 }
