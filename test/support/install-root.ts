@@ -1,5 +1,6 @@
 import { runOk } from '../../src/lib/exec.ts';
-import { type CommandOptions, type Host, repository } from './host.ts';
+import type { Host } from './host.ts';
+import { type CommandOptions, repository } from './machine.ts';
 
 /** What such a root shares with its host: that is all that packages don't bring. */
 const shared = ['/proc', '/sys', '/dev', '/run', '/var/lib/docker', '/var/lib/weave'];
