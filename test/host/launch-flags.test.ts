@@ -8,7 +8,7 @@ beforeEach(async () => {
   await host.removeContainers();
 });
 
-/** Launches, and asserts that only these notes are on standard error. */
+/** Launches, and asserts that only these notes are on standard error. @returns the daemon's pid */
 async function launch(flags: string[], { notes = [] as string[], env = {} as NodeJS.ProcessEnv } = {}) {
   const { code, stdout, stderr } = await host.run(['weavets', 'launch', ...flags], {
     env: { ...paths, ...env },
@@ -16,6 +16,7 @@ async function launch(flags: string[], { notes = [] as string[], env = {} as Nod
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^\d+\n$/);
   assert.equal(stderr, notes.map((note) => `note: ${note}\n`).join(''));
+  return stdout.trim();
 }
 const paths = { PATH: `${process.cwd()}/bin:${process.env.PATH}`, DOCKER_HOST: undefined };
 const out = async (...argv: string[]) => (await host.weavets(...argv)).stdout;
@@ -27,7 +28,7 @@ const bridgeMtu = async () => Number(await host.runOk(['cat', '/sys/class/net/we
 const address = async (name: string) => (await out('ps', name)).trim().split(' ').slice(2).join(' ');
 
 test('without flags', async () => {
-  await launch([]);
+  const pid = await launch([]);
   await run('--name', 'c1');
   assert.equal(await inside('c1', 'hostname'), 'c1.weave.local');
   assert.match(await inside('c1', 'ip', 'route'), /224\.0\.0\.0\/4 dev ethwe/);
@@ -38,6 +39,9 @@ test('without flags', async () => {
     /^c1\.weave\.local\.\s+1\s+IN\s+A\s+10\.32\.0\.1$/m,
   );
   assert.match(await host.proxied('inspect', '-f', '{{.NetworkSettings.IPAddress}}', 'c1'), /^172\.17\./);
+  // What glibc has freed goes back to the kernel.
+  const environment = await host.runOk(['cat', `/proc/${pid}/environ`]);
+  assert.match(environment, /(^|\0)MALLOC_TRIM_THRESHOLD_=131072\0/);
   assert.equal((await curl('http://127.0.0.1:6782/metrics')).code, 0);
   assert.doesNotMatch(await host.runOk(['cat', '/var/log/weavets.log']), /"level":20,/);
 });

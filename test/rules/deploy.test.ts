@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { daemonEnvironment, daemonFlags } from '../../src/cli/process/node-flags.ts';
+import { serviceUnit } from '../../src/cli/service/service-units.ts';
 import { runOk } from '../../src/lib/exec.ts';
 import { repository } from '../support/host.ts';
 
@@ -24,4 +26,15 @@ test('alerts and dashboard read metrics that the daemon has', () => {
     for (const name of named)
       assert.ok(metrics.includes(`'${name.replace(/_bucket$/, '')}'`), `${file}: ${name}`);
   }
+});
+
+test('however it is started, the daemon has the flags that keep its memory small', () => {
+  const dockerfile = readFileSync(join(repository, 'Dockerfile'), 'utf8');
+  const unit = serviceUnit();
+  assert.ok(dockerfile.includes(`NODE_OPTIONS="${daemonFlags.join(' ')}"`));
+  for (const [name, value] of Object.entries(daemonEnvironment)) {
+    assert.ok(dockerfile.split(/\s/).includes(`${name}=${value}`), name);
+    assert.ok(unit.split('\n').includes(`Environment=${name}=${value}`), name);
+  }
+  for (const flag of daemonFlags) assert.match(unit, new RegExp(`^ExecStart=.* ${flag} `, 'm'));
 });
