@@ -1,15 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { hostsRecord } from '../store/records/hosts.ts';
 import { RecordReader } from '../store/records/record-reader.ts';
 import type { LocalStore, Store } from '../store/store.ts';
 import { rewriteEngineFile } from './engine-file.ts';
-import { editHosts, type HostsWish } from './hosts-text.ts';
+import { editHosts, type HostsLines, type HostsWish } from './hosts-text.ts';
 
-/** Our lines in one container's file. */
-interface Kept {
+/** What one container's file has of us. */
+interface Kept extends HostsLines {
   path: string;
-  lines: readonly string[];
 }
 
 /**
@@ -41,13 +41,13 @@ export class HostsFiles {
    * @throws when that can't be done, and says why
    */
   ensure(containerId: string, path: string, wish: HostsWish): void {
-    const before = this.#kept.get(containerId)?.lines ?? [];
+    const before: HostsLines = this.#kept.get(containerId) ?? { lines: [] };
     rewriteEngineFile(containerId, path, (text) => {
-      const edited = editHosts(text, before, wish);
+      const { text: edited, ours } = editHosts(text, before, wish);
       // Before the file, and on the disk a moment later: an unrecorded line is known for ours only while it is the same.
-      if (edited.lines.join('\n') !== before.join('\n'))
-        this.#keep(containerId, { path, lines: edited.lines });
-      return edited.text;
+      if (!isDeepStrictEqual(ours, { lines: before.lines, renamed: before.renamed }))
+        this.#keep(containerId, { path, ...ours });
+      return edited;
     });
   }
 
@@ -95,7 +95,7 @@ async function keptIn(store: Store, logger: Logger): Promise<Map<string, Kept>> 
   return new Map(records.map(({ key, value }) => [key, value]));
 }
 
-function removeLines(containerId: string, { path, lines }: Kept): void {
+function removeLines(containerId: string, { path, ...ours }: Kept): void {
   const nothing = { hostname: '', called: '', domain: '', addresses: [], extraHosts: [], addHosts: [] };
-  rewriteEngineFile(containerId, path, (text) => editHosts(text, lines, nothing).text);
+  rewriteEngineFile(containerId, path, (text) => editHosts(text, ours, nothing).text);
 }

@@ -38,6 +38,11 @@ forEachEngine(({ suite }) => {
     });
     await host.proxied('run', '-d', '--name', 'aa', 'busybox', 'sleep', 'inf');
     assert.equal(await found('aa'), await addressOf('aa'));
+    // Also by the one that was called so.
+    const pinged = await host.proxied('exec', 'bb', 'ping', '-c', '1', 'aa');
+    assert.ok(pinged.includes(`(${await addressOf('aa')})`), pinged);
+    assert.match(await host.proxied('exec', 'bb', 'ping', '-c', '1', 'bb'), / 0% packet loss/);
+    assert.equal(await host.proxied('exec', 'bb', 'hostname', '-i'), address);
     // Past the proxy, and over a restart of the container.
     await host.docker('rename', 'bb', 'cc');
     await until('cc is found', async () => (await found('cc')) === address);
@@ -45,6 +50,7 @@ forEachEngine(({ suite }) => {
     assert.equal(await found('cc'), address);
     assert.equal(await found('bb'), undefined);
     assert.equal(await host.proxied('exec', 'cc', 'hostname'), 'cc.weave.local');
+    assert.doesNotMatch(await host.proxied('exec', 'cc', 'cat', '/etc/hosts'), /\b(aa|bb)\b/);
   });
 
   test('a rename while the daemon is down is seen when it is back', async () => {

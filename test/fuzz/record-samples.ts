@@ -77,7 +77,15 @@ const list: [kind: unknown, key: string, value: unknown][] = [
     host,
     { id: 'a1', nickname: 'host1', address: ip, vni: 1, version: '0.1.0', key, probes: true },
   ],
-  [hostsRecord, id, { path: `/var/lib/docker/containers/${id}/hosts`, lines: [`${ip}\t${hostname}`] }],
+  [
+    hostsRecord,
+    id,
+    {
+      path: `/var/lib/docker/containers/${id}/hosts`,
+      lines: [`${ip}\t${hostname}`],
+      renamed: { was: 'c1.weave.local c1', is: `${hostname} c2` },
+    },
+  ],
   [joinRecord, id, { expires: 1 }],
   [
     linkRecord,

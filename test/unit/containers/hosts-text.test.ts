@@ -5,69 +5,87 @@ import { wish } from './hosts-wish.ts';
 
 const engines = '127.0.0.1\tlocalhost\n9.9.9.9\tuser\n172.17.0.2\tc1.weave.local c1\n';
 const line = '10.32.0.1\tc1.weave.local c1';
+const none = { lines: [] };
 
 test('our line comes before the engine’s, once, however often it is added', () => {
-  const first = editHosts(engines, [], wish);
+  const first = editHosts(engines, none, wish);
   assert.equal(first.text, engines.replace('172.', `${line}\n172.`));
-  assert.deepEqual(first.lines, [line]);
-  assert.deepEqual(editHosts(first.text, first.lines, wish), first);
+  assert.deepEqual(first.ours.lines, [line]);
+  assert.deepEqual(editHosts(first.text, first.ours, wish), first);
   // What was kept of it is lost.
-  assert.deepEqual(editHosts(first.text, [], wish), first);
+  assert.deepEqual(editHosts(first.text, none, wish), first);
 });
 
 test('other lines stay byte for byte, even an unfinished last one', () => {
   const others = '\n#a\r\n\xff\xfe odd\n5.6.7.8 mine\n\nunfinished';
-  const { text } = editHosts(engines + others, [], wish);
+  const { text } = editHosts(engines + others, none, wish);
   assert.equal(text.replace(`${line}\n`, ''), engines + others);
-  const bare = editHosts('5.6.7.8 mine\nunfinished', [], wish);
+  const bare = editHosts('5.6.7.8 mine\nunfinished', none, wish);
   assert.equal(bare.text, `5.6.7.8 mine\n${line}\nunfinished`);
-  assert.equal(editHosts('', [], wish).text, `${line}\n`);
+  assert.equal(editHosts('', none, wish).text, `${line}\n`);
 });
 
 test("a user's line that reads like ours is removed at most once", () => {
   const twice = `${engines}${line}\n${line}\n`;
-  const { text } = editHosts(twice, [line], { ...wish, addresses: [] });
+  const { text } = editHosts(twice, { lines: [line] }, { ...wish, addresses: [] });
   assert.equal(text, `${engines}${line}\n`);
 });
 
 test('a removed address takes its own lines along, and no others', () => {
-  const two = editHosts(engines, [], { ...wish, addresses: ['10.32.0.1', '10.2.1.1'] });
-  assert.equal(two.lines.length, 2);
-  assert.equal(editHosts(two.text, two.lines, wish).text, editHosts(engines, [], wish).text);
-  assert.equal(editHosts(two.text, two.lines, { ...wish, addresses: [] }).text, engines);
+  const two = editHosts(engines, none, { ...wish, addresses: ['10.32.0.1', '10.2.1.1'] });
+  assert.equal(two.ours.lines.length, 2);
+  assert.equal(editHosts(two.text, two.ours, wish).text, editHosts(engines, none, wish).text);
+  assert.equal(editHosts(two.text, two.ours, { ...wish, addresses: [] }).text, engines);
 });
 
 test('a name that someone else has assigned is not ours to assign', () => {
-  assert.deepEqual(editHosts(`${engines}1.1.1.1 C1\n`, [], wish).lines, ['10.32.0.1\tc1.weave.local']);
-  assert.deepEqual(editHosts(engines, [], { ...wish, extraHosts: ['c1.weave.local:host-gateway'] }).lines, [
-    '10.32.0.1\tc1',
-  ]);
-  const all = editHosts(engines, [], { ...wish, extraHosts: ['c1:1.1.1.1', 'c1.weave.local:::1'] });
-  assert.deepEqual(all, { text: engines, lines: [] });
-  assert.deepEqual(editHosts(`${engines}#1.1.1.1 c1\n`, [], wish).lines, [line]);
+  assert.deepEqual(editHosts(`${engines}1.1.1.1 C1\n`, none, wish).ours.lines, ['10.32.0.1\tc1.weave.local']);
+  assert.deepEqual(
+    editHosts(engines, none, { ...wish, extraHosts: ['c1.weave.local:host-gateway'] }).ours.lines,
+    ['10.32.0.1\tc1'],
+  );
+  const all = editHosts(engines, none, { ...wish, extraHosts: ['c1:1.1.1.1', 'c1.weave.local:::1'] });
+  assert.deepEqual(all, { text: engines, ours: { lines: [], renamed: undefined } });
+  assert.deepEqual(editHosts(`${engines}#1.1.1.1 c1\n`, none, wish).ours.lines, [line]);
 });
 
 test('the short name is everything before our domain; outside it, the first label', () => {
   const called = (hostname: string) =>
-    editHosts('', [], { ...wish, hostname, called: hostname }).lines.join();
+    editHosts('', none, { ...wish, hostname, called: hostname }).ours.lines.join();
   assert.equal(called('web.v1.weave.local'), '10.32.0.1\tweb.v1.weave.local web.v1');
   assert.equal(called('a.example.com'), '10.32.0.1\ta.example.com a');
   assert.equal(called('plain'), '10.32.0.1\tplain');
 });
 
-test('a renamed container is found by its new name, and the old line is gone', () => {
-  const first = editHosts(engines, [], wish);
-  const { text } = editHosts(first.text, first.lines, { ...wish, called: 'c2.weave.local' });
-  assert.equal(text, engines.replace('172.', '10.32.0.1\tc2.weave.local c2\n172.'));
+test('a renamed container has its new name, in the engine’s line too: the old one may be another’s by now', () => {
+  const first = editHosts(engines, none, wish);
+  const renamed = editHosts(first.text, first.ours, { ...wish, called: 'c2.weave.local' });
+  const c2 =
+    '127.0.0.1\tlocalhost\n9.9.9.9\tuser\n10.32.0.1\tc2.weave.local c2\n172.17.0.2\tc2.weave.local c2\n';
+  assert.equal(renamed.text, c2);
+  const again = editHosts(renamed.text, renamed.ours, { ...wish, called: 'c3.weave.local' });
+  assert.equal(again.text, c2.replaceAll('c2', 'c3'));
+  // It starts again: the engine has written its line anew.
+  assert.equal(editHosts(engines, none, { ...wish, called: 'c3.weave.local' }).text, again.text);
+  assert.deepEqual(editHosts(again.text, again.ours, wish), first);
+  const left = { ...wish, hostname: '', called: '', addresses: [] };
+  assert.equal(editHosts(again.text, again.ours, left).text, engines);
+});
+
+test('without a line of the engine’s a rename changes no other', () => {
+  const others = '\n\t\n1.1.1.1 c1.weave.local c1\n# c1.weave.local c1\n';
+  const { text, ours } = editHosts(others, none, { ...wish, called: 'c2.weave.local' });
+  assert.equal(text, `${others}10.32.0.1\tc2.weave.local c2\n`);
+  assert.equal(editHosts(text, ours, { ...wish, hostname: '', called: '', addresses: [] }).text, others);
 });
 
 test('entries requested by hand are ours, and come before our own names', () => {
-  const { lines } = editHosts(engines, [], { ...wish, addHosts: ['db:10.2.1.9', 'c1=1.1.1.1'] });
-  assert.deepEqual(lines, ['10.2.1.9\tdb', '1.1.1.1\tc1', '10.32.0.1\tc1.weave.local']);
+  const { ours } = editHosts(engines, none, { ...wish, addHosts: ['db:10.2.1.9', 'c1=1.1.1.1'] });
+  assert.deepEqual(ours.lines, ['10.2.1.9\tdb', '1.1.1.1\tc1', '10.32.0.1\tc1.weave.local']);
 });
 
 test('on a user-defined network, the line that Podman writes for the container is known as the engine’s', () => {
   const podman = '127.0.0.1\tlocalhost\n10.89.0.2\tc1 c1\n';
-  const { text } = editHosts(podman, [], { ...wish, hostname: 'c1' });
-  assert.equal(text, `127.0.0.1\tlocalhost\n${line}\n10.89.0.2\tc1 c1\n`);
+  const { text } = editHosts(podman, none, { ...wish, hostname: 'c1', called: 'c1' });
+  assert.equal(text, '127.0.0.1\tlocalhost\n10.32.0.1\tc1\n10.89.0.2\tc1 c1\n');
 });
