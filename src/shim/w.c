@@ -21,7 +21,8 @@
  *   w:a<n>   it must not be run, errno n
  *
  * Exit codes: 127 command not found, 126 it must not be run, 128 other failures to look at it, 255 it could not be run
- * though it seemed so, 128 + signal ended while waiting, 2 no command given.
+ * though it seemed so, 128 + signal ended while waiting, 2 no command given. Below an init 1 instead of 128 and 255, as
+ * inits have it.
  */
 #define NOWAIT 0
 #define WAIT 1
@@ -289,9 +290,16 @@ static const char *reason(int error, char number[24]) {
   return number;
 }
 
+/* True below an init of the container's own, whose way of running a command is then the right one. */
+static int is_below_init(void) {
+  return CALL(getppid, 0) == 1;
+}
+
 static int code_of(struct finding found) {
-  if (found.letter == 'p' || found.error == ENOENT || found.error == ENOTDIR) return 127;
-  return found.error == EACCES || found.error == EISDIR ? 126 : 128;
+  int init = is_below_init();
+  if (found.letter == 'p' || found.error == ENOENT || (found.error == ENOTDIR && !init)) return 127;
+  if (found.error == EACCES || found.error == EISDIR) return 126;
+  return init ? 1 : 128;
 }
 
 static _Noreturn void fail(const char *name, struct finding found) {
@@ -316,12 +324,19 @@ __attribute__((used)) _Noreturn void enter(long *stack) {
   if (MODE != NOWAIT) {
     tell(found);
     if (!found.letter) wait();
-    /* Below an init of its own the container has started, as it does without us. */
-    else if (CALL(getppid, 0) != 1) wait_to_be_stopped(code_of(found));
+    /* Below an init the container has started, as it does without us. */
+    else if (!is_below_init()) wait_to_be_stopped(code_of(found));
   }
   if (found.letter) fail(name, found);
-  /* In runc's words: it, too, has nobody left to tell by now. */
   long error = CALL(execve, path, arguments + 1, environment);
+  int init = is_below_init();
+  if (init && error == -ENOEXEC) {
+    /* As execvp does, by which inits run commands. */
+    arguments[0] = "/bin/sh";
+    arguments[1] = (char *)path;
+    CALL(execve, arguments[0], arguments, environment);
+  }
+  /* In runc's words: it, too, has nobody left to tell by now. */
   SAY("exec ", path, ": ", reason(-error, number), "\n");
-  end(255);
+  end(init ? code_of((struct finding){'a', -error}) : 255);
 }

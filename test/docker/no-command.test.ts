@@ -17,7 +17,7 @@ forEachEngine(({ suite, name: engine }) => {
       'sh',
       '-c',
       `mkdir -p ${folder}; cd ${folder}; echo echo >plain; echo garbage >odd; printf '#!/none\\n' >orphan
-       chmod +x odd orphan; ln -s loop loop`,
+       echo 'echo without "$0" "$@"' >script; chmod +x odd orphan script; ln -s loop loop`,
     ]);
   }
 
@@ -108,6 +108,31 @@ forEachEngine(({ suite, name: engine }) => {
       // Older runtimes exit with 1.
       assert.deepEqual([ours.code, plain.code], [255, engine === '28.5' ? 255 : 1]);
     }
+  });
+
+  test('below an init: it ends as the init would have it, and a script needs no first line', async () => {
+    const commands = ['/files/script', '/files/odd', '/files/orphan', '/files/plain', '/files/loop'];
+    for (const command of [...commands, 'nosuch', '/no/such', '/etc', '/etc/passwd/x']) {
+      const run = async (through: string) => {
+        const argv = ['run', '--rm', '--init', ...files, 'busybox', command, 'an argument'];
+        const { code, stdout } = await docker(through, ...argv);
+        return { command, code, stdout };
+      };
+      assert.deepEqual(await run('proxy'), await run('engine'));
+    }
+    const path = ['-e', 'PATH=/files:/bin'];
+    const script = await docker(
+      'proxy',
+      'run',
+      '--rm',
+      '--init',
+      ...files,
+      ...path,
+      'busybox',
+      'script',
+      '1',
+    );
+    assert.equal(script.stdout, 'without /files/script 1\n');
   });
 
   test('a command’s own 126 or 127 is its own', async () => {
