@@ -2,7 +2,7 @@ import type { Allocator } from '../ipam/allocator.ts';
 import type { Cidr } from '../model/address.ts';
 import type { AddressRequest } from '../model/request.ts';
 
-/** Allocates what a container asks for: all or nothing. */
+/** Allocates what a container asks for, each address once: all or nothing. */
 export async function takeAddresses(
   allocator: Allocator,
   id: string,
@@ -11,7 +11,10 @@ export async function takeAddresses(
   const had = allocator.owned(id);
   const cidrs: Cidr[] = [];
   try {
-    for (const request of requests) cidrs.push(await allocator.request(id, request));
+    for (const request of requests) {
+      const cidr = await allocator.request(id, request);
+      if (!cidrs.some((other) => other.equals(cidr))) cidrs.push(cidr);
+    }
     return cidrs;
   } catch (error) {
     await giveBack(allocator, id, { cidrs, had });

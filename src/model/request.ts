@@ -18,7 +18,7 @@ export function parseRequest(text: string): AddressRequest {
   try {
     if (text === 'net:default') return { kind: 'default' };
     if (text.startsWith('net:')) return { kind: 'subnet', subnet: parseSubnet(text.slice(4)) };
-    return { kind: 'claim', cidr: Cidr.parse(text.startsWith('ip:') ? text.slice(3) : text) };
+    return { kind: 'claim', cidr: parseClaim(text.startsWith('ip:') ? text.slice(3) : text) };
   } catch (error) {
     if (!hasCode(error, 'BAD_ADDRESS')) throw error;
     throw new WeaveError(
@@ -45,6 +45,17 @@ export function parseWeaveCidr(value: string): AddressRequest[] | 'none' {
     );
   }
   return words.map(parseRequest);
+}
+
+/** The kernel takes some without a word, and then the container has none, or no other routes. */
+function parseClaim(text: string): Cidr {
+  const cidr = Cidr.parse(text);
+  const first = cidr.ip >>> 24;
+  if (first === 0 || first === 127 || first >= 224)
+    throw new WeaveError('BAD_ADDRESS', `${cidr.address} can't be the address of a container`);
+  if (cidr.prefix === 0)
+    throw new WeaveError('BAD_ADDRESS', `${cidr} would be all there is; give a longer prefix`);
+  return cidr;
 }
 
 /** A subnet has no host bits: with them, one of its addresses may be meant. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { WeaveError } from '../lib/errors.ts';
+import { messageOf, WeaveError } from '../lib/errors.ts';
 import { runOk } from '../lib/exec.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Mac } from '../model/mac.ts';
@@ -96,10 +96,16 @@ export class Veths {
     };
   }
 
-  /** Removes addresses from a container's ethwe; the link stays. */
+  /** Removes addresses from a container's ethwe, those that it still has; the link stays. */
   async removeAddresses(container: NetnsProcess, cidrs: readonly Cidr[]): Promise<void> {
     const lines = cidrs.map((cidr) => `addr del ${cidr} dev ${containerLink}`);
-    await inNetns(container, ['ip', '-force', '-batch', '-'], lines);
+    try {
+      await inNetns(container, ['ip', '-force', '-batch', '-'], lines);
+    } catch (error) {
+      const count = (pattern: RegExp) => messageOf(error).match(pattern)?.length ?? 0;
+      const gone = count(/Address not found|Cannot assign requested address/g);
+      if (gone === 0 || gone < count(/Command failed/g)) throw error;
+    }
   }
 
   /** Removes a container's ethwe, if it exists. */
