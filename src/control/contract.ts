@@ -136,7 +136,11 @@ export const operations = {
   dnsRemove: { in: nameInput, out: nothing },
   dnsLookup: { in: v.object({ name: v.string() }), out: addresses },
   dnsArgs: { in: nothing, out: v.object({ args: texts }) },
-  rmpeer: { in: v.object({ peers: texts, force: v.optional(v.boolean()) }), out: v.object({ lines: texts }) },
+  /** `known`: a host that nobody has heard of is an error, and not one without addresses */
+  rmpeer: {
+    in: v.object({ peers: texts, force: v.optional(v.boolean()), known: v.optional(v.boolean()) }),
+    out: v.object({ lines: texts }),
+  },
   /** Makes this host the first of a cluster; `from`: the etcd of the users' own that it moves from. */
   clusterInit: {
     in: v.object({ voters: v.optional(v.picklist([3, 5])), from: v.optional(v.string()) }),

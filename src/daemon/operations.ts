@@ -111,7 +111,7 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
   }
 
   /** @param peer name or nickname of a host that is gone @returns number of addresses */
-  async function takeOver(peer: string, force: boolean): Promise<number> {
+  async function takeOver(peer: string, { force = false, known = false }): Promise<number> {
     const { cluster, membership } = parts.seat;
     const called = [...(cluster?.nicknames ?? [])].filter(([, nickname]) => nickname === peer);
     if (called.length > 1) {
@@ -125,9 +125,15 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
         `${peer} is up, or was ${leaseSeconds} s ago; if it was just stopped or killed, try again in ${leaseSeconds} s, or use --force; else stop weavets there first`,
       );
     }
-    if (cluster?.nicknames.has(name)) await parts.door.remove(name);
+    const isMember = cluster?.nicknames.has(name) ?? false;
+    if (isMember) await parts.door.remove(name);
     await cluster?.forget(name);
     const count = (await membership?.blocks?.removePeer(name)) ?? 0;
+    if (known && !isMember && count === 0)
+      throw new WeaveError(
+        'USAGE',
+        `no host of the cluster is called ${peer}; 'weavets cluster status' lists them`,
+      );
     return count;
   }
 
@@ -179,9 +185,9 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       return { args: address === null ? [] : [`--dns=${address}`, `--dns-search=${config.dnsDomain}`] };
     },
     ...clusterOperations(parts),
-    rmpeer: async ({ peers, force = false }) => {
+    rmpeer: async ({ peers, ...how }) => {
       const lines: string[] = [];
-      for (const peer of peers) lines.push(`${await takeOver(peer, force)} IPs taken over from ${peer}`);
+      for (const peer of peers) lines.push(`${await takeOver(peer, how)} IPs taken over from ${peer}`);
       return { lines };
     },
   };

@@ -54,9 +54,17 @@ test('attach and detach print addresses; several add up; with the last one ethwe
   for (const cidr of all.split(' '))
     assert.ok((await inside('c1', 'ip', 'addr', 'show', 'ethwe')).includes(cidr));
   await prints('10.32.0.1\n10.2.1.1\n10.32.4.1\n10.2.1.2\n', 'dns-lookup', 'c1');
+  // One that its user has taken away is gone already.
+  const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'c1');
+  await host.runOk(['nsenter', '-t', pid, '-n', 'ip', 'addr', 'del', '10.2.1.1/24', 'dev', 'ethwe']);
   await prints('10.2.1.1\n', 'detach', '10.2.1.1/24', 'c1');
   await prints('10.32.4.1 10.2.1.2\n', 'detach', 'net:10.32.4.0/24', 'net:10.2.1.0/24', 'c1');
   await prints('10.32.0.1\n', 'dns-lookup', 'c1');
+  // One subnet, however often and in whatever words it is asked for, is one address.
+  const same = ['net:default', 'net:10.32.0.0/12', 'net:10.32.6.0/24', 'net:10.32.6.0/24'];
+  await prints('10.32.0.1 10.32.6.1\n', 'attach', ...same, 'c1');
+  await prints(new RegExp(`^c1 ${mac} 10\\.32\\.0\\.1/12 10\\.32\\.6\\.1/24\\n$`), 'ps', 'c1');
+  await prints('10.32.6.1\n', 'detach', 'net:10.32.6.0/24', 'net:10.32.6.0/24', 'c1');
   await prints('10.32.0.1\n', 'detach', 'c1');
   await prints('', 'detach', 'c1');
   await prints('', 'ps', 'c1');
@@ -103,6 +111,15 @@ test('attach: what is impossible exits with 1, and changes nothing', async () =>
   await fails(/no free address in 10\.32\.3\.0\/30.*\(IPAM_FULL\)/, 'attach', 'net:10.32.3.0/30', 'c1');
   await fails(/the subnet is 10\.32\.3\.0\/30.*\(BAD_WEAVE_CIDR\)/, 'attach', 'net:10.32.3.2/30', 'c1');
   await fails(/\(BAD_ADDRESS\)/, 'attach', 'net:10.2.3.0/30', 'c1');
+  for (const address of [
+    '0.0.0.0/0',
+    '0.1.2.3/8',
+    '127.0.0.5/8',
+    '224.1.1.1/24',
+    '255.255.255.255/32',
+    '10.9.0.1/0',
+  ])
+    await fails(/cannot use .*\(BAD_WEAVE_CIDR\)/, 'attach', address, 'c1');
   await fails(/no container is called nobody.*\(NO_SUCH_CONTAINER\)/, 'attach', 'nobody');
   await fails(/no container is called nobody/, 'ps', 'nobody');
   await host.docker('run', '-d', '--name', 'shares', '--net', 'host', 'busybox', 'sleep', '100000');
@@ -343,4 +360,5 @@ test('peers, on a host that is alone', async () => {
   await prints('', 'connect', '--replace');
   await prints('', 'forget', '10.250.0.9');
   await prints('0 IPs taken over from host9\n', 'rmpeer', 'host9');
+  await fails(/no host of the cluster is called host9.*\(USAGE\)/, 'cluster', 'remove', 'host9');
 });

@@ -87,7 +87,7 @@ const verbs: Readonly<Record<string, (given: Given, context: CommandContext) => 
     context.err("'weavets launch' starts it alone, 'weavets launch --join TOKEN@HOST' in a cluster.");
   },
   remove: async ({ words, force = false, json }, { control, out }) => {
-    const taken = await control.call('rmpeer', { peers: [only(words, 'HOST')], force });
+    const taken = await control.call('rmpeer', { peers: [only(words, 'HOST')], force, known: true });
     if (json) return out(toJson<'cluster remove'>(taken));
     taken.lines.forEach(out);
   },
