@@ -96,6 +96,7 @@ function inFolders<T>(roots: readonly Root[], { id, file, look, signal }: Look<T
     signal.addEventListener('abort', aborted);
     if (signal.aborted) return end(undefined);
     for (const root of roots) {
+      if (done) break;
       const folder = join(root.path, id);
       const lookAgain = () => {
         if (done) return;

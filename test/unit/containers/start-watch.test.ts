@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -22,6 +30,28 @@ async function watched(task: (folder: string, watch: StartWatch) => Promise<void
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+test('what is found in one folder ends the waiting in all', async () => {
+  await watched(async (folder) => {
+    const runtimes = ['runtimes', 'others'].map((name) => join(folder, name));
+    mkdirSync(join(folder, 'others'));
+    mkdirSync(join(folder, 'runtimes', id));
+    const watches = () =>
+      readdirSync('/proc/self/fdinfo')
+        .map((fd) => {
+          try {
+            return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').match(/^inotify wd/gm)?.length ?? 0;
+          } catch {
+            return 0;
+          }
+        })
+        .reduce((sum, count) => sum + count, 0);
+    const before = watches();
+    const watch = new StartWatch({ tasks: [], runtimes });
+    assert.equal(await watch.begun(id, new AbortController().signal), true);
+    assert.equal(watches(), before);
+  });
+});
 
 test('a stale init.pid of a process that is not the container’s is ignored', async () => {
   await watched(async (folder, watch) => {
