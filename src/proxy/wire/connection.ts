@@ -91,7 +91,10 @@ export class Connection {
   }
 
   #listenToClient(client: Socket): Promise<void> {
-    client.on('end', () => this.#clientEnd());
+    client.on('end', () => {
+      this.#clientEnded = true;
+      this.#passEnd();
+    });
     client.on('drain', () => {
       this.#engine.resume();
       this.#intercepted?.resume();
@@ -100,8 +103,9 @@ export class Connection {
     return new Promise((resolve) => {
       client.on('close', () => {
         this.#gone?.abort(wentAway);
-        // An engine that was told to start a container does so.
-        if (!(this.#exchange instanceof HeldCall && this.#exchange.body.done)) this.#engine.destroy();
+        // An engine that was told to start a container does so, and its answer is read, whatever this client left unread.
+        if (this.#exchange instanceof HeldCall && this.#exchange.body.done) this.#engine.resume();
+        else this.#engine.destroy();
         this.#intercepted?.destroy();
         resolve();
       });
@@ -252,11 +256,6 @@ export class Connection {
   #goRaw(): void {
     this.#state = 'raw';
     this.#exchange = undefined;
-  }
-
-  #clientEnd(): void {
-    this.#clientEnded = true;
-    this.#passEnd();
   }
 
   /**

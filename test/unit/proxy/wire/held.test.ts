@@ -1,8 +1,15 @@
 // Calls that their handlers send on by the client's own connection to the engine.
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import test from 'node:test';
+import { silent } from '../../../../src/lib/log.ts';
 import { withBody } from '../../../../src/proxy/intercept/answer.ts';
-import type { Handler } from '../../../../src/proxy/intercept/contract.ts';
+import type { Call, Handler } from '../../../../src/proxy/intercept/contract.ts';
+import type { Interceptor } from '../../../../src/proxy/intercept/intercept.ts';
+import { Connection } from '../../../../src/proxy/wire/connection.ts';
+import { decrypted } from '../../../../src/proxy/wire/reads.ts';
+import type { Route } from '../../../../src/proxy/wire/routes.ts';
 import { type RawClient, Scripted } from '../../../support/proxied.ts';
 
 const request = (name: string, body: string, ...fields: string[]) =>
@@ -123,6 +130,46 @@ test('the engine ends what it was told, though the client has gone; then its con
   answer();
   await connection?.until((_, { ended }) => ended);
   assert.deepEqual(got, [200, true]);
+});
+
+test('the engine is heard though the client has gone, and left an earlier answer unread', async () => {
+  /** One end of a connection whose other end takes only so much. */
+  const end = (room: number) => {
+    const written: string[] = [];
+    const socket = new Duplex({
+      highWaterMark: room,
+      read: () => {},
+      write: (bytes: Buffer, _, taken) => {
+        written.push(bytes.toString());
+        if (room > 1) taken();
+      },
+    });
+    return {
+      written,
+      ...decrypted(Object.assign(socket as Socket, { destroySoon: () => socket.destroy() })),
+    };
+  };
+  const [client, engine] = [end(1), end(65_536)];
+  let heard: number | undefined;
+  const answer = async (call: Call) => {
+    const reply = await call.forward();
+    heard = reply.status;
+    return reply;
+  };
+  new Connection({
+    client,
+    engine,
+    interceptor: { handles: ({ name }: Route) => name === 'start', answer } as unknown as Interceptor,
+    unreachable: '',
+    logger: silent,
+  });
+  client.reads.take(Buffer.from(`GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n${request('a/start', '')}`));
+  engine.socket.push(ok);
+  await waitFor(() => engine.written.filter((text) => text.startsWith('POST')));
+  client.socket.destroy();
+  engine.socket.push(ok);
+  assert.deepEqual(await waitFor(() => (heard ? [heard] : [])), [200]);
+  await waitFor(() => (engine.socket.destroyed ? [true] : []));
 });
 
 test('a handler that changes the answer, or answers itself', async () => {
