@@ -117,6 +117,7 @@ export class Reconciler {
     );
     return {
       id,
+      previous: info.running ? info.pid : 0,
       complete: async () => {
         this.#connecting.delete(id);
         if (!(await early.complete())) await this.reconcile(id);
@@ -282,9 +283,8 @@ export class Reconciler {
 
   async #attach(info: ContainerInfo, begun?: Promise<unknown>): Promise<void> {
     const { id, pid } = info;
-    if (this.#attachments.holds(id) && this.#attachments.get(id)?.info.pid === pid) {
+    if (this.#attachments.holds(id) && this.#attachments.get(id)?.info.pid === pid)
       return this.#attachments.refresh(info);
-    }
     const { multicastRoute, rewriteHosts } = this.#options;
     // A shim waits for what the daemon's flags promise, whatever was added by hand.
     const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(id)?.choice;

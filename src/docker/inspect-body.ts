@@ -49,6 +49,7 @@ export function toContainerInfo(body: InspectBody): ContainerInfo {
     ports: publishedPorts(body),
     extraHosts: HostConfig.ExtraHosts ?? [],
     shim: findShim(mounts),
+    mountPoints: mounts.filter((mount) => !findShim([mount])).map((mount) => mount.Destination),
     args: body.Args ?? [],
     hostsPath: body.HostsPath,
     resolvConfPath: body.ResolvConfPath,

@@ -29,6 +29,8 @@ export interface ContainerInfo {
   extraHosts: string[];
   /** the shim's folder, where it is bound; undefined: created past the proxy, or not to be attached */
   shim: ShimBind | undefined;
+  /** where its user's mounts are in it, and those of its image */
+  mountPoints: string[];
   /** after the first word of the command: with a shim, the user's own command */
   args: readonly string[];
   /** the engine's file behind /etc/hosts, on the engine's host; empty until the first start */

@@ -55,6 +55,15 @@ const requests: Record<string, object> = {
     Labels: { a: 'b' },
     User: '1000',
   },
+  'a network among the endpoints': {
+    Image: 'busybox',
+    NetworkingConfig: { EndpointsConfig: { own: { Aliases: ['alias'] } } },
+  },
+  'a network among the endpoints, and an address': {
+    Image: 'busybox',
+    Env: ['WEAVE_CIDR='],
+    NetworkingConfig: { EndpointsConfig: { own: {} } },
+  },
   'no network': { Image: 'busybox', HostConfig: { NetworkMode: 'none' } },
   'ports and policies': {
     Image: 'busybox',
@@ -87,6 +96,7 @@ forEachEngine(({ suite, api }) => {
 
   async function prepare(): Promise<void> {
     await host.docker('create', '--name', 'base', 'busybox');
+    await host.docker('network', 'create', 'own');
     const conf = { Entrypoint: ['echo', 'ep'], Cmd: ['cmd'] };
     await call('engine', 'POST', '/v1.41/commit?container=base&repo=both', conf);
     await call('engine', 'POST', '/v1.41/commit?container=base&repo=escaped', {
@@ -124,6 +134,23 @@ forEachEngine(({ suite, api }) => {
       }
     });
   }
+
+  test('a network that is joined later has the names it has without us', async () => {
+    const names = async (through: keyof typeof sockets) => {
+      const client = through === 'proxy' ? 'proxied' : 'docker';
+      await host[client]('run', '-d', '--name', 'joins', 'busybox', 'sleep', '10000');
+      await host[client]('network', 'connect', 'own', 'joins');
+      const path = `/v${api}/containers/joins/json`;
+      const { Id, NetworkSettings } = await call<{
+        Id: string;
+        NetworkSettings: { Networks: Record<string, { DNSNames?: string[]; Aliases?: string[] }> };
+      }>(through, 'GET', path);
+      await host.docker('rm', '-f', 'joins');
+      const { DNSNames, Aliases } = NetworkSettings.Networks.own ?? {};
+      return JSON.stringify({ DNSNames, Aliases }).replaceAll(Id.slice(0, 12), 'SHORT');
+    };
+    assert.equal(await names('proxy'), await names('engine'));
+  });
 
   test('an image made from a container has nothing of ours, and runs on the engine alone', async () => {
     await host.proxied('run', '-d', '--name', 'c1', 'busybox', 'sh', '-c', 'exec sleep 10000');
@@ -177,5 +204,40 @@ forEachEngine(({ suite, api }) => {
     assert.equal(await run('-v', '/run/own:/w:ro', 'busybox', 'cat', '/w/f'), 'd');
     assert.equal(await run('volume', 'sh', '-c', 'echo c >/w/f; cat /w/f'), 'c');
     assert.match(await run('-w', '/w', 'busybox', 'ip', '-o', '-4', 'addr'), / ethwe .*10\.32\./);
+  });
+
+  test('so does what the image has there, and what comes from another container’s volumes', async () => {
+    const image = async (name: string, script: string) => {
+      await host.docker('run', '--name', name, 'busybox', 'sh', '-c', script);
+      await host.docker('commit', '-c', 'CMD ["sh"]', name, name);
+    };
+    const run = (...args: string[]) => host.proxied('run', '--rm', ...args);
+    await image('program', 'mkdir /w; echo echo app >/w/app.sh');
+    assert.equal(await run('program', 'sh', '/w/app.sh'), 'app');
+    await image('file', 'echo text >/w');
+    assert.equal(await run('file', 'cat', '/w'), 'text');
+    await image('link', 'mkdir /data; ln -s data /w');
+    assert.equal(await run('link', 'sh', '-c', 'touch /w/a; ls /data'), 'a');
+    assert.match(await run('link', 'ip', '-o', '-4', 'addr'), / ethwe .*10\.32\./);
+    for (const [through, target] of [
+      ['proxied', '/w'],
+      ['docker', '/w'],
+      ['proxied', '/w/data'],
+    ] as const) {
+      await host[through](
+        'run',
+        '-d',
+        '--name',
+        'holder',
+        '-v',
+        `kept:${target}`,
+        'busybox',
+        'sleep',
+        '10000',
+      );
+      const script = `echo e >${target}/f; cat ${target}/f`;
+      assert.equal(await run('--volumes-from', 'holder:rw', 'busybox', 'sh', '-c', script), 'e');
+      await host.docker('rm', '-f', 'holder');
+    }
   });
 });

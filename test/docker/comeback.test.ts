@@ -39,6 +39,26 @@ test('docker restart keeps address and name', async () => {
   await isBack('restarted', address);
 });
 
+test('while a restart waits for a container to end, everyone sees it as it is', async () => {
+  await start('slow');
+  const pid = await host.docker('inspect', '-f', '{{.State.Pid}}', 'slow');
+  const since = await host.runOk(['date', '+%s']);
+  let restarted = false;
+  const restart = host.proxied('restart', '-t', '4', 'slow').then(() => {
+    restarted = true;
+  });
+  const kills = ['--filter', 'event=kill', '--filter', 'container=slow'];
+  await until('it is told to end', async () => {
+    return (await host.docker('events', '--since', since.trim(), '--until', '0s', ...kills)) !== '';
+  });
+  assert.equal(await host.proxied('inspect', '-f', '{{.State.Pid}}', 'slow'), pid);
+  assert.equal(await host.proxied('exec', 'slow', 'echo', 'here'), 'here');
+  assert.equal(restarted, false);
+  await restart;
+  assert.notEqual(await host.proxied('inspect', '-f', '{{.State.Pid}}', 'slow'), pid);
+  assert.ok(await addressIn('slow'));
+});
+
 test('a restart without the proxy is noticed', async () => {
   const address = await start('aside');
   await host.docker('restart', '-t', '0', 'aside');

@@ -26,6 +26,7 @@ export function showAsCreated(
   const host = container.object('HostConfig');
   if (!config || !host) return;
   const shown = created ?? guess(container, { config, host, provision });
+  if (shown.hostname === '') hideName(container, fullName(config));
   config.set('Entrypoint', shown.entrypoint);
   if (config.has('Cmd') || shown.cmd !== null) config.set('Cmd', shown.cmd);
   config.set('Hostname', shown.hostname || container.string('Id').slice(0, 12));
@@ -40,6 +41,30 @@ export function showAsCreated(
   container.set('Path', path);
   container.set('Args', args);
   container.removeObjects('Mounts', isShimMount);
+}
+
+function fullName(config: JsonObject): string {
+  const [hostname, domainname] = [config.string('Hostname'), config.string('Domainname')];
+  return domainname ? `${hostname}.${domainname}` : hostname;
+}
+
+/** The engine lists a hostname among the names of each network. */
+function hideName(container: JsonObject, hostname: string): void {
+  const settings = container.object('NetworkSettings');
+  const networks = settings?.object('Networks');
+  if (!settings || !networks) return;
+  for (const name of settings.keys('Networks')) {
+    const network = networks.object(name);
+    const names = network?.strings('DNSNames');
+    if (!network || !names?.includes(hostname)) continue;
+    network.set(
+      'DNSNames',
+      names.filter((each) => each !== hostname),
+    );
+    networks.set(name, network);
+    settings.set('Networks', networks);
+  }
+  container.set('NetworkSettings', settings);
 }
 
 /** A start that fails leaves a container that has not run: as long as this was its last. */

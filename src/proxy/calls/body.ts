@@ -72,6 +72,12 @@ export class JsonObject {
     return value === undefined ? '' : asString(value);
   }
 
+  /** A number; 0 when there is none, as in Go. */
+  number(name: string): number {
+    const value = this.#values(name).findLast((candidate) => candidate !== null);
+    return typeof value === 'number' ? value : 0;
+  }
+
   /** A list of strings; undefined when there is none or null. */
   strings(name: string): string[] | undefined {
     const value = this.#values(name).at(-1) ?? undefined;

@@ -18,6 +18,12 @@ export interface Images {
   imageInspect(reference: string, platform?: string): Promise<{ status: number; body: string }>;
 }
 
+/** The engine's containers, whose volumes others can have. */
+export interface Volumes {
+  /** @returns undefined when there is no such container */
+  inspect(idOrName: string): Promise<{ mountPoints: readonly string[] } | undefined>;
+}
+
 /** The flags of `launch` that creation uses. */
 export interface CreateOptions extends PolicyOptions, HostnameOptions {
   multicastRoute: boolean;
@@ -49,6 +55,7 @@ export interface UpcomingStarts {
 /** What creation works with. */
 export interface CreateDeps {
   images: Images;
+  containers: Volumes;
   created: CreatedRecords;
   namings: Namings;
   upcoming: UpcomingStarts;
@@ -59,7 +66,7 @@ export interface CreateDeps {
 /** POST containers/create: gives a container that is to be attached the shim, its name and the DNS server. */
 export function createContainer(
   options: CreateOptions,
-  { images, created, namings, upcoming, provision, logger }: CreateDeps,
+  { images, containers, created, namings, upcoming, provision, logger }: CreateDeps,
 ): Handler {
   const hostnames = new Hostnames(options);
   return async (call) => {
@@ -77,7 +84,7 @@ export function createContainer(
 
   async function create(call: Call, config: JsonObject): Promise<EngineAnswer | ErrorAnswer> {
     const host = config.object('HostConfig') ?? JsonObject.empty();
-    const networkMode = host.string('NetworkMode');
+    const networkMode = networkOf(config, host);
     const shares = networkMode === 'host' || networkMode.startsWith('container:');
     // The image's command matters only if the container runs it.
     if (shares && (config.command('Entrypoint') ?? []).length > 0) return call.forward();
@@ -107,7 +114,8 @@ export function createContainer(
       domainname: config.string('Domainname'),
       ...hostAsked(host),
     };
-    const target = placeShim({ config, host, image, command, env });
+    const inherited = await mountPointsOf(host.strings('VolumesFrom') ?? []);
+    const target = placeShim({ config, host, image, inherited, command, env });
     prefixCommand(config, { command, target });
     const source = shimDirectory(provision.stateDir, options.multicastRoute ? 'multicast' : 'wait');
     putShim(host, { source, target });
@@ -120,9 +128,15 @@ export function createContainer(
       userNetwork: isUserNetwork(networkMode),
       hostUts: host.string('UTSMode') === 'host',
     });
-    putDns(host, provision, hostname);
+    putDns(host, { networkMode, hostname }, provision);
     config.set('HostConfig', host);
     return remember(await call.forward(config.toBuffer()), { asked, made, warnings });
+  }
+
+  /** @param from `container` or `container:mode` */
+  async function mountPointsOf(from: readonly string[]): Promise<string[]> {
+    const found = await Promise.all(from.map((each) => containers.inspect(each.replace(/:.*/, ''))));
+    return found.flatMap((each) => each?.mountPoints ?? []);
   }
 
   /** Records the request and the derived names under the engine's id; adds the warnings. */
@@ -190,6 +204,15 @@ export function createContainer(
     if (domain || domainname !== '') config.set('Domainname', domain);
     return { hostname, made: hostname, warnings: warningsOf(hostname) };
   }
+}
+
+/** The network that a container is created on: clients of the API may name it among the endpoints alone. */
+function networkOf(config: JsonObject, host: JsonObject): string {
+  const mode = host.string('NetworkMode');
+  const endpoints = config.object('NetworkingConfig')?.keys('EndpointsConfig') ?? [];
+  return (mode === '' || mode === 'default') && endpoints.every(isUserNetwork)
+    ? (endpoints[0] ?? mode)
+    : mode;
 }
 
 /** How a container was named. */

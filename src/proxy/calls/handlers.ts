@@ -11,7 +11,7 @@ export interface HandlerOptions extends CreateOptions, InspectOptions {}
 
 /** The handlers' collaborators. */
 export interface HandlersDeps extends CreateDeps, StartDeps, CommitDeps {
-  containers: StartDeps['containers'] & CommitDeps['containers'];
+  containers: CreateDeps['containers'] & StartDeps['containers'] & CommitDeps['containers'];
   execs: Execs;
   inspected: Inspected;
 }

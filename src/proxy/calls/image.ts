@@ -1,3 +1,5 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { withoutShim } from '../../model/shim.ts';
 
 /** What an image gives to a container that has none of its own. */
@@ -10,6 +12,8 @@ export interface Image {
   /** paths that are volumes in each of its containers */
   volumes: readonly string[];
   workingDir: string;
+  /** folders on the engine's host that its files are in, the uppermost first; none where they are stored otherwise */
+  layers: readonly string[];
   /** Config.Entrypoint begins with a shim, from a commit without the proxy */
   hasShim: boolean;
 }
@@ -22,6 +26,7 @@ export const noImage: Image = {
   labels: {},
   volumes: [],
   workingDir: '',
+  layers: [],
   hasShim: false,
 };
 
@@ -35,11 +40,14 @@ interface ImageBody {
     Volumes?: Record<string, unknown> | null;
     WorkingDir?: string;
   } | null;
+  GraphDriver?: { Data?: { UpperDir?: string; LowerDir?: string } | null } | null;
 }
 
 /** Reads an image inspect answer. A shim that was committed with a container is not the image's. */
 export function toImage(body: string): Image {
-  const config = (JSON.parse(body) as ImageBody).Config ?? {};
+  const { Config, GraphDriver } = JSON.parse(body) as ImageBody;
+  const config = Config ?? {};
+  const { UpperDir = '', LowerDir = '' } = GraphDriver?.Data ?? {};
   const given = config.Entrypoint ?? [];
   const own = withoutShim(given);
   return {
@@ -49,8 +57,28 @@ export function toImage(body: string): Image {
     labels: config.Labels ?? {},
     volumes: Object.keys(config.Volumes ?? {}),
     workingDir: config.WorkingDir ?? '',
+    layers: [UpperDir, ...LowerDir.split(':')].filter((folder) => folder !== ''),
     hasShim: own.length < given.length,
   };
+}
+
+/**
+ * True if something is at this path below the image's root, as far as can be seen. An empty folder is nothing: a commit
+ * of a container with the shim has one.
+ */
+export function isInImage({ layers }: Image, path: string): boolean {
+  for (const layer of layers) {
+    const at = join(layer, path);
+    try {
+      const found = lstatSync(at);
+      // So a layer says that it removes what those below have.
+      if (found.isCharacterDevice()) return false;
+      if (!found.isDirectory() || readdirSync(at).length > 0) return true;
+    } catch {
+      // Not in this one.
+    }
+  }
+  return false;
 }
 
 /** As the engine merges: the image's variables that the request does not name; a bare `KEY` names one, too. */

@@ -43,7 +43,7 @@ export function inspectContainer({ rewriteInspect }: InspectOptions, parts: Insp
   const { starts, inspected, created, provision } = parts;
   return async (call) => {
     let found = await read(await call.forward());
-    const starting = starts.settled(idOf(found.info));
+    const starting = startOf(found.info);
     if (starting) {
       await starting;
       found = await read(await call.forward());
@@ -58,6 +58,12 @@ export function inspectContainer({ rewriteInspect }: InspectOptions, parts: Insp
       throw error;
     }
   };
+
+  /** @returns what to wait for; undefined for an exec as well: it belongs to a run that has begun */
+  function startOf(info: JsonObject | undefined): Promise<unknown> | undefined {
+    if (info === undefined || info.has('ContainerID')) return undefined;
+    return starts.settled(idOf(info), info.object('State')?.number('Pid') ?? 0);
+  }
 
   /** @returns false when there was nothing to edit */
   async function edit(info: JsonObject): Promise<boolean> {

@@ -2,13 +2,15 @@ import { posix } from 'node:path';
 import { isShimBind, shimTargets } from '../../model/shim.ts';
 import type { JsonObject } from './body.ts';
 import type { Command } from './command.ts';
-import type { Image } from './image.ts';
+import { type Image, isInImage } from './image.ts';
 
 /** Determines which paths in a container are its user's. */
 export interface PlacementFacts {
   config: JsonObject;
   host: JsonObject;
   image: Image;
+  /** mount points of the containers whose volumes it gets */
+  inherited: readonly string[];
   command: Command;
   /** `KEY=value`, the image's included */
   env: readonly string[];
@@ -16,11 +18,14 @@ export interface PlacementFacts {
 
 /**
  * Where in a container the shim goes: the first place that is not its user's. One is that has a mount or the working
- * directory at it or below, which would have to be made in our folder; or that the command comes from.
+ * directory at it or below, which would have to be made in our folder; or that the command comes from; or where the
+ * image has something.
  */
 export function placeShim(facts: PlacementFacts): string {
   const taken = [...mounted(facts), ...used(facts)].map((path) => posix.normalize(`${path}/`));
-  const free = shimTargets.find((target) => !taken.some((path) => path.startsWith(`${target}/`)));
+  const free = shimTargets.find(
+    (target) => !taken.some((path) => path.startsWith(`${target}/`)) && !isInImage(facts.image, target),
+  );
   return free ?? shimTargets[shimTargets.length - 1] ?? '/w';
 }
 
@@ -36,7 +41,7 @@ export function bindsShim(bind: string): boolean {
   return isShimBind(source, target);
 }
 
-function mounted({ config, host, image }: PlacementFacts): string[] {
+function mounted({ config, host, image, inherited }: PlacementFacts): string[] {
   return [
     ...(host.strings('Binds') ?? []).filter((bind) => !bindsShim(bind)).map((bind) => partsOf(bind).target),
     ...host.objects('Mounts').map((mount) => mount.string('Target')),
@@ -44,6 +49,7 @@ function mounted({ config, host, image }: PlacementFacts): string[] {
     ...host.keys('Tmpfs'),
     ...config.keys('Volumes'),
     ...image.volumes,
+    ...inherited,
   ];
 }
 

@@ -37,11 +37,16 @@ export function putShim(host: JsonObject, { source, target }: ShimBind): void {
 /**
  * Puts our DNS server before the user's, and search domains in unless the user gave one: the host's follow ours, as
  * the engine would have given them to the container.
+ * @param networkMode what the container is created on
  * @param hostname of the container; `''` if the engine makes it up
  */
-export function putDns(host: JsonObject, provision: Provision, hostname: string): void {
+export function putDns(
+  host: JsonObject,
+  { networkMode, hostname }: { networkMode: string; hostname: string },
+  provision: Provision,
+): void {
   const { dnsDomain } = provision;
-  const ours = provision.dnsServers(host.string('NetworkMode'));
+  const ours = provision.dnsServers(networkMode);
   if (ours.length === 0) return;
   const others = (host.strings('Dns') ?? []).filter((server) => !provision.isOurDns(server));
   host.set('Dns', [...ours, ...others]);

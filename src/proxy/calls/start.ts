@@ -12,6 +12,8 @@ import { hostAsked, type Provision, putDns, putShim } from './provision.ts';
 export interface Starting {
   /** 64 hex digits */
   readonly id: string;
+  /** pid of the run that ends before, as in a restart; 0 if it does not run */
+  readonly previous: number;
   /** Once the engine has started it: resolves when ethwe, hosts file and names are there, or the container ended. */
   complete(): Promise<void>;
   /** The engine did not start it: undoes what was prepared. */
@@ -86,7 +88,7 @@ export function startContainer(options: StartOptions, starts: PendingStarts, par
     // Not the client's signal: an engine that was told to start does so even if nobody listens.
     const starting = await attachments.begin(call.route.id, new AbortController().signal);
     if (!starting) return call.forward(replacement?.body);
-    return starts.track(starting.id, () => start(call, starting, replacement));
+    return starts.track(starting.id, starting.previous, () => start(call, starting, replacement));
   };
 
   async function start(
@@ -149,14 +151,16 @@ export function startContainer(options: StartOptions, starts: PendingStarts, par
       const inner = root.object('HostConfig');
       if (!inner && root.has('HostConfig')) return undefined;
       const host = inner ?? root;
-      const { attach } = decide({ ...info, networkMode: host.string('NetworkMode') }, options);
+      const networkMode = host.string('NetworkMode');
+      const { attach } = decide({ ...info, networkMode }, options);
       const mode = options.multicastRoute ? 'multicast' : 'wait';
       const source = shimDirectory(provision.stateDir, attach ? mode : 'nowait');
       const kept = await created.get(info.id);
       const record = kept && { ...kept, ...hostAsked(host) };
       putShim(host, { source, target: shim.target });
       // Without a hostname the engine derives one from the id.
-      if (attach) putDns(host, provision, info.id.startsWith(info.hostname) ? '' : info.hostname);
+      const hostname = info.id.startsWith(info.hostname) ? '' : info.hostname;
+      if (attach) putDns(host, { networkMode, hostname }, provision);
       if (inner) root.set('HostConfig', inner);
       return { body: root.toBuffer(), attach, taken: () => record && created.put(info.id, record) };
     } catch (error) {

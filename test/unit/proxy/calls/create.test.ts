@@ -31,6 +31,8 @@ interface Setting {
   warnings?: string[];
   /** is given the hostnames that were made, by container */
   made?: Map<string, string>;
+  /** that others' volumes come from, by name */
+  containers?: Record<string, { mountPoints: string[] }>;
   /** platforms that image inspect refuses as no platforms */
   unread?: string[];
 }
@@ -53,6 +55,7 @@ async function create(body: unknown, setting: Setting = {}) {
           return { status: 200, body: JSON.stringify({ Id: 'sha256:1', Config: config }) };
         },
       },
+      containers: { inspect: async (name) => setting.containers?.[name] },
       namings: {
         warnings: () => setting.warnings ?? [],
         keepMade: async (id, hostname) => void setting.made?.set(id, hostname),
@@ -204,6 +207,19 @@ test('a container that asks is attached on any network that allows it', async ()
   assert.ok(await created({ Image: 'i', HostConfig }, { options: { attachUserNetworks: true } }));
   for (const NetworkMode of ['', 'default', 'bridge', 'none'])
     assert.ok(await created({ Image: 'i', HostConfig: { NetworkMode } }));
+});
+
+test('a network that only the endpoints name is the container’s', async () => {
+  const NetworkingConfig = { EndpointsConfig: { mine: {} } };
+  for (const NetworkMode of ['', 'default'])
+    await passes({ Image: 'i', NetworkingConfig, HostConfig: { NetworkMode } });
+  await passes({ Image: 'i', NetworkingConfig });
+  const asks = await created({ Image: 'i', NetworkingConfig, Env: ['WEAVE_CIDR='] });
+  assert.deepEqual([asks.Hostname, asks.Domainname], ['bbox1', 'weave.local']);
+  assert.ok(await created({ Image: 'i', NetworkingConfig, HostConfig: { NetworkMode: 'bridge' } }));
+  const both = { EndpointsConfig: { mine: {}, bridge: {} } };
+  assert.ok(await created({ Image: 'i', NetworkingConfig: both }));
+  assert.ok(await created({ Image: 'i', NetworkingConfig: { EndpointsConfig: null } }));
 });
 
 test('an invalid WEAVE_CIDR is refused before anything is created', async () => {

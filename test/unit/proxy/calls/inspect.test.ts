@@ -102,7 +102,7 @@ test('a starting container is shown as it is afterwards', async () => {
   for (const rewriteInspect of [true, false]) {
     const starts = new PendingStarts();
     let release = () => {};
-    const start = starts.track(id, () => new Promise<void>((resolve) => (release = resolve)));
+    const start = starts.track(id, 0, () => new Promise<void>((resolve) => (release = resolve)));
     let running = false;
     const says = () => `{"Id":"${id}","Running":${running}}`;
     const { answer } = inspect(says, { starts, rewriteInspect });
@@ -117,9 +117,29 @@ test('a starting container is shown as it is afterwards', async () => {
   }
 });
 
+test('while a restart stops a container, it is shown as it is; then as it is afterwards', async () => {
+  const starts = new PendingStarts();
+  let release = () => {};
+  const start = starts.track(id, 41, () => new Promise<void>((resolve) => (release = resolve)));
+  const says = (pid: number) => () => `{"Id":"${id}","State":{"Pid":${pid}}}`;
+  assert.equal((await inspect(says(41), { starts }).answer).status, 200);
+  // An exec of the run before.
+  const exec = `{"ID":"ef","ContainerID":"${id}","Pid":7}`;
+  assert.equal(await textOf(await inspect(() => exec, { starts }).answer), exec);
+  for (const pid of [0, 42]) {
+    let answered = false;
+    void inspect(says(pid), { starts }).answer.then(() => (answered = true));
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    assert.equal(answered, false);
+  }
+  release();
+  await start;
+});
+
 test('the start of another container is not waited for', async () => {
   const starts = new PendingStarts();
-  void starts.track('cd'.repeat(32), () => new Promise(() => {}));
+  void starts.track('cd'.repeat(32), 0, () => new Promise(() => {}));
   assert.equal((await inspect(flat(''), { starts }).answer).status, 200);
 });
 

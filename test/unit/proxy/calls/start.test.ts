@@ -43,6 +43,7 @@ function start(setting: Setting) {
       if (!complete) return undefined;
       return {
         id,
+        previous: 0,
         complete: () => {
           happened.push('complete');
           return complete();
@@ -146,11 +147,11 @@ test('a pending start is tracked until it ends, well or badly', async () => {
     const starts = new PendingStarts();
     const { answer } = start({ starts, complete });
     await new Promise(setImmediate);
-    const settled = starts.settled(id);
-    assert.equal(starts.settled('cd'.repeat(32)), undefined);
+    const settled = starts.settled(id, 0);
+    assert.equal(starts.settled('cd'.repeat(32), 0), undefined);
     await answer;
     await settled;
-    assert.equal(starts.settled(id), undefined);
+    assert.equal(starts.settled(id, 0), undefined);
   }
 });
 
