@@ -48,22 +48,17 @@ function fullName(config: JsonObject): string {
   return domainname ? `${hostname}.${domainname}` : hostname;
 }
 
-/** The engine lists a hostname among the names of each network. */
+/** The engine lists a hostname among the names in each user-defined network; before 25 among its aliases. */
 function hideName(container: JsonObject, hostname: string): void {
   const settings = container.object('NetworkSettings');
-  const networks = settings?.object('Networks');
-  if (!settings || !networks) return;
-  for (const name of settings.keys('Networks')) {
-    const network = networks.object(name);
-    const names = network?.strings('DNSNames');
-    if (!network || !names?.includes(hostname)) continue;
-    network.set(
-      'DNSNames',
-      names.filter((each) => each !== hostname),
-    );
-    networks.set(name, network);
-    settings.set('Networks', networks);
-  }
+  if (settings === undefined) return;
+  settings.editEntries('Networks', (network) => {
+    for (const field of ['DNSNames', 'Aliases']) {
+      const names = network.strings(field);
+      const others = names?.filter((each) => each !== hostname) ?? [];
+      if (names && others.length < names.length) network.set(field, others);
+    }
+  });
   container.set('NetworkSettings', settings);
 }
 

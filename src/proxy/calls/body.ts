@@ -126,6 +126,19 @@ export class JsonObject {
     if (left.length < members.length) this.set(name, new JsonObject(left));
   }
 
+  /** Edits the objects of a map, each by itself: their names may differ by case alone. */
+  editEntries(name: string, edit: (entry: JsonObject) => void): void {
+    const members = this.#inner(name);
+    if (members === undefined) return;
+    const edited = members.map((member) => {
+      const entry = JsonObject.of(member.text.slice(member.valueAt));
+      if (entry === undefined) return member;
+      edit(entry);
+      return { ...member, text: member.text.slice(0, member.valueAt) + entry.#text };
+    });
+    this.set(name, new JsonObject(edited));
+  }
+
   /** Removes objects from a list. */
   removeObjects(name: string, matches: (object: JsonObject) => boolean): void {
     const last = this.#named(name).at(-1);

@@ -192,6 +192,19 @@ const own = {
   Config: { Hostname: id.slice(0, 12), Domainname: '', Cmd: ['c'], Entrypoint: ['/ep'] },
 };
 
+test('a hostname that we made is not among the names in its networks', async () => {
+  const networks = (...names: string[]) => ({
+    Own: { DNSNames: names, Aliases: null },
+    own: { DNSNames: ['x'], Aliases: names },
+    none: null,
+  });
+  const NetworkSettings = { Networks: networks('bbox1', 'bbox1.weave.local', 'short') };
+  const { NetworkSettings: seen } = (await shown(shimmed({ NetworkSettings }))) as unknown as typeof own & {
+    NetworkSettings: object;
+  };
+  assert.deepEqual(seen, { Networks: networks('bbox1', 'short') });
+});
+
 test('a container is shown as requested, from its record', async () => {
   const created: Created = {
     entrypoint: null,
