@@ -189,8 +189,7 @@ export class Reconciler {
     const holds = this.#attachments.holds(id);
     if (action === 'destroy') return this.#exclusive(id, () => this.#forget(id));
     if (action === 'network') {
-      // The engine may have rewritten the hosts file.
-      if (holds) await this.#exclusive(id, () => this.#attachments.writeHosts(id));
+      if (holds) await this.#exclusive(id, () => this.#attachments.networkChanged(id));
     } else if (holds && (action === 'start' || action === 'die')) {
       // Attached while it started, or again since it died.
     } else if (isAttached && action === 'die') {

@@ -33,6 +33,14 @@ export function pastOurs(text: string, { isOurs, forwarded }: Servers): string {
   return [before, ...missing.map((server) => `nameserver ${server}\n`), ...lines.slice(last + 1)].join('');
 }
 
+/** Names us by another address, where we are named. */
+export function withOurs(text: string, address: string, isOurs: (server: string) => boolean): string {
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  return lines
+    .map((line) => (isOurs(serverOf(line)) ? line.replace(serverOf(line), address) : line))
+    .join('');
+}
+
 function serverOf(line: string): string {
   return /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '';
 }

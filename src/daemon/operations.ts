@@ -126,14 +126,16 @@ export function createOperations(parts: OperationsDeps): OperationHandlers {
       );
     }
     const isMember = cluster?.nicknames.has(name) ?? false;
-    if (isMember) await parts.door.remove(name);
-    await cluster?.forget(name);
-    const count = (await membership?.blocks?.removePeer(name)) ?? 0;
-    if (known && !isMember && count === 0)
+    const owns = membership?.blocks?.owners().some((part) => part.peer === name) ?? false;
+    if (known && !isMember && !owns) {
       throw new WeaveError(
         'USAGE',
         `no host of the cluster is called ${peer}; 'weavets cluster status' lists them`,
       );
+    }
+    if (isMember) await parts.door.remove(name);
+    await cluster?.forget(name);
+    const count = (await membership?.blocks?.removePeer(name)) ?? 0;
     return count;
   }
 

@@ -51,7 +51,8 @@ function fullName(config: JsonObject): string {
 /** The engine lists a hostname among the names in each user-defined network; before 25 among its aliases. */
 function hideName(container: JsonObject, hostname: string): void {
   const settings = container.object('NetworkSettings');
-  if (settings === undefined) return;
+  // The one that the engine makes of the id is there without us.
+  if (settings === undefined || container.string('Id').startsWith(hostname)) return;
   settings.editEntries('Networks', (network) => {
     for (const field of ['DNSNames', 'Aliases']) {
       const names = network.strings(field);
