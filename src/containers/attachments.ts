@@ -1,16 +1,20 @@
+import { isIPv4 } from 'node:net';
 import type { ContainerInfo } from '../docker/types.ts';
 import { messageOf, WeaveError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
 import type { Conditions } from '../model/conditions.ts';
+import { isUserNetwork } from '../model/policy.ts';
+import type { DnsRoute } from '../net/dns-link.ts';
 import { linkExists } from '../net/sysfs.ts';
 import { hostLink, macOf, type Veths, vethOwner, vethPids } from '../net/veth.ts';
-import type { ContainerDns } from './container-dns.ts';
 import { ContainerProcess } from './container-process.ts';
+import { rewriteEngineFile } from './engine-file.ts';
 import type { History } from './history.ts';
 import { setHostname } from './hostname.ts';
 import type { HostsFiles } from './hosts-files.ts';
 import type { Naming } from './naming.ts';
+import { forwardable, pastOurs, throughOurs } from './resolv-conf.ts';
 
 /** A container that is on the network. */
 export interface Attachment {
@@ -49,7 +53,10 @@ export interface AttachmentsDeps {
   history: Pick<History, 'add'>;
   /** the engine's data folder: `/var/lib/docker` */
   engineRoot: () => Promise<string>;
-  dns: ContainerDns;
+  /** true for an address of our name server */
+  isOurDns: (server: string) => boolean;
+  /** the route to our name server for a container with these name servers */
+  routeToDns: (servers: readonly string[]) => DnsRoute | undefined;
   /** `weave.local.` */
   domain: string;
   /** called with the time each took */
@@ -91,7 +98,7 @@ export class Attachments {
    */
   async attach(info: ContainerInfo, wish: AttachWish): Promise<void> {
     const { id, pid, name } = info;
-    const { naming, veths, dns, onAttached, logger } = this.#deps;
+    const { naming, veths, onAttached, logger } = this.#deps;
     const began = performance.now();
     const process = ContainerProcess.open(pid, id);
     if (process === undefined) {
@@ -105,8 +112,7 @@ export class Attachments {
     const { cidrs, choice } = wish;
     try {
       const mac = macOf(id);
-      const attachment = { info, process, mac, cidrs, choice };
-      this.#attached.set(id, attachment);
+      this.#attached.set(id, { info, process, mac, cidrs, choice });
       // Publishes name and link in one write, while the link is being made.
       await naming.set(info, cidrs, choice.dns);
       const veth = await veths.prepare({
@@ -115,15 +121,15 @@ export class Attachments {
         mac,
         cidrs,
         multicast: choice.multicastRoute,
+        dnsRoute: this.#deps.routeToDns(info.dns),
       });
       await this.#setHostname(info, process);
       const prepared = performance.now();
       await wish.begun;
       const resumed = performance.now();
       await this.writeHosts(id);
-      const route = dns.route(attachment);
-      await dns.throughOurs(attachment, route, this.#resolvConf(info));
-      await veth.finish(route);
+      await this.#writeResolvConf(id, throughOurs);
+      await veth.finish();
       before?.process.close();
       const ms = prepared - began + performance.now() - resumed;
       onAttached(ms / 1000);
@@ -146,7 +152,7 @@ export class Attachments {
     const attachment = this.#attached.get(id);
     if (attachment === undefined) return;
     const { hosts, naming, conditions, domain } = this.#deps;
-    const { info, cidrs, choice } = attachment;
+    const { info, process, cidrs, choice } = attachment;
     if (!choice.rewriteHosts || info.ownHosts) return;
     const wish = {
       ...info,
@@ -154,6 +160,7 @@ export class Attachments {
       domain,
       addresses: cidrs.map(({ address }) => address),
       addHosts: choice.addHosts,
+      isGone: (address: string) => isIPv4(address) && process.lacks(address),
     };
     try {
       const path = info.hostsPath || (await this.#engineFile(id, 'hosts'));
@@ -168,22 +175,25 @@ export class Attachments {
 
   /** The daemon is ending: from here on containers query their own servers themselves. */
   async handOver(): Promise<void> {
-    for (const attachment of this.#attached.values())
-      await this.#deps.dns.pastOurs(attachment, this.#resolvConf(attachment.info));
+    for (const id of this.#attached.keys()) await this.#writeResolvConf(id, pastOurs);
   }
 
-  /** The engine has connected the container to a network, or disconnected it: it may have written its files. */
-  async networkChanged(id: string): Promise<void> {
-    await this.writeHosts(id);
-    const attachment = this.#attached.get(id);
-    const route = attachment && this.#deps.dns.route(attachment);
-    if (!route) return;
-    await this.#deps.veths.addRoute(attachment.process, route);
-    await this.#deps.dns.throughOurs(attachment, route, this.#resolvConf(attachment.info));
-  }
-
-  #resolvConf(info: ContainerInfo): () => Promise<string> {
-    return async () => info.resolvConfPath || (await this.#engineFile(info.id, 'resolv.conf'));
+  async #writeResolvConf(id: string, edit: typeof throughOurs): Promise<void> {
+    const { isOurDns, conditions } = this.#deps;
+    const { info, cidrs } = this.#attached.get(id) ?? {};
+    // On a user-defined network Docker's own server is in that file, and asks ours first.
+    if (!info || !cidrs || info.ownResolvConf || isUserNetwork(info.networkMode)) return;
+    const subnets = cidrs.map((cidr) => cidr.subnet);
+    const forwarded = forwardable(info.dns, subnets, isOurDns);
+    if (forwarded.length === 0) return;
+    try {
+      const path = info.resolvConfPath || (await this.#engineFile(id, 'resolv.conf'));
+      rewriteEngineFile(id, path, (text) => edit(text, { isOurs: isOurDns, forwarded }));
+      conditions.clear('RESOLV_CONF', id.slice(0, 12));
+    } catch (error) {
+      const text = `container ${info.name} may ask its own DNS servers before ours: ${messageOf(error)}`;
+      conditions.set('RESOLV_CONF', text, id.slice(0, 12));
+    }
   }
 
   /** Its path before the engine reports it, which is only after the first start. */
@@ -274,7 +284,7 @@ export class Attachments {
     }
     before?.process.close();
     this.#attached.delete(info.id);
-    hosts.forget(info.id);
+    hosts.remove(info.id);
     await naming.clear(info.id);
     await veths.remove(info.pid);
   }

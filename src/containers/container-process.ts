@@ -76,6 +76,12 @@ export class ContainerProcess {
     }
   }
 
+  /** True if its network namespace has not this IPv4 address; false if it has ended. */
+  lacks(address: string): boolean {
+    const local = this.localAddresses();
+    return local.length > 0 && !local.includes(address);
+  }
+
   /** The IPv4 routes of its network namespace, as the kernel prints them; empty if it has ended. */
   routeTable(): string {
     try {

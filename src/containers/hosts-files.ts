@@ -55,7 +55,7 @@ export class HostsFiles {
   remove(containerId: string): void {
     const kept = this.#kept.get(containerId);
     if (kept === undefined) return;
-    removeLines(containerId, kept);
+    tryRemove(containerId, kept);
     this.forget(containerId);
   }
 
@@ -82,11 +82,7 @@ export class HostsFiles {
 /** Removes our lines from every file, when weavets leaves the host. */
 export async function removeHostsLines(store: Store, logger: Logger): Promise<void> {
   for (const [containerId, kept] of await keptIn(store, logger)) {
-    try {
-      removeLines(containerId, kept);
-    } catch {
-      // The container is gone, and its file with it.
-    }
+    tryRemove(containerId, kept);
   }
 }
 
@@ -95,7 +91,11 @@ async function keptIn(store: Store, logger: Logger): Promise<Map<string, Kept>> 
   return new Map(records.map(({ key, value }) => [key, value]));
 }
 
-function removeLines(containerId: string, { path, ...ours }: Kept): void {
+function tryRemove(containerId: string, { path, ...ours }: Kept): void {
   const nothing = { hostname: '', called: '', domain: '', addresses: [], extraHosts: [], addHosts: [] };
-  rewriteEngineFile(containerId, path, (text) => editHosts(text, ours, nothing).text);
+  try {
+    rewriteEngineFile(containerId, path, (text) => editHosts(text, ours, nothing).text);
+  } catch {
+    // The container is gone, and its file with it; or it has made the file unwritable.
+  }
 }

@@ -11,19 +11,21 @@ export interface HostsWish {
   extraHosts: readonly string[];
   /** further lines, `name:ip` */
   addHosts: readonly string[];
+  /** true for an address that the container does not have */
+  isGone?: (address: string) => boolean;
 }
 
 /** What a hosts file has of us. */
 export interface HostsLines {
   lines: readonly string[];
-  /** names in the engine's line for the container, as it wrote them and as they are now, if they differ */
+  /** names in the engine's lines for the container, as it wrote them and as they are now, if they differ */
   renamed?: { was: string; is: string } | undefined;
 }
 
 /**
- * Puts our lines into a hosts file: `ADDRESS FQDN NAME`, before the engine's own line for the container. That one has
- * the hostname of create; where it was made of a name that is another container's by now, it gets the present one. All
- * other lines stay as they are, byte for byte, and a name that one of them gives to an address is not ours to give.
+ * Puts our lines into a hosts file: `ADDRESS FQDN NAME`, before the engine's own lines for the container. Those have
+ * the hostname of create; where it was made of a name that may be another container's by now, they get the present one.
+ * All other lines stay as they are, byte for byte, and a name that one of them gives to an address is not ours to give.
  * @param text the file, one byte a character
  * @param before what we put there the last time
  * @returns the file, and what is ours of it
@@ -34,41 +36,41 @@ export function editHosts(
   wish: HostsWish,
 ): { text: string; ours: HostsLines } {
   const all = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
-  const engineNames = [...engineNamesOf(wish.hostname), ...(before.renamed ? [before.renamed.is] : [])];
-  const isEngines = (line: string) => engineNames.includes(namesPart(line));
+  const { hostname, called, domain, isGone } = wish;
+  const made = engineNamesOf(hostname);
+  const is = called === hostname ? undefined : namesOf(called, domain).join(' ');
+  const engineNames = new Set([...made, before.renamed?.is ?? '', is ?? '']);
+  const isEngines = (line: string) => engineNames.has(namesPart(line) ?? 'none');
   const lines = ourLines(all, before.lines, wish, isEngines);
   const leaving = [...new Set([...before.lines, ...lines])];
   const others: string[] = [];
   let place: number | undefined;
   for (const line of all) {
     const mine = leaving.indexOf(line.replace(/\n$/, ''));
-    if (mine === -1) others.push(line);
+    // The engine does not know a line of its own that was changed, and leaves it when its network goes.
+    const isLeft = namesPart(line) === before.renamed?.is && isGone?.(addressPart(line));
+    if (mine === -1 && !isLeft) others.push(line);
     else {
       // Each once: a user's line may look like ours.
-      leaving.splice(mine, 1);
+      if (mine !== -1) leaving.splice(mine, 1);
       place ??= others.length;
     }
   }
   const engines = others.findIndex(isEngines);
-  const { renamed, line } = renameEngines(others[engines] ?? '', before.renamed?.was, wish);
-  if (engines !== -1) others[engines] = line;
+  const found = namesPart(others[engines] ?? '') ?? '';
+  const was = before.renamed?.was ?? (made.includes(found) ? found : (made[0] ?? found));
+  const renamed = engines === -1 || is === undefined || is === was ? undefined : { was, is };
+  const now = others.map((line) =>
+    isEngines(line) && (renamed || namesPart(line) === before.renamed?.is)
+      ? withNames(line, is ?? was)
+      : line,
+  );
   // A last line without a newline is being written by someone.
-  const end = others.at(-1)?.endsWith('\n') === false ? others.length - 1 : others.length;
+  const end = now.at(-1)?.endsWith('\n') === false ? now.length - 1 : now.length;
   const at = Math.min(place ?? end, engines === -1 ? end : engines);
-  const added = lines.map((each) => `${each}\n`);
-  const edited = [...others.slice(0, at), ...added, ...others.slice(at)].join('');
+  const added = lines.map((line) => `${line}\n`);
+  const edited = [...now.slice(0, at), ...added, ...now.slice(at)].join('');
   return { text: edited, ours: { lines, renamed } };
-}
-
-/** The engine's line with the present names of a container. @param was its names, where they are changed already */
-function renameEngines(
-  line: string,
-  was = namesPart(line),
-  { hostname, called, domain }: HostsWish,
-): { line: string; renamed: HostsLines['renamed'] } {
-  const is = called === hostname ? was : namesOf(called, domain).join(' ');
-  const renamed = is === was || line === '' ? undefined : { was, is };
-  return { renamed, line: line.slice(0, line.indexOf('\t') + 1) + is + (line.endsWith('\n') ? '\n' : '') };
 }
 
 function ourLines(
@@ -109,9 +111,17 @@ function engineNamesOf(hostname: string): string[] {
   return label === hostname ? [hostname, `${hostname} ${hostname}`] : [`${hostname} ${label}`];
 }
 
-/** `172.17.0.2\tc1.weave.local c1` -> `c1.weave.local c1` */
-function namesPart(line: string): string {
-  return line.slice(line.indexOf('\t') + 1).replace(/\n$/, '');
+/** `172.17.0.2\tc1.weave.local c1` -> `c1.weave.local c1`; undefined for a line of another form */
+function namesPart(line: string): string | undefined {
+  return /^[^\t]+\t([^\t]+)$/.exec(line.replace(/\n$/, ''))?.[1];
+}
+
+function addressPart(line: string): string {
+  return line.slice(0, line.indexOf('\t'));
+}
+
+function withNames(line: string, names: string): string {
+  return `${addressPart(line)}\t${names}${line.endsWith('\n') ? '\n' : ''}`;
 }
 
 function namesIn(line: string): string[] {

@@ -6,7 +6,7 @@ import { bridgeName } from '../net/bridge.ts';
 import { batchText } from '../net/ip.ts';
 import { containerLink, inNetns } from '../net/veth.ts';
 import type { ContainerProcess } from './container-process.ts';
-import { type OwnRoute, ownRoutes, routeMark } from './routes.ts';
+import { type OwnRoute, ownRoutes, routeMark } from './own-routes.ts';
 
 /** Beyond this many addresses a container gets one route for its whole network, instead of one for each. */
 const mostRoutes = 512;

@@ -6,10 +6,11 @@ import { atMost, eachOf, type KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Cidr } from '../model/address.ts';
 import { isContainer } from '../model/owner.ts';
-import { type Decision, decide, type PolicyOptions } from '../model/policy.ts';
+import type { Decision, PolicyOptions } from '../model/policy.ts';
 import { takeAddresses } from './addresses.ts';
 import type { Attachments } from './attachments.ts';
 import type { CreatedStore } from './created.ts';
+import { choiceFor, decideFor } from './decision.ts';
 import { attachEarly } from './early-attach.ts';
 import type { History } from './history.ts';
 import type { MadeHostnames } from './made-hostnames.ts';
@@ -189,7 +190,8 @@ export class Reconciler {
     const holds = this.#attachments.holds(id);
     if (action === 'destroy') return this.#exclusive(id, () => this.#forget(id));
     if (action === 'network') {
-      if (holds) await this.#exclusive(id, () => this.#attachments.networkChanged(id));
+      // The engine may have rewritten the hosts file.
+      if (holds) await this.#exclusive(id, () => this.#attachments.writeHosts(id));
     } else if (holds && (action === 'start' || action === 'die')) {
       // Attached while it started, or again since it died.
     } else if (isAttached && action === 'die') {
@@ -241,10 +243,7 @@ export class Reconciler {
   }
 
   #decide(info: ContainerInfo): Decision {
-    const override = this.#overrides.get(info.id);
-    if (override === undefined) return decide(info, this.#options);
-    if (override.cidrs.length === 0) return { attach: false, reason: "it was detached by 'weavets detach'" };
-    return { attach: true, requests: override.cidrs.map((cidr) => ({ kind: 'claim', cidr })) };
+    return decideFor(info, this.#overrides.get(info.id), this.#options);
   }
 
   #isOurs(info: ContainerInfo): boolean {
@@ -284,10 +283,9 @@ export class Reconciler {
     const { id, pid } = info;
     if (this.#attachments.holds(id) && this.#attachments.get(id)?.info.pid === pid)
       return this.#attachments.refresh(info);
-    const { multicastRoute, rewriteHosts } = this.#options;
-    // A shim waits for what the daemon's flags promise, whatever was added by hand.
-    const chosen = this.#hasShim(info) ? undefined : this.#overrides.get(id)?.choice;
-    const choice = chosen ?? { multicastRoute, rewriteHosts, addHosts: [], dns: true };
+    const override = this.#overrides.get(id);
+    if (override?.cidrs.length === 0) await this.#overrides.delete(id);
+    const choice = choiceFor(info, this.#hasShim(info) ? undefined : override?.choice, this.#options);
     await this.#attachments.attach(info, { cidrs: await this.#addresses(info), choice, begun });
   }
 

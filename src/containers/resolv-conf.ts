@@ -33,21 +33,13 @@ export function pastOurs(text: string, { isOurs, forwarded }: Servers): string {
   return [before, ...missing.map((server) => `nameserver ${server}\n`), ...lines.slice(last + 1)].join('');
 }
 
-/** Names us by another address, where we are named. */
-export function withOurs(text: string, address: string, isOurs: (server: string) => boolean): string {
-  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
-  return lines
-    .map((line) => (isOurs(serverOf(line)) ? line.replace(serverOf(line), address) : line))
-    .join('');
-}
-
 function serverOf(line: string): string {
   return /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '';
 }
 
 /**
- * Those of a container's servers that we ask in its place: none that is ourselves, and none on our own network, which
- * only containers reach.
+ * Those of a container's servers that we ask in its place: none that is ourselves, and none that only it reaches, on our
+ * own network or in the container itself.
  */
 export function forwardable(
   servers: readonly string[],
@@ -56,9 +48,9 @@ export function forwardable(
 ): string[] {
   const others = servers.filter((server) => isIP(server) !== 0 && !isOurs(server));
   const isInside = (server: string) => {
-    if (isIP(server) !== 4) return false;
+    if (isIP(server) !== 4) return server === '::1';
     const { ip } = Cidr.parse(`${server}/32`);
-    return subnets.some((subnet) => subnet.contains(ip));
+    return ip >>> 24 === 127 || subnets.some((subnet) => subnet.contains(ip));
   };
   return others.some(isInside) ? [] : others;
 }

@@ -21,7 +21,7 @@ import type { Space } from '../ipam/space.ts';
 import type { SwitchedSpace } from '../ipam/switched-space.ts';
 import { WeaveError } from '../lib/errors.ts';
 import { UndoStack } from '../lib/undo.ts';
-import type { Datapath } from '../net/overlay/datapath.ts';
+import { type Datapath, forgetPeers } from '../net/overlay/datapath.ts';
 import type { KeySeal } from '../net/overlay/seal.ts';
 import type { EtcdStore } from '../store/etcd/etcd.ts';
 import type { DaemonDeps } from './stages/daemon-deps.ts';
@@ -97,6 +97,7 @@ export class Seat {
     const { config, store, peer } = this.#deps.host;
     if (config.store !== 'lmdb') return;
     await keepPeerName(store, peer);
+    await forgetPeers();
     await this.#startDatapath(config);
   }
 

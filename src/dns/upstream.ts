@@ -150,7 +150,8 @@ export class UpstreamDns implements Forwarder {
       this.#silentSince.delete(server);
       return reply;
     } catch (error) {
-      if (!(error instanceof NoAnswer)) this.#isSilent(server, error);
+      // One that takes no TCP still answers everybody else.
+      if (!(error instanceof NoAnswer) && transport === 'udp') this.#isSilent(server, error);
       return null;
     } finally {
       clearTimeout(asking);

@@ -51,7 +51,8 @@ export function parseWeaveCidr(value: string): AddressRequest[] | 'none' {
 function parseClaim(text: string): Cidr {
   const cidr = Cidr.parse(text);
   const first = cidr.ip >>> 24;
-  if (first === 0 || first === 127 || first >= 224)
+  const isMulticast = first >= 224 && first < 240;
+  if (cidr.ip === 0 || first === 127 || isMulticast || cidr.address === '255.255.255.255')
     throw new WeaveError('BAD_ADDRESS', `${cidr.address} can't be the address of a container`);
   if (cidr.prefix === 0)
     throw new WeaveError('BAD_ADDRESS', `${cidr} would be all there is; give a longer prefix`);

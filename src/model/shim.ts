@@ -23,6 +23,11 @@ export function shimRoot(stateDir: string): string {
   return `${stateDir}/shim`;
 }
 
+/** What the shim that is bound does. */
+export function shimModeOf({ source }: ShimBind): ShimMode | undefined {
+  return shimModes.find((mode) => source.endsWith(`/${mode}`));
+}
+
 /** Folder on the host that is bound into containers for a mode. */
 export function shimDirectory(stateDir: string, mode: ShimMode): string {
   return `${shimRoot(stateDir)}/${mode}`;

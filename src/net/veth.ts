@@ -50,12 +50,14 @@ export interface VethSpec {
   cidrs: readonly Cidr[];
   /** route 224.0.0.0/4 through ethwe, and accept it only from the container's own subnets */
   multicast: boolean;
+  /** the route to our name server, if there is no other */
+  dnsRoute?: DnsRoute | undefined;
 }
 
 /** A link that is complete but for its addresses and routes. */
 export interface PreparedVeth {
-  /** Gives it these once frames pass. @param dnsRoute to our name server, if it goes by ethwe @throws WeaveError TOOL_FAILED */
-  finish(dnsRoute?: DnsRoute): Promise<void>;
+  /** Gives it these once frames pass. @throws WeaveError TOOL_FAILED */
+  finish(): Promise<void>;
 }
 
 /** Containers' links: `vethwepl<pid>` on the bridge, and its peer `ethwe` in the container's network namespace. */
@@ -87,16 +89,11 @@ export class Veths {
     await this.#worker.run(spec.process, firstLines);
     await rules;
     return {
-      finish: async (dnsRoute) => {
+      finish: async () => {
         await portOpens(host);
-        await this.#worker.run(spec.process, lastLines(spec, dnsRoute));
+        await this.#worker.run(spec.process, lastLines(spec));
       },
     };
-  }
-
-  /** Adds the way to our name server. */
-  async addRoute(container: NetnsProcess, route: DnsRoute): Promise<void> {
-    await this.#worker.run(container, dnsLines(route));
   }
 
   /** Removes addresses from a container's ethwe, those that it still has; the link stays. */
@@ -224,20 +221,21 @@ const firstLines = [
 ];
 
 /** What is done once frames pass. The shim waits for the addresses, and for the route where there is one. */
-function lastLines({ cidrs, mac, multicast }: VethSpec, dnsRoute: DnsRoute | undefined): string[] {
+function lastLines({ cidrs, mac, multicast, dnsRoute }: VethSpec): string[] {
   return [
     ...cidrs.map((cidr) => `addr ${containerLink} ${cidr}`),
     // A container that may do so can have given itself another, which is not what is announced.
     `mac ${containerLink} ${mac}`,
     // Others may have known another container by them.
     ...cidrs.map(({ address }) => `announce ${bridgeName} ${mac} ${address}`),
-    ...(dnsRoute ? dnsLines(dnsRoute) : []),
+    ...(dnsRoute
+      ? [
+          `neigh ${containerLink} ${dnsRoute.address} ${dnsRoute.mac}`,
+          `route ${containerLink} ${dnsRoute.address}/32`,
+        ]
+      : []),
     ...(multicast ? [`route ${containerLink} 224.0.0.0/4`] : []),
   ];
-}
-
-function dnsLines({ address, mac }: DnsRoute): string[] {
-  return [`neigh ${containerLink} ${address} ${mac}`, `route ${containerLink} ${address}/32`];
 }
 
 /** Runs a tool in a network namespace, with lines for its standard input. @throws WeaveError TOOL_FAILED */

@@ -21,8 +21,8 @@
  *   w:a<n>   it must not be run, errno n
  *
  * Exit codes: 127 command not found, 126 it must not be run, 128 other failures to look at it, 255 it could not be run
- * though it seemed so, 128 + signal ended while waiting, 2 no command given. Below an init 1 instead of 128 and 255, as
- * inits have it.
+ * though it seemed so, 128 + signal ended while waiting, 2 no command given. Below an init, as inits have
+ * it, 1 instead of 128 and 255, and for a path through a file.
  */
 #define NOWAIT 0
 #define WAIT 1
@@ -237,6 +237,11 @@ static struct finding look_at(const char *file) {
   return result < 0 ? (struct finding){'a', -result} : (struct finding){0, 0};
 }
 
+/* True below an init of the container's own, whose way of running a command is then the right one. */
+static int is_below_init(void) {
+  return CALL(getppid, 0) == 1;
+}
+
 /* Finds the command; `*path` is what to execute, which may be `file`, the first of PATH that seems good. */
 static struct finding find(const char *name, char **environment, char file[4096], const char **path) {
   *path = name;
@@ -244,6 +249,7 @@ static struct finding find(const char *name, char **environment, char file[4096]
     if (*c == '/') return look_at(name);
   }
   u64 name_size = length(name) + 1;
+  int denied = 0;
   for (const char *folder = search_path(environment); *name; folder++) {
     u64 n = 0;
     const char *start = folder;
@@ -254,11 +260,14 @@ static struct finding find(const char *name, char **environment, char file[4096]
       if (n) file[n++] = '/'; /* an empty entry is the working directory */
       for (u64 i = 0; i < name_size; i++) file[n++] = name[i];
       *path = file;
-      if (look_at(file).letter == 0) return (struct finding){0, 0};
+      struct finding found = look_at(file);
+      if (!found.letter) return found;
+      if (found.error == EACCES || found.error == EISDIR) denied = 1;
     }
     if (!*folder) break;
   }
-  return (struct finding){'p', 0};
+  /* As execvp, by which inits run commands, says of the last resort. */
+  return denied && is_below_init() ? (struct finding){'a', EACCES} : (struct finding){'p', 0};
 }
 
 /* Says in the process's name what was found. */
@@ -288,11 +297,6 @@ static const char *reason(int error, char number[24]) {
   number = (char *)digits - 6;
   for (int i = 0; i < 6; i++) number[i] = "errno "[i];
   return number;
-}
-
-/* True below an init of the container's own, whose way of running a command is then the right one. */
-static int is_below_init(void) {
-  return CALL(getppid, 0) == 1;
 }
 
 static int code_of(struct finding found) {
@@ -331,10 +335,10 @@ __attribute__((used)) _Noreturn void enter(long *stack) {
   long error = CALL(execve, path, arguments + 1, environment);
   int init = is_below_init();
   if (init && error == -ENOEXEC) {
-    /* As execvp does, by which inits run commands. */
+    /* As execvp does. */
     arguments[0] = "/bin/sh";
     arguments[1] = (char *)path;
-    CALL(execve, arguments[0], arguments, environment);
+    error = CALL(execve, arguments[0], arguments, environment);
   }
   /* In runc's words: it, too, has nobody left to tell by now. */
   SAY("exec ", path, ": ", reason(-error, number), "\n");

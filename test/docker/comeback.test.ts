@@ -59,6 +59,34 @@ test('while a restart waits for a container to end, everyone sees it as it is', 
   assert.ok(await addressIn('slow'));
 });
 
+test('detached, it runs on without; started again it is attached, as its command waits for that', async () => {
+  for (const through of ['proxied', 'docker'] as const) {
+    const address = await start('apart');
+    assert.equal((await host.weavets('detach', 'apart')).code, 0);
+    await host.weavets('stop');
+    await host.launch();
+    assert.equal(await addressIn('apart'), undefined);
+    await host[through]('restart', '-t', '0', 'apart');
+    await isBack('apart', address);
+    const runs = await host.docker('exec', 'apart', 'cat', '/proc/1/comm');
+    assert.equal(runs, 'sleep');
+    await host.docker('rm', '-f', 'apart');
+  }
+});
+
+test('what a container was made for it gets, whatever flags the daemon is launched with later', async () => {
+  const address = await start('promised');
+  await host.weavets('stop');
+  await host.launch('--no-default-ipalloc', '--no-multicast-route');
+  assert.equal(await addressIn('promised'), address);
+  await host.proxied('restart', '-t', '0', 'promised');
+  await until('its command runs', async () => {
+    return (await host.docker('exec', 'promised', 'cat', '/proc/1/comm')) === 'sleep';
+  });
+  assert.equal(await addressIn('promised'), address);
+  await host.weavets('stop');
+});
+
 test('a restart without the proxy is noticed', async () => {
   const address = await start('aside');
   await host.docker('restart', '-t', '0', 'aside');

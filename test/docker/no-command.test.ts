@@ -121,18 +121,22 @@ forEachEngine(({ suite, name: engine }) => {
       assert.deepEqual(await run('proxy'), await run('engine'));
     }
     const path = ['-e', 'PATH=/files:/bin'];
-    const script = await docker(
-      'proxy',
-      'run',
-      '--rm',
-      '--init',
-      ...files,
-      ...path,
-      'busybox',
-      'script',
-      '1',
-    );
-    assert.equal(script.stdout, 'without /files/script 1\n');
+    for (const command of ['script', 'plain', 'loop', 'none']) {
+      const run = async (through: string) => {
+        const { code, stdout } = await docker(
+          through,
+          'run',
+          '--rm',
+          '--init',
+          ...files,
+          ...path,
+          'busybox',
+          command,
+        );
+        return { command, code, stdout };
+      };
+      assert.deepEqual(await run('proxy'), await run('engine'));
+    }
   });
 
   test('a command’s own 126 or 127 is its own', async () => {

@@ -113,7 +113,7 @@ test('attach: what is impossible exits with 1, and changes nothing', async () =>
   await fails(/\(BAD_ADDRESS\)/, 'attach', 'net:10.2.3.0/30', 'c1');
   for (const address of [
     '0.0.0.0/0',
-    '0.1.2.3/8',
+    '0.0.0.0/8',
     '127.0.0.5/8',
     '224.1.1.1/24',
     '255.255.255.255/32',

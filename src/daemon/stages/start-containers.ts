@@ -2,7 +2,6 @@ import { Cluster } from '../../cluster/registration.ts';
 import { adoptRunning } from '../../containers/adopt.ts';
 import { Attachments } from '../../containers/attachments.ts';
 import { ByHand } from '../../containers/by-hand.ts';
-import { ContainerDns } from '../../containers/container-dns.ts';
 import { CreatedStore } from '../../containers/created.ts';
 import { Exposer, exposeOwner } from '../../containers/exposer.ts';
 import { History } from '../../containers/history.ts';
@@ -108,11 +107,8 @@ export async function startContainers(deps: Deps, undo: UndoStack) {
     conditions,
     history,
     engineRoot: () => engine.rootFolder(),
-    dns: new ContainerDns({
-      isOurDns: (address) => dns.server?.isOurs(address) ?? false,
-      routeToDns: (servers) => dns.server?.routeFor(servers),
-      conditions,
-    }),
+    isOurDns: (address) => dns.server?.isOurs(address) ?? false,
+    routeToDns: (servers) => dns.server?.routeFor(servers),
     domain: config.dnsDomain,
     onAttached,
     logger,

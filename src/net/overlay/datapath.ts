@@ -293,6 +293,17 @@ export class Datapath {
   }
 }
 
+/** The host is in no cluster any more: nothing of it is to lead to hosts that it no longer hears of. */
+export async function forgetPeers(): Promise<void> {
+  if (!linkExists(vxlanLink)) return;
+  const ip = new IpBatch();
+  try {
+    await ip.run([`link del ${vxlanLink}`, `neigh flush dev ${bridgeName} nud permanent`]);
+  } finally {
+    ip.close();
+  }
+}
+
 /** Removes all links and rules of a datapath, whoever made them. */
 export async function removeDatapath(): Promise<void> {
   const ip = new IpBatch();

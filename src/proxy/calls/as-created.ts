@@ -26,7 +26,7 @@ export function showAsCreated(
   const host = container.object('HostConfig');
   if (!config || !host) return;
   const shown = created ?? guess(container, { config, host, provision });
-  if (shown.hostname === '') hideName(container, fullName(config));
+  if (shown.hostname === '') hideName(container, config.string('Hostname'));
   config.set('Entrypoint', shown.entrypoint);
   if (config.has('Cmd') || shown.cmd !== null) config.set('Cmd', shown.cmd);
   config.set('Hostname', shown.hostname || container.string('Id').slice(0, 12));
@@ -43,22 +43,17 @@ export function showAsCreated(
   container.removeObjects('Mounts', isShimMount);
 }
 
-function fullName(config: JsonObject): string {
-  const [hostname, domainname] = [config.string('Hostname'), config.string('Domainname')];
-  return domainname ? `${hostname}.${domainname}` : hostname;
-}
-
 /** The engine lists a hostname among the names in each user-defined network; before 25 among its aliases. */
 function hideName(container: JsonObject, hostname: string): void {
   const settings = container.object('NetworkSettings');
-  // The one that the engine makes of the id is there without us.
-  if (settings === undefined || container.string('Id').startsWith(hostname)) return;
+  // Its name, and what the engine makes of its id, are there without us.
+  const isOwn = container.string('Name') === `/${hostname}` || container.string('Id').startsWith(hostname);
+  if (settings === undefined || isOwn) return;
   settings.editEntries('Networks', (network) => {
-    for (const field of ['DNSNames', 'Aliases']) {
-      const names = network.strings(field);
-      const others = names?.filter((each) => each !== hostname) ?? [];
-      if (names && others.length < names.length) network.set(field, others);
-    }
+    const field = network.has('DNSNames') ? 'DNSNames' : 'Aliases';
+    const names = network.strings(field);
+    const others = names?.filter((each) => each !== hostname) ?? [];
+    if (names && others.length < names.length) network.set(field, others);
   });
   container.set('NetworkSettings', settings);
 }

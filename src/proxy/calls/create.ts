@@ -206,13 +206,12 @@ export function createContainer(
   }
 }
 
-/** The network that a container is created on: clients of the API may name it among the endpoints alone. */
+/** The network that a container is created on: where there are endpoints, the engine connects it to those alone. */
 function networkOf(config: JsonObject, host: JsonObject): string {
   const mode = host.string('NetworkMode');
   const endpoints = config.object('NetworkingConfig')?.keys('EndpointsConfig') ?? [];
-  return (mode === '' || mode === 'default') && endpoints.every(isUserNetwork)
-    ? (endpoints[0] ?? mode)
-    : mode;
+  const isBridge = mode === '' || mode === 'default' || mode === 'bridge';
+  return isBridge && endpoints.every(isUserNetwork) ? (endpoints[0] ?? mode) : mode;
 }
 
 /** How a container was named. */

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, opendirSync } from 'node:fs';
 import { join } from 'node:path';
 import { withoutShim } from '../../model/shim.ts';
 
@@ -73,12 +73,22 @@ export function isInImage({ layers }: Image, path: string): boolean {
       const found = lstatSync(at);
       // So a layer says that it removes what those below have.
       if (found.isCharacterDevice()) return false;
-      if (!found.isDirectory() || readdirSync(at).length > 0) return true;
+      if (!found.isDirectory() || !isEmpty(at)) return true;
     } catch {
       // Not in this one.
     }
   }
   return false;
+}
+
+/** Reads no more of it than it must: an image may have a million files there. */
+function isEmpty(folder: string): boolean {
+  const open = opendirSync(folder, { bufferSize: 1 });
+  try {
+    return open.readSync() === null;
+  } finally {
+    open.closeSync();
+  }
 }
 
 /** As the engine merges: the image's variables that the request does not name; a bare `KEY` names one, too. */

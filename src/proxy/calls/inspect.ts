@@ -62,7 +62,7 @@ export function inspectContainer({ rewriteInspect }: InspectOptions, parts: Insp
   /** @returns what to wait for; undefined for an exec as well: it belongs to a run that has begun */
   function startOf(info: JsonObject | undefined): Promise<unknown> | undefined {
     if (info === undefined || info.has('ContainerID')) return undefined;
-    return starts.settled(idOf(info), info.object('State')?.number('Pid') ?? 0);
+    return starts.settled(idOf(info), pidOf(info));
   }
 
   /** @returns false when there was nothing to edit */
@@ -84,6 +84,15 @@ export function inspectContainer({ rewriteInspect }: InspectOptions, parts: Insp
     }
     if (edited && info.has('Container')) info.set('Container', container);
     return edited;
+  }
+}
+
+/** Of its first process; 0 where it does not run, or the engine is of a different kind. */
+function pidOf(info: JsonObject): number {
+  try {
+    return info.object('State')?.number('Pid') ?? 0;
+  } catch {
+    return 0;
   }
 }
 

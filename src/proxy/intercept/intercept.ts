@@ -65,7 +65,7 @@ export class Interceptor {
       if (!handler) throw new WeaveError('INTERNAL', `no handler for ${call.route.name}`);
       return await handler(call);
     } catch (error) {
-      // Nobody reads this answer.
+      // The client has ended: no fault of anyone's.
       if (call.signal.aborted && (error as Error).name === 'AbortError')
         return { status: 500, message: messageOf(error) };
       return this.#failed(error, call.target);

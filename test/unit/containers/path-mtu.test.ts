@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { ownRoutes } from '../../../src/containers/own-routes.ts';
 import { routesFor } from '../../../src/containers/path-mtu.ts';
-import { ownRoutes } from '../../../src/containers/routes.ts';
 import { Cidr, formatIp, type Ip } from '../../../src/model/address.ts';
 
 const cidrs = [Cidr.parse('10.32.0.1/12'), Cidr.parse('10.2.1.1/24')];

@@ -20,8 +20,19 @@ before(async (context) => {
 
 function workerOf(t: TestContext, ...options: ConstructorParameters<typeof NetnsWorker>): NetnsWorker {
   const worker = new NetnsWorker(...options);
-  t.after(() => worker.close());
+  t.after(async () => {
+    worker.close();
+    // The next test counts processes and descriptors.
+    await until('it has ended', () => workers().length === 0);
+  });
   return worker;
+}
+
+/** Their processes, of this one's children. */
+function workers(): number[] {
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim();
+  const pids = children === '' ? [] : children.split(' ').map(Number);
+  return pids.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'netns-worker\n');
 }
 
 const mac = '02:11:22:aa:bb:cc';
@@ -194,14 +205,10 @@ test('the first line that fails ends a request, and says why; a line of more tha
   await assert.rejects(worker.run(gone, ['up ethwe']), { message: /invalid argument/ });
 });
 
-/** The worker's process, of this one's children. */
 function processOf(): number {
-  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')
-    .trim()
-    .split(' ');
-  const found = children.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'netns-worker\n');
-  assert.equal(found.length, 1);
-  return Number(found[0]);
+  const [pid, ...others] = workers();
+  assert.equal(others.length, 0);
+  return pid ?? Number.NaN;
 }
 
 test('a thousand at once are answered each, and leave no descriptor and no process', async (t) => {

@@ -211,12 +211,12 @@ test('a container that asks is attached on any network that allows it', async ()
 
 test('a network that only the endpoints name is the container’s', async () => {
   const NetworkingConfig = { EndpointsConfig: { mine: {} } };
-  for (const NetworkMode of ['', 'default'])
+  for (const NetworkMode of ['', 'default', 'bridge'])
     await passes({ Image: 'i', NetworkingConfig, HostConfig: { NetworkMode } });
   await passes({ Image: 'i', NetworkingConfig });
   const asks = await created({ Image: 'i', NetworkingConfig, Env: ['WEAVE_CIDR='] });
   assert.deepEqual([asks.Hostname, asks.Domainname], ['bbox1', 'weave.local']);
-  assert.ok(await created({ Image: 'i', NetworkingConfig, HostConfig: { NetworkMode: 'bridge' } }));
+  assert.ok(await created({ Image: 'i', NetworkingConfig, HostConfig: { NetworkMode: 'none' } }));
   const both = { EndpointsConfig: { mine: {}, bridge: {} } };
   assert.ok(await created({ Image: 'i', NetworkingConfig: both }));
   assert.ok(await created({ Image: 'i', NetworkingConfig: { EndpointsConfig: null } }));

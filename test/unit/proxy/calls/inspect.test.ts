@@ -180,6 +180,7 @@ const shown = async (says: string, setting: Setting = {}) =>
   JSON.parse(await textOf(await inspect(says, { rewriteInspect: false, ...setting }).answer)) as {
     Config: object;
     HostConfig: object;
+    NetworkSettings?: object;
   };
 
 const own = {
@@ -194,15 +195,18 @@ const own = {
 
 test('a hostname that we made is not among the names in its networks', async () => {
   const networks = (...names: string[]) => ({
-    Own: { DNSNames: names, Aliases: null },
-    own: { DNSNames: ['x'], Aliases: names },
+    Own: { DNSNames: names, Aliases: ['bbox1.weave.local'] },
+    own: { Aliases: names },
     none: null,
   });
-  const NetworkSettings = { Networks: networks('bbox1', 'bbox1.weave.local', 'short') };
-  const { NetworkSettings: seen } = (await shown(shimmed({ NetworkSettings }))) as unknown as typeof own & {
-    NetworkSettings: object;
+  const seen = async (Hostname: string, ...names: string[]) => {
+    const says = shimmed({ NetworkSettings: { Networks: networks(...names) }, Config: { Hostname } });
+    return (await shown(says)).NetworkSettings;
   };
-  assert.deepEqual(seen, { Networks: networks('bbox1', 'short') });
+  const expected = { Networks: networks('bbox1', 'short') };
+  assert.deepEqual(await seen('bbox1.weave.local', 'bbox1', 'bbox1.weave.local', 'short'), expected);
+  // Its name, on a user-defined network.
+  assert.deepEqual(await seen('bbox1', 'bbox1', 'short'), expected);
 });
 
 test('a container is shown as requested, from its record', async () => {
