@@ -111,32 +111,21 @@ forEachEngine(({ suite, name: engine }) => {
   });
 
   test('below an init: it ends as the init would have it, and a script needs no first line', async () => {
-    const commands = ['/files/script', '/files/odd', '/files/orphan', '/files/plain', '/files/loop'];
-    for (const command of [...commands, 'nosuch', '/no/such', '/etc', '/etc/passwd/x']) {
-      const run = async (through: string) => {
-        const argv = ['run', '--rm', '--init', ...files, 'busybox', command, 'an argument'];
-        const { code, stdout } = await docker(through, ...argv);
-        return { command, code, stdout };
-      };
-      assert.deepEqual(await run('proxy'), await run('engine'));
-    }
-    const path = ['-e', 'PATH=/files:/bin'];
-    for (const command of ['script', 'plain', 'loop', 'none']) {
-      const run = async (through: string) => {
-        const { code, stdout } = await docker(
-          through,
-          'run',
-          '--rm',
-          '--init',
-          ...files,
-          ...path,
-          'busybox',
-          command,
-        );
-        return { command, code, stdout };
-      };
-      assert.deepEqual(await run('proxy'), await run('engine'));
-    }
+    const run = async (through: string, ...args: string[]) => {
+      const { code, stdout } = await docker(through, 'run', '--rm', '--init', ...files, ...args);
+      return { args, code, stdout };
+    };
+    const paths = ['script', 'odd', 'orphan', 'plain', 'loop'].map((name) => `/files/${name}`);
+    const inPath = ['-e', 'PATH=/files:/bin'];
+    for (const args of [
+      ...[...paths, 'nosuch', '/no/such', '/etc', '/etc/passwd/x'].map((path) => [
+        'busybox',
+        path,
+        'an argument',
+      ]),
+      ...['script', 'plain', 'none'].map((name) => [...inPath, 'busybox', name]),
+    ])
+      assert.deepEqual(await run('proxy', ...args), await run('engine', ...args));
   });
 
   test('a command’s own 126 or 127 is its own', async () => {
