@@ -171,6 +171,11 @@ test('a host leaves, and its addresses are free', async () => {
     return (await host(1).weavets('cluster', 'backup', '/root/backup')).code === 0;
   });
   assert.ok(Number(await host(1).runOk(['stat', '-c', '%s', '/root/backup'])) > 1000);
+  // Alone again, nothing leads to the others any more.
+  await launch(host(3));
+  assert.doesNotMatch(await host(3).runOk(['ip', '-o', 'link']), /vxlan/);
+  assert.equal(await host(3).runOk(['ip', 'neigh', 'show', 'dev', 'weave', 'nud', 'permanent']), '');
+  await weavets(host(3), 'stop');
 });
 
 test('either of two hosts may go: the other starts, names and reaches its containers', async () => {

@@ -36,4 +36,7 @@ test('servers that only containers can reach stay in the file', () => {
   const subnets = [Cidr.parse('10.32.0.0/12')];
   assert.deepEqual(forwardable(['172.17.0.1', '9.9.9.9', 'x'], subnets, servers.isOurs), ['9.9.9.9']);
   assert.deepEqual(forwardable(['9.9.9.9', '10.32.0.9'], subnets, servers.isOurs), []);
+  // A resolver that runs in the container itself.
+  for (const own of ['127.0.0.1', '127.0.0.53', '::1'])
+    assert.deepEqual(forwardable([own, '9.9.9.9'], subnets, servers.isOurs), []);
 });
