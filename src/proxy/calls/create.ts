@@ -1,4 +1,5 @@
 import { hasCode, messageOf } from '../../lib/errors.ts';
+import { eachOf } from '../../lib/lock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Created, CreatedRecords } from '../../model/created.ts';
 import { decide, isUserNetwork, type PolicyOptions } from '../../model/policy.ts';
@@ -135,8 +136,15 @@ export function createContainer(
 
   /** @param from `container` or `container:mode` */
   async function mountPointsOf(from: readonly string[]): Promise<string[]> {
-    const found = await Promise.all(from.map((each) => containers.inspect(each.replace(/:.*/, ''))));
-    return found.flatMap((each) => each?.mountPoints ?? []);
+    const names = new Set(from.map((each) => each.replace(/:.*/, '')));
+    names.delete('');
+    const found: string[] = [];
+    await eachOf([...names], 8, async (name) => {
+      // What is wrong with one, the engine says itself.
+      const holder = await containers.inspect(name).catch(() => undefined);
+      found.push(...(holder?.mountPoints ?? []));
+    });
+    return found;
   }
 
   /** Records the request and the derived names under the engine's id; adds the warnings. */

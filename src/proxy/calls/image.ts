@@ -68,8 +68,8 @@ export function toImage(body: string): Image {
  */
 export function isInImage({ layers }: Image, path: string): boolean {
   for (const layer of layers) {
-    const at = join(layer, path);
     try {
+      const at = join(layer, path);
       const found = lstatSync(at);
       // So a layer says that it removes what those below have.
       if (found.isCharacterDevice()) return false;

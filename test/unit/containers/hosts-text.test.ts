@@ -72,6 +72,29 @@ test('a renamed container has its new name, in the engine’s line too: the old 
   assert.equal(editHosts(again.text, again.ours, left).text, engines);
 });
 
+test('a rename reaches each line of the engine’s, of all networks and families, and those that come later', () => {
+  const two = `${engines}fd00::2\tc1.weave.local c1\n`;
+  const called = { ...wish, called: 'c2.weave.local' };
+  const renamed = editHosts(two, none, called);
+  assert.equal(renamed.text.replace(/^10\.32.*\n/m, ''), two.replaceAll('c1', 'c2'));
+  const third = '172.18.0.2\tc1.weave.local c1\n';
+  const later = editHosts(renamed.text + third, renamed.ours, called);
+  assert.equal(later.text, renamed.text + third.replaceAll('c1', 'c2'));
+  const left = { ...wish, hostname: '', called: '', addresses: [] };
+  assert.equal(editHosts(later.text, later.ours, left).text, two + third);
+  // The engine looks for what it wrote, and leaves this.
+  const isGone = (address: string) => address === '172.17.0.2';
+  const gone = editHosts(later.text, later.ours, { ...called, isGone });
+  assert.equal(gone.text, later.text.replace(/^172\.17.*\n/m, ''));
+  assert.equal(editHosts(engines, none, { ...wish, isGone }).text, editHosts(engines, none, wish).text);
+});
+
+test('a rename of which the record is lost is known again', () => {
+  const called = { ...wish, called: 'c2.weave.local' };
+  const renamed = editHosts(engines, none, called);
+  assert.deepEqual(editHosts(renamed.text, none, called), renamed);
+});
+
 test('without a line of the engine’s a rename changes no other', () => {
   const others = '\n\t\n1.1.1.1 c1.weave.local c1\n# c1.weave.local c1\n';
   const { text, ours } = editHosts(others, none, { ...wish, called: 'c2.weave.local' });

@@ -209,6 +209,15 @@ test('a container that asks is attached on any network that allows it', async ()
     assert.ok(await created({ Image: 'i', HostConfig: { NetworkMode } }));
 });
 
+test('the shim keeps out of what comes with the volumes of others', async () => {
+  const containers = { holder: { mountPoints: ['/w/data'] }, other: { mountPoints: ['/data'] } };
+  const entrypoint = async (...VolumesFrom: string[]) =>
+    (await created({ Image: 'i', HostConfig: { VolumesFrom } }, { containers })).Entrypoint;
+  assert.deepEqual(await entrypoint('holder:ro'), ['/.weavets/w']);
+  assert.deepEqual(await entrypoint('other', 'holder'), ['/.weavets/w']);
+  for (const from of ['other', 'nosuch', '']) assert.deepEqual(await entrypoint(from), ['/w/w']);
+});
+
 test('a network that only the endpoints name is the container’s', async () => {
   const NetworkingConfig = { EndpointsConfig: { mine: {} } };
   for (const NetworkMode of ['', 'default', 'bridge'])
