@@ -18,7 +18,7 @@ export interface ByHandDeps {
   lock: KeyedLock;
 }
 
-/** `attach` and `detach`: their effect survives restarts of the container, and overrides its own request. */
+/** `attach` and `detach`: their effect overrides the container's own request; how long is said of {@link Overrides}. */
 export class ByHand {
   readonly #engine: ByHandDeps['engine'];
   readonly #allocator: Allocator;
@@ -69,7 +69,7 @@ export class ByHand {
       );
       if (attachment === undefined || leaving === undefined || leaving.length === 0) return [];
       const cidrs = attachment.cidrs.filter((cidr) => !leaving.includes(cidr));
-      await this.#overrides.set(info.id, { ...this.#overrides.get(info.id), cidrs });
+      await this.#overrides.set(info.id, { ...this.#overrides.get(info.id), cidrs, run: info.pid });
       await this.#attachments.reduce(attachment, leaving);
       for (const { ip } of leaving) await this.#allocator.release(info.id, ip);
       return leaving;

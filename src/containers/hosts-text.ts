@@ -39,8 +39,9 @@ export function editHosts(
   const { hostname, called, domain, isGone } = wish;
   const made = engineNamesOf(hostname);
   const is = called === hostname ? undefined : namesOf(called, domain).join(' ');
-  const engineNames = new Set([...made, before.renamed?.is ?? '', is ?? '']);
-  const isEngines = (line: string) => engineNames.has(namesPart(line) ?? 'none');
+  const engineNames = new Set([...made, ...(before.renamed ? [before.renamed.is] : []), ...(is ? [is] : [])]);
+  const isEngines = (line: string) => hasNames(line, engineNames);
+  const changed = new Set(before.renamed && [before.renamed.is]);
   const lines = ourLines(all, before.lines, wish, isEngines);
   const leaving = [...new Set([...before.lines, ...lines])];
   const others: string[] = [];
@@ -48,7 +49,7 @@ export function editHosts(
   for (const line of all) {
     const mine = leaving.indexOf(line.replace(/\n$/, ''));
     // The engine does not know a line of its own that was changed, and leaves it when its network goes.
-    const isLeft = namesPart(line) === before.renamed?.is && isGone?.(addressPart(line));
+    const isLeft = hasNames(line, changed) && isGone?.(addressPart(line));
     if (mine === -1 && !isLeft) others.push(line);
     else {
       // Each once: a user's line may look like ours.
@@ -61,9 +62,7 @@ export function editHosts(
   const was = before.renamed?.was ?? (made.includes(found) ? found : (made[0] ?? found));
   const renamed = engines === -1 || is === undefined || is === was ? undefined : { was, is };
   const now = others.map((line) =>
-    isEngines(line) && (renamed || namesPart(line) === before.renamed?.is)
-      ? withNames(line, is ?? was)
-      : line,
+    isEngines(line) && (renamed || hasNames(line, changed)) ? withNames(line, is ?? was) : line,
   );
   // A last line without a newline is being written by someone.
   const end = now.at(-1)?.endsWith('\n') === false ? now.length - 1 : now.length;
@@ -114,6 +113,11 @@ function engineNamesOf(hostname: string): string[] {
 /** `172.17.0.2\tc1.weave.local c1` -> `c1.weave.local c1`; undefined for a line of another form */
 function namesPart(line: string): string | undefined {
   return /^[^\t]+\t([^\t]+)$/.exec(line.replace(/\n$/, ''))?.[1];
+}
+
+function hasNames(line: string, names: ReadonlySet<string>): boolean {
+  const part = namesPart(line);
+  return part !== undefined && names.has(part);
 }
 
 function addressPart(line: string): string {

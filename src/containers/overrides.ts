@@ -11,9 +11,14 @@ export interface Override {
   cidrs: readonly Cidr[];
   /** how it was attached; undefined: by the daemon's flags */
   choice?: AttachChoice;
+  /** pid in the run that it was detached in */
+  run?: number;
 }
 
-/** Containers changed by `attach` and `detach`, which survives restarts and overrides WEAVE_CIDR. */
+/**
+ * Containers changed by `attach` and `detach`, which overrides WEAVE_CIDR, and survives restarts; of one that a shim
+ * holds up until it is attached, all but that it was detached altogether.
+ */
 export class Overrides {
   readonly #store: Store;
   readonly #overrides: Map<string, Override>;

@@ -4,9 +4,9 @@ import type { Allocator } from '../ipam/allocator.ts';
 import { hasCode, messageOf } from '../lib/errors.ts';
 import { atMost, eachOf, type KeyedLock } from '../lib/lock.ts';
 import type { Logger } from '../lib/log.ts';
-import type { Cidr } from '../model/address.ts';
 import { isContainer } from '../model/owner.ts';
 import type { Decision, PolicyOptions } from '../model/policy.ts';
+import type { AddressRequest } from '../model/request.ts';
 import { takeAddresses } from './addresses.ts';
 import type { Attachments } from './attachments.ts';
 import type { CreatedStore } from './created.ts';
@@ -97,14 +97,17 @@ export class Reconciler {
   /**
    * The engine is about to start this container: takes its addresses, and attaches as soon as its network namespace
    * shows. What it can't have is an error now, before anything was started.
+   * @param restarts a run that goes on ends first: what holds for that alone does not count
    * @returns undefined: not one of ours
    */
-  async begin(idOrName: string, signal?: AbortSignal) {
+  async begin(idOrName: string, signal?: AbortSignal, restarts = false) {
     const info = (await this.upcoming.take(idOrName)) ?? (await this.#engine.inspect(idOrName, signal));
-    if (info === undefined || !this.#isOurs(info) || !this.#decide(info).attach) return undefined;
+    if (info === undefined || !this.#isOurs(info)) return undefined;
+    const decision = this.#decide(restarts ? { ...info, running: false } : info);
+    if (!decision.attach) return undefined;
     const { id } = info;
     try {
-      await this.#firstAddresses(info);
+      await this.#firstAddresses(id, decision.requests);
     } catch (error) {
       const text = `not started: ${messageOf(error)}`;
       this.#history.add({ subject: id, name: info.name, level: 'error', text });
@@ -239,7 +242,7 @@ export class Reconciler {
     if (info === undefined) return this.#forget(id);
     if (!info.running) return this.#attachments.ended(id);
     await this.#naming.running(info);
-    if (this.#isOurs(info) && this.#decide(info).attach) await this.#attach(info);
+    if (this.#isOurs(info)) await this.#attach(info);
   }
 
   #decide(info: ContainerInfo): Decision {
@@ -254,19 +257,14 @@ export class Reconciler {
     return info.shim?.source.startsWith(`${this.#options.shimRoot}/`) ?? false;
   }
 
-  async #addresses(info: ContainerInfo): Promise<Cidr[]> {
-    const decision = this.#decide(info);
-    return decision.attach ? takeAddresses(this.#allocator, info.id, decision.requests) : [];
-  }
-
   /** A container that the engine has just removed may still hold what this one asks for: the event of it is on its way. */
-  async #firstAddresses(info: ContainerInfo): Promise<void> {
+  async #firstAddresses(id: string, requests: readonly AddressRequest[]): Promise<void> {
     try {
-      await this.#addresses(info);
+      await takeAddresses(this.#allocator, id, requests);
     } catch (error) {
       const isTaken = hasCode(error, 'IPAM_CONFLICT') || hasCode(error, 'IPAM_FULL');
       if (!isTaken || !(await this.#forgetGone())) throw error;
-      await this.#addresses(info);
+      await takeAddresses(this.#allocator, id, requests);
     }
   }
 
@@ -281,12 +279,15 @@ export class Reconciler {
 
   async #attach(info: ContainerInfo, begun?: Promise<unknown>): Promise<void> {
     const { id, pid } = info;
+    const decision = this.#decide(info);
+    if (!decision.attach) return;
     if (this.#attachments.holds(id) && this.#attachments.get(id)?.info.pid === pid)
       return this.#attachments.refresh(info);
     const override = this.#overrides.get(id);
     if (override?.cidrs.length === 0) await this.#overrides.delete(id);
     const choice = choiceFor(info, this.#hasShim(info) ? undefined : override?.choice, this.#options);
-    await this.#attachments.attach(info, { cidrs: await this.#addresses(info), choice, begun });
+    const cidrs = await takeAddresses(this.#allocator, id, decision.requests);
+    await this.#attachments.attach(info, { cidrs, choice, begun });
   }
 
   async #forget(id: string): Promise<void> {

@@ -97,7 +97,7 @@ export class Seat {
     const { config, store, peer } = this.#deps.host;
     if (config.store !== 'lmdb') return;
     await keepPeerName(store, peer);
-    await forgetPeers();
+    if (config.datapath === 'bridge') await forgetPeers();
     await this.#startDatapath(config);
   }
 

@@ -50,12 +50,10 @@ export function parseWeaveCidr(value: string): AddressRequest[] | 'none' {
 /** The kernel takes some without a word, and then the container has none, or no other routes. */
 function parseClaim(text: string): Cidr {
   const cidr = Cidr.parse(text);
-  const first = cidr.ip >>> 24;
-  const isMulticast = first >= 224 && first < 240;
-  if (cidr.ip === 0 || first === 127 || isMulticast || cidr.address === '255.255.255.255')
-    throw new WeaveError('BAD_ADDRESS', `${cidr.address} can't be the address of a container`);
-  if (cidr.prefix === 0)
-    throw new WeaveError('BAD_ADDRESS', `${cidr} would be all there is; give a longer prefix`);
+  const octet = cidr.ip >>> 24;
+  const isMulticast = octet >= 224 && octet < 240;
+  if (cidr.first === 0 || octet === 127 || isMulticast || cidr.address === '255.255.255.255')
+    throw new WeaveError('BAD_ADDRESS', `no container can be reached at ${cidr}`);
   return cidr;
 }
 

@@ -60,17 +60,21 @@ test('while a restart waits for a container to end, everyone sees it as it is', 
 });
 
 test('detached, it runs on without; started again it is attached, as its command waits for that', async () => {
-  for (const through of ['proxied', 'docker'] as const) {
-    const address = await start('apart');
-    assert.equal((await host.weavets('detach', 'apart')).code, 0);
+  for (const [name, through, ...options] of [
+    ['apart1', 'proxied'],
+    ['apart2', 'docker'],
+    ['apart3', 'docker', '--init'],
+  ] as const) {
+    const address = await start(name, ...options);
+    assert.equal((await host.weavets('detach', name)).code, 0);
     await host.weavets('stop');
     await host.launch();
-    assert.equal(await addressIn('apart'), undefined);
-    await host[through]('restart', '-t', '0', 'apart');
-    await isBack('apart', address);
-    const runs = await host.docker('exec', 'apart', 'cat', '/proc/1/comm');
-    assert.equal(runs, 'sleep');
-    await host.docker('rm', '-f', 'apart');
+    assert.equal(await addressIn(name), undefined);
+    await host[through]('restart', '-t', '0', name);
+    await isBack(name, address);
+    await until('its command runs', async () => {
+      return (await host.docker('top', name, '-eo', 'args')).split('\n').includes('sleep 100000');
+    });
   }
 });
 
@@ -78,12 +82,12 @@ test('what a container was made for it gets, whatever flags the daemon is launch
   const address = await start('promised');
   await host.weavets('stop');
   await host.launch('--no-default-ipalloc', '--no-multicast-route');
-  assert.equal(await addressIn('promised'), address);
+  const shown = async () => (await host.weavets('ps', 'promised')).stdout.trim().split(' ')[2];
+  assert.equal(await shown(), address);
   await host.proxied('restart', '-t', '0', 'promised');
-  await until('its command runs', async () => {
-    return (await host.docker('exec', 'promised', 'cat', '/proc/1/comm')) === 'sleep';
-  });
+  assert.equal(await host.docker('exec', 'promised', 'cat', '/proc/1/comm'), 'sleep');
   assert.equal(await addressIn('promised'), address);
+  assert.equal(await shown(), address);
   await host.weavets('stop');
 });
 

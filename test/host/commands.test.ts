@@ -114,6 +114,7 @@ test('attach: what is impossible exits with 1, and changes nothing', async () =>
   for (const address of [
     '0.0.0.0/0',
     '0.0.0.0/8',
+    '0.1.2.3/8',
     '127.0.0.5/8',
     '224.1.1.1/24',
     '255.255.255.255/32',

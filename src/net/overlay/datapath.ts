@@ -13,7 +13,7 @@ import { type PathState, pathState } from './path-state.ts';
 import { Probe } from './probe.ts';
 import { removeProbeLink } from './probe-link.ts';
 import { ensureOverlayPort, ensureVxlan, vxlanLink, wireguardOverhead } from './vxlan.ts';
-import { removeWireguard, Wireguard } from './wireguard.ts';
+import { removeWireguard, Wireguard, wireguardLink } from './wireguard.ts';
 
 /** Another host. */
 export interface PeerEndpoint {
@@ -293,12 +293,13 @@ export class Datapath {
   }
 }
 
-/** The host is in no cluster any more: nothing of it is to lead to hosts that it no longer hears of. */
+/** The host is in no cluster any more, and Open vSwitch not asked for: removes what led to the others. */
 export async function forgetPeers(): Promise<void> {
-  if (!linkExists(vxlanLink)) return;
+  if (![vxlanLink, wireguardLink].some(linkExists)) return;
+  await removeDatapath();
   const ip = new IpBatch();
   try {
-    await ip.run([`link del ${vxlanLink}`, `neigh flush dev ${bridgeName} nud permanent`]);
+    await ip.run([`neigh flush dev ${bridgeName} nud permanent`]);
   } finally {
     ip.close();
   }

@@ -22,8 +22,11 @@ export interface Starting {
 
 /** Attaches containers. */
 export interface StartAttachments {
-  /** Begins to get a container's addresses and names ready. @returns undefined: not one of ours */
-  begin(idOrName: string, signal: AbortSignal): Promise<Starting | undefined>;
+  /**
+   * Begins to get a container's addresses and names ready. @param restarts a run that goes on ends first
+   * @returns undefined: not one of ours
+   */
+  begin(idOrName: string, signal: AbortSignal, restarts: boolean): Promise<Starting | undefined>;
 }
 
 /** What a start reads of a container. */
@@ -86,7 +89,8 @@ export function startContainer(options: StartOptions, starts: PendingStarts, par
     const replacement = call.route.name === 'start' ? await replacedHostConfig(call) : undefined;
     if (replacement?.attach === false) return take(await call.forward(replacement.body), replacement);
     // Not the client's signal: an engine that was told to start does so even if nobody listens.
-    const starting = await attachments.begin(call.route.id, new AbortController().signal);
+    const restarts = call.route.name === 'restart';
+    const starting = await attachments.begin(call.route.id, new AbortController().signal, restarts);
     if (!starting) return call.forward(replacement?.body);
     return starts.track(starting.id, starting.previous, () => start(call, starting, replacement));
   };

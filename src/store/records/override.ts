@@ -13,5 +13,9 @@ const choice = v.object({
 export const overrideRecord = new RecordKind({
   prefix: 'override/',
   key: owner as v.GenericSchema<string, string>,
-  value: v.object({ cidrs: v.pipe(v.array(cidr), v.readonly()), choice: v.optional(choice) }),
+  value: v.object({
+    cidrs: v.pipe(v.array(cidr), v.readonly()),
+    choice: v.optional(choice),
+    run: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  }),
 });

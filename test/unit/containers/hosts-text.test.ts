@@ -89,6 +89,18 @@ test('a rename reaches each line of the engine’s, of all networks and families
   assert.equal(editHosts(engines, none, { ...wish, isGone }).text, editHosts(engines, none, wish).text);
 });
 
+test('lines of any form stay, whatever the container is called', () => {
+  const others =
+    '10.0.0.5\tdb\tdb.example\n# a\tb\tc\n1.1.1.1 foo\n\n2.2.2.2\tnone\tundefined\nunfinished\tx\ty';
+  for (const name of ['none', 'undefined', 'c1.weave.local'])
+    for (const called of [name, 'c2.weave.local']) {
+      const own = { ...wish, hostname: name, called, isGone: () => true };
+      const first = editHosts(others, none, own);
+      const again = editHosts(first.text, first.ours, own);
+      for (const { text } of [first, again]) assert.equal(text.replace(/^10\.32.*\n/m, ''), others);
+    }
+});
+
 test('a rename of which the record is lost is known again', () => {
   const called = { ...wish, called: 'c2.weave.local' };
   const renamed = editHosts(engines, none, called);
