@@ -73,7 +73,8 @@ test('detached, it runs on without; started again it is attached, as its command
     await host[through]('restart', '-t', '0', name);
     await isBack(name, address);
     await until('its command runs', async () => {
-      return (await host.docker('top', name, '-eo', 'args')).split('\n').includes('sleep 100000');
+      const running = await host.docker('exec', name, 'sh', '-c', 'cat /proc/[0-9]*/comm');
+      return running.split('\n').includes('sleep');
     });
   }
 });
