@@ -23,9 +23,9 @@ export function shimRoot(stateDir: string): string {
   return `${stateDir}/shim`;
 }
 
-/** What the shim that is bound does. */
-export function shimModeOf({ source }: ShimBind): ShimMode | undefined {
-  return shimModes.find((mode) => source.endsWith(`/${mode}`));
+/** What the shim that is bound does, whatever its state directory; undefined: it is no shim. */
+export function shimModeOf({ source }: Pick<ShimBind, 'source'>): ShimMode | undefined {
+  return shimModes.find((mode) => source.endsWith(`/shim/${mode}`));
 }
 
 /** Folder on the host that is bound into containers for a mode. */
@@ -50,9 +50,7 @@ export function withoutShim(command: readonly string[]): string[] {
 
 /** True for a shim folder mounted where the shim goes, whatever its state directory. */
 export function isShimBind(source: string, target: string): boolean {
-  return (
-    shimTargets.some((each) => each === target) && shimModes.some((mode) => source.endsWith(`/shim/${mode}`))
-  );
+  return shimTargets.some((each) => each === target) && shimModeOf({ source }) !== undefined;
 }
 
 /** The shim among a container's mounts, as inspect lists them. */

@@ -21,8 +21,8 @@
  *   w:a<n>   it must not be run, errno n
  *
  * Exit codes: 127 command not found, 126 it must not be run, 128 other failures to look at it, 255 it could not be run
- * though it seemed so, 128 + signal ended while waiting, 2 no command given. Below an init, as inits have
- * it, 1 instead of 128 and 255, and for a path through a file.
+ * though it seemed so, 128 + signal ended while waiting, 2 no command given. Below an init, as inits have it, 1 instead
+ * of 128 and 255, and for a path through a file.
  */
 #define NOWAIT 0
 #define WAIT 1

@@ -103,7 +103,7 @@ export class Connection {
     return new Promise((resolve) => {
       client.on('close', () => {
         this.#gone?.abort(wentAway);
-        // An engine that was told to start a container does so, and its answer is read, whatever this client left unread.
+        // An engine told to start a container does so; its answer is read, whatever this client left unread.
         if (this.#exchange instanceof HeldCall && this.#exchange.body.done) this.#engine.resume();
         else this.#engine.destroy();
         this.#intercepted?.destroy();
